@@ -1,0 +1,178 @@
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+
+#include "netlink/conntrack/conntrack.h"
+#include "netlink/conntrack/messages.h"
+#include "netlink/conntrack/parser.h"
+#include "netlink/socket.h"
+
+namespace wsl4::netlink::conntrack {
+
+namespace {
+
+// One send of about 35 KB: nearly all of the gain of batching, and few enough answers to fit into the buffer if all fail.
+constexpr std::size_t kBatch = 128;
+constexpr std::size_t kAnswerBuffer = 1U << 20;
+constexpr std::size_t kDumpBuffer = 1U << 20;
+
+std::string name_of(const Flow& flow) {
+  return fmt::format("{} flow {} -> {}", to_string(flow.original.protocol), flow.original.source.to_string(),
+                     flow.original.destination.to_string());
+}
+
+Result<Socket> open_socket(std::size_t receive_buffer) {
+  auto socket = Socket::open({.bus = NETLINK_NETFILTER, .groups = {}, .receive_buffer = receive_buffer});
+  const int on = 1;
+  if (socket) {
+    // Errors then come without the whole request behind them; only a matter of size.
+    (void)::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  }
+  return socket;
+}
+
+class KernelDump final : public Dump {
+ public:
+  explicit KernelDump(Socket socket) : socket_(std::move(socket)) {}
+
+  Result<bool> step(const FlowSink& sink) override {
+    if (done_) return false;
+    const auto received = socket_.receive(buffer_);
+    if (!received) return failure(received.error().code, "dump conntrack");
+    if (received->kind == Received::Kind::kOverrun) return failure(EOVERFLOW, "dump conntrack");
+    MessageReader reader(received->data);
+    while (const auto message = reader.next()) {
+      if (const auto outcome = message->outcome()) {
+        done_ = true;
+        if (*outcome != 0) return failure(*outcome, "dump conntrack");
+      } else if (const auto flow = parse_flow(message->payload)) {
+        sink(*flow);
+      }
+    }
+    return !done_;
+  }
+
+ private:
+  Socket socket_;
+  bool done_ = false;
+  std::array<std::uint8_t, kReceiveSize> buffer_;
+};
+
+}  // namespace
+
+struct KernelConntrack::Impl {
+  explicit Impl(Socket socket_in) : socket(std::move(socket_in)) {}
+
+  /// Reads answers up to the one to `last`; hands each of those from `first` on to `take(index, errno)`.
+  template <class Take>
+  Result<void> read_answers(std::uint32_t first, std::uint32_t last, const char* what, Take&& take) {
+    while (true) {
+      const auto received = socket.receive(buffer);
+      if (!received) return failure(received.error().code, what);
+      if (received->kind == Received::Kind::kOverrun) return failure(EOVERFLOW, what);
+      MessageReader reader(received->data);
+      while (const auto message = reader.next()) {
+        const auto outcome = message->outcome();
+        const std::uint32_t index = message->sequence - first;
+        if (!outcome || index > last - first) continue;  // not an answer, or one to a batch that was given up
+        take(index, *outcome);
+        if (message->sequence == last) return {};
+      }
+    }
+  }
+
+  /// Sends one message per flow, written by `write`, in batches; hands what the kernel refused to `refused(index, errno)`.
+  template <class Write, class Refused>
+  Result<void> send_all(std::span<const Flow> flows, const char* what, Write&& write, Refused&& refused) {
+    for (std::size_t begin = 0; begin < flows.size(); begin += kBatch) {
+      const auto batch = flows.subspan(begin, std::min(kBatch, flows.size() - begin));
+      const std::uint32_t first = next_sequence;
+      out.clear();
+      for (const Flow& flow : batch) write(out, flow, next_sequence++);
+      out.add_flags_to_last(NLM_F_ACK);
+      if (auto sent = socket.send(out.bytes()); !sent) return failure(sent.error().code, what);
+      auto read = read_answers(first, next_sequence - 1, what, [&](std::size_t index, int error) {
+        if (error != 0) refused(begin + index, error);
+      });
+      if (!read) return read;
+    }
+    return {};
+  }
+
+  /// Sends one message and waits for its acknowledgement.
+  template <class Write>
+  Result<void> ask(const char* what, Write&& write) {
+    const std::uint32_t sequence = next_sequence++;
+    out.clear();
+    write(out, sequence);
+    if (auto sent = socket.send(out.bytes()); !sent) return failure(sent.error().code, what);
+    int error = 0;
+    auto read = read_answers(sequence, sequence, what, [&](std::size_t, int outcome) { error = outcome; });
+    if (!read) return read;
+    if (error != 0) return failure(error, what);
+    return {};
+  }
+
+  Socket socket;
+  MessageWriter out;
+  std::uint32_t next_sequence = 1;
+  std::array<std::uint8_t, kReceiveSize> buffer{};
+};
+
+KernelConntrack::KernelConntrack(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KernelConntrack::~KernelConntrack() = default;
+
+Result<std::unique_ptr<KernelConntrack>> KernelConntrack::open() {
+  auto socket = open_socket(kAnswerBuffer);
+  if (!socket) return tl::make_unexpected(socket.error());
+  auto impl = std::make_unique<Impl>(std::move(*socket));
+  if (auto usable = impl->ask("use conntrack netlink", write_statistics); !usable) return tl::make_unexpected(usable.error());
+  return std::unique_ptr<KernelConntrack>(new KernelConntrack(std::move(impl)));
+}
+
+Result<std::unique_ptr<Dump>> KernelConntrack::dump(MarkFilter filter) {
+  auto socket = open_socket(kDumpBuffer);
+  if (!socket) return tl::make_unexpected(socket.error());
+  MessageWriter request;
+  write_dump(request, filter, 1);
+  if (auto sent = socket->send(request.bytes()); !sent) return failure(sent.error().code, "dump conntrack");
+  return std::make_unique<KernelDump>(std::move(*socket));
+}
+
+Result<std::size_t> KernelConntrack::erase(std::span<const Flow> flows) {
+  std::size_t erased = flows.size();
+  std::optional<Error> first_error;
+  auto sent = impl_->send_all(flows, "erase conntrack entries", write_erase, [&](std::size_t index, int error) {
+    --erased;
+    if (error != ENOENT && !first_error) first_error = Error{error, "erase " + name_of(flows[index])};
+  });
+  if (!sent) return tl::make_unexpected(sent.error());
+  if (first_error) return tl::make_unexpected(*std::move(first_error));
+  return erased;
+}
+
+Result<void> KernelConntrack::erase_by_mark(MarkFilter filter) {
+  constexpr auto kWhat = "erase conntrack entries by mark";
+  if (filter.mask == 0) return failure(EINVAL, kWhat);
+  return impl_->ask(kWhat, [&](MessageWriter& out, std::uint32_t sequence) { write_erase_by_mark(out, filter, sequence); });
+}
+
+Result<std::vector<InsertOutcome>> KernelConntrack::insert(std::span<const Flow> flows) {
+  std::vector<InsertOutcome> outcomes(flows.size(), InsertOutcome::kInserted);
+  std::optional<Error> first_error;
+  auto sent = impl_->send_all(flows, "insert conntrack entries", write_insert, [&](std::size_t index, int error) {
+    outcomes[index] = InsertOutcome::kExists;
+    if (error != EEXIST && !first_error) first_error = Error{error, "insert " + name_of(flows[index])};
+  });
+  if (!sent) return tl::make_unexpected(sent.error());
+  if (first_error) return tl::make_unexpected(*std::move(first_error));
+  return outcomes;
+}
+
+}  // namespace wsl4::netlink::conntrack

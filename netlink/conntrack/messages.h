@@ -1,0 +1,27 @@
+// The ctnetlink requests that this library sends (kernel net/netfilter/nf_conntrack_netlink.c), written into a MessageWriter.
+// Each call adds one finished message.
+#pragma once
+
+#include <cstdint>
+
+#include "netlink/conntrack/conntrack.h"
+#include "netlink/message.h"
+
+namespace wsl4::netlink::conntrack {
+
+/// All entries of both families that match; answered by a multipart message.
+void write_dump(MessageWriter& out, MarkFilter filter, std::uint32_t sequence);
+
+/// The number of entries, acknowledged: succeeds wherever the subsystem may be used at all.
+void write_statistics(MessageWriter& out, std::uint32_t sequence);
+
+/// Deletes the entry with the flow's original tuple, and with its id where that is not 0. ENOENT if there is none.
+void write_erase(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+
+/// Deletes all entries that match, acknowledged.
+void write_erase_by_mark(MessageWriter& out, MarkFilter filter, std::uint32_t sequence);
+
+/// Creates the entry, which must not exist (EEXIST). What has to be in it and why: kernel.md 3.1.
+void write_insert(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+
+}  // namespace wsl4::netlink::conntrack

@@ -1,0 +1,212 @@
+#include "netlink/nft/decode.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+
+#include "netlink/nft/batch.h"
+#include "netlink/nft/expressions.h"
+#include "netlink/nft/userdata.h"
+
+namespace wsl4::netlink::nft {
+
+namespace {
+
+/// Stays when the owner goes (kernel 6.9), so it tells an owned table even when it has lost its owner.
+constexpr std::uint32_t kTablePersist = 1U << 2;
+constexpr std::uint32_t kVerdictType = 0xffffff00;
+
+std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
+
+std::uint32_t number(ByteSpan value) { return read_be32(value).value_or(0); }
+
+/// Keys and data as this library holds them: every field padded to a register.
+Bytes padded(ByteSpan value) {
+  Bytes bytes(value.begin(), value.end());
+  bytes.resize((bytes.size() + 3) / 4 * 4);
+  return bytes;
+}
+
+/// Runs `take` on each attribute behind the nfgenmsg.
+template <class Take>
+void each(ByteSpan payload, Take&& take) {
+  if (payload.size() < sizeof(nfgenmsg)) return;
+  AttributeReader reader(payload.subspan(sizeof(nfgenmsg)));
+  while (const auto attribute = reader.next()) take(attribute->type, attribute->value);
+}
+template <class Take>
+void each_nested(ByteSpan nest, Take&& take) {
+  AttributeReader reader(nest);
+  while (const auto attribute = reader.next()) take(attribute->type, attribute->value);
+}
+
+Verdict decode_verdict(ByteSpan nest) {
+  Verdict verdict;
+  each_nested(nest, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_VERDICT_CHAIN) verdict.chain = text(value);
+    if (type != NFTA_VERDICT_CODE) return;
+    const auto code = static_cast<int>(number(value));
+    for (const auto kind :
+         {Verdict::Kind::kAccept, Verdict::Kind::kDrop, Verdict::Kind::kReturn, Verdict::Kind::kJump, Verdict::Kind::kGoto}) {
+      if (verdict_code(kind) == code) verdict.kind = kind;
+    }
+  });
+  return verdict;
+}
+
+Data decode_data(ByteSpan nest) {
+  Data data;
+  each_nested(nest, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_DATA_VALUE) data = padded(value);
+    if (type == NFTA_DATA_VERDICT) data = decode_verdict(value);
+  });
+  return data;
+}
+
+std::pair<Bytes, Element> decode_element(ByteSpan nest) {
+  std::pair<Bytes, Element> result;
+  each_nested(nest, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_SET_ELEM_KEY) {
+      auto key = decode_data(value);
+      if (auto* bytes = std::get_if<Bytes>(&key)) result.first = std::move(*bytes);
+    }
+    if (type == NFTA_SET_ELEM_DATA) result.second.data = decode_data(value);
+    if (type == NFTA_SET_ELEM_USERDATA) result.second.comment = read_comment(value);
+  });
+  return result;
+}
+
+void decode_hook(ByteSpan nest, Hook& hook) {
+  each_nested(nest, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_HOOK_PRIORITY) hook.priority = static_cast<std::int32_t>(number(value));
+    if (type != NFTA_HOOK_HOOKNUM) return;
+    for (const auto point :
+         {Hook::Point::kPrerouting, Hook::Point::kInput, Hook::Point::kForward, Hook::Point::kOutput, Hook::Point::kPostrouting}) {
+      if (hook_number(point) == number(value)) hook.point = point;
+    }
+  });
+}
+
+struct FreeRule {
+  void operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
+};
+
+/// libnftnl parses the expressions; it wants a whole message.
+std::vector<std::string> names_in_rule(ByteSpan payload) {
+  const std::unique_ptr<nftnl_rule, FreeRule> rule(nftnl_rule_alloc());
+  MessageWriter message;
+  message.begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 0, 0);
+  nfgenmsg header{};
+  std::memcpy(&header, payload.data(), sizeof header);
+  message.header(header);
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_RULE_EXPRESSIONS) message.put(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, value);
+  });
+  message.end();
+  const auto bytes = message.bytes();
+  const auto* whole = static_cast<const nlmsghdr*>(static_cast<const void*>(bytes.data()));
+  if (nftnl_rule_nlmsg_parse(whole, rule.get()) != 0) return {};
+  return names_in(*rule);
+}
+
+}  // namespace
+
+void decode_table(ByteSpan payload, Table& table) {
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_TABLE_FLAGS) table.owned = (number(value) & kTablePersist) != 0;
+    if (type == NFTA_TABLE_USERDATA) table.comment = read_comment(value);
+  });
+}
+
+void decode_chain(ByteSpan payload, Table& table) {
+  std::string owner, name, hook_type;
+  Chain chain;
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_CHAIN_TABLE) owner = text(value);
+    if (type == NFTA_CHAIN_NAME) name = text(value);
+    if (type == NFTA_CHAIN_USERDATA) chain.comment = read_comment(value);
+    if (type == NFTA_CHAIN_TYPE) hook_type = text(value);
+    if (type == NFTA_CHAIN_HOOK) decode_hook(value, chain.hook.emplace());
+  });
+  if (chain.hook) chain.hook->type = hook_type == "nat" ? Hook::Type::kNat : Hook::Type::kFilter;
+  if (owner == table.name) table.chains[name] = std::move(chain);
+}
+
+void decode_set(ByteSpan payload, Table& table) {
+  std::string owner, name;
+  Set set;
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_SET_TABLE) owner = text(value);
+    if (type == NFTA_SET_NAME) name = text(value);
+    if (type == NFTA_SET_KEY_TYPE) set.key = types_of(number(value)).value_or(std::vector<Type>{});
+    if (type == NFTA_SET_DATA_TYPE) {
+      set.verdicts = number(value) == kVerdictType;
+      if (!set.verdicts) set.data = types_of(number(value)).value_or(std::vector<Type>{});
+    }
+    if (type == NFTA_SET_DESC) {
+      each_nested(value, [&](std::uint16_t inner, ByteSpan size) {
+        if (inner == NFTA_SET_DESC_SIZE) set.size = number(size);
+      });
+    }
+    if (type == NFTA_SET_USERDATA) {
+      set.comment = read_set_comment(value);
+      set.slot_modulus = read_slot_modulus(value);
+      set.port_protocol = read_port_protocol(value);
+    }
+  });
+  if (owner == table.name) table.sets[name] = std::move(set);
+}
+
+void decode_elements(ByteSpan payload, Table& table) {
+  std::string owner, name;
+  ByteSpan list;
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_SET_ELEM_LIST_TABLE) owner = text(value);
+    if (type == NFTA_SET_ELEM_LIST_SET) name = text(value);
+    if (type == NFTA_SET_ELEM_LIST_ELEMENTS) list = value;
+  });
+  const auto set = table.sets.find(name);
+  if (owner != table.name || set == table.sets.end()) return;
+  each_nested(list, [&](std::uint16_t, ByteSpan value) { set->second.elements.insert(decode_element(value)); });
+}
+
+void decode_counter(ByteSpan payload, Table& table, std::map<std::string, CounterValue>& values) {
+  std::string owner, name, comment;
+  CounterValue counted;
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_OBJ_TABLE) owner = text(value);
+    if (type == NFTA_OBJ_NAME) name = text(value);
+    if (type == NFTA_OBJ_USERDATA) comment = read_comment(value);
+    if (type == NFTA_OBJ_DATA) {
+      each_nested(value, [&](std::uint16_t inner, ByteSpan count) {
+        if (inner == NFTA_COUNTER_PACKETS) counted.packets = read_be64(count).value_or(0);
+        if (inner == NFTA_COUNTER_BYTES) counted.bytes = read_be64(count).value_or(0);
+      });
+    }
+  });
+  if (owner != table.name) return;
+  values[name] = counted;
+  table.counters[name] = {std::move(comment)};
+}
+
+void decode_rule(ByteSpan payload, Table& table) {
+  std::string owner, chain_name;
+  ByteSpan userdata;
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_RULE_TABLE) owner = text(value);
+    if (type == NFTA_RULE_CHAIN) chain_name = text(value);
+    if (type == NFTA_RULE_USERDATA) userdata = value;
+  });
+  const auto chain = table.chains.find(chain_name);
+  if (owner != table.name || chain == table.chains.end()) return;
+  auto rule = read_rule(userdata, names_in_rule(payload));
+  chain->second.rules.push_back(rule ? std::move(*rule) : Rule{{}, "foreign"});
+}
+
+}  // namespace wsl4::netlink::nft

@@ -1,0 +1,21 @@
+// Statements as the kernel's register expressions, in the order and with the implicit dependencies that nft itself would choose.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "netlink/nft/ruleset.h"
+
+struct nftnl_rule;
+
+namespace wsl4::netlink::nft {
+
+/// NF_ACCEPT, NFT_GOTO … of linux/netfilter.h and nf_tables.h.
+[[nodiscard]] int verdict_code(Verdict::Kind kind);
+
+void add_expressions(nftnl_rule& rule, const std::vector<Statement>& statements);
+
+/// The names of sets, counters and chains that a rule's expressions use, in their order.
+[[nodiscard]] std::vector<std::string> names_in(nftnl_rule& rule);
+
+}  // namespace wsl4::netlink::nft

@@ -1,0 +1,177 @@
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+
+#include "netlink/message.h"
+#include "netlink/rtnl/rtnl.h"
+#include "netlink/socket.h"
+
+namespace wsl4::netlink::rtnl {
+
+namespace {
+
+constexpr std::size_t kReceiveBuffer = 1U << 20;
+constexpr int kDumpAttempts = 5;  // a dump that somebody disturbed is asked for again; then taken as it is
+
+template <class Header>
+struct Body {
+  Header header{};
+  ByteSpan attributes;
+};
+
+template <class Header>
+std::optional<Body<Header>> split(ByteSpan payload) {
+  if (payload.size() < sizeof(Header)) return std::nullopt;
+  Body<Header> body;
+  std::memcpy(&body.header, payload.data(), sizeof(Header));
+  body.attributes = payload.subspan(sizeof(Header));
+  return body;
+}
+
+std::optional<Link> parse_link(ByteSpan payload) {
+  const auto body = split<ifinfomsg>(payload);
+  if (!body) return std::nullopt;
+  Link link;
+  link.index = body->header.ifi_index;
+  link.up = (body->header.ifi_flags & IFF_UP) != 0;
+  link.loopback = (body->header.ifi_flags & IFF_LOOPBACK) != 0;
+  AttributeReader reader(body->attributes);
+  while (const auto attribute = reader.next()) {
+    const ByteSpan value = attribute->value;
+    const bool all_zero = std::ranges::all_of(value, [](std::uint8_t byte) { return byte == 0; });
+    if (attribute->type == IFLA_IFNAME) link.name.assign(value.begin(), std::ranges::find(value, 0));
+    if (attribute->type == IFLA_CARRIER) link.carrier = !all_zero;
+    if (attribute->type == IFLA_ADDRESS && !all_zero) link.mac.assign(value.begin(), value.end());
+  }
+  return link;
+}
+
+std::optional<InterfaceAddress> parse_address(ByteSpan payload) {
+  const auto body = split<ifaddrmsg>(payload);
+  if (!body) return std::nullopt;
+  InterfaceAddress result;
+  result.link_index = static_cast<int>(body->header.ifa_index);
+  result.prefix_length = body->header.ifa_prefixlen;
+  std::optional<IpAddress> local, address;
+  AttributeReader reader(body->attributes);
+  while (const auto attribute = reader.next()) {
+    if (attribute->type == IFA_LOCAL) local = IpAddress::from_bytes(attribute->value);
+    if (attribute->type == IFA_ADDRESS) address = IpAddress::from_bytes(attribute->value);
+    if (attribute->type == IFA_PROTO) result.protocol = read_u8(attribute->value).value_or(0);
+  }
+  const auto ours = local ? local : address;  // IFA_ADDRESS is the peer's where both are there
+  if (!ours) return std::nullopt;
+  result.address = *ours;
+  return result;
+}
+
+class KernelRtnl final : public Rtnl {
+ public:
+  explicit KernelRtnl(Socket socket) : socket_(std::move(socket)) {}
+
+  Result<std::vector<Link>> links() override { return dump<ifinfomsg>(RTM_GETLINK, "list links", parse_link); }
+  Result<std::vector<InterfaceAddress>> addresses() override {
+    return dump<ifaddrmsg>(RTM_GETADDR, "list addresses", parse_address);
+  }
+
+  Result<void> add_address(const InterfaceAddress& address) override {
+    return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add", address);
+  }
+  Result<void> remove_address(const InterfaceAddress& address) override { return change(RTM_DELADDR, 0, "remove", address); }
+
+ private:
+  /// Everything that `parse` makes of the answers to a dump request.
+  template <class Header, class Parse>
+  auto dump(std::uint16_t type, const char* what, Parse&& parse)
+      -> Result<std::vector<typename std::invoke_result_t<Parse, ByteSpan>::value_type>> {
+    std::vector<typename std::invoke_result_t<Parse, ByteSpan>::value_type> found;
+    for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+      found.clear();
+      bool disturbed = false;
+      MessageWriter request;
+      request.begin(type, NLM_F_REQUEST | NLM_F_DUMP, ++sequence_);
+      request.header(Header{});
+      request.end();
+      auto read = exchange(request, what, [&](const Message& message) {
+        disturbed |= (message.flags & NLM_F_DUMP_INTR) != 0;
+        if (auto value = parse(message.payload)) found.push_back(*std::move(value));
+      });
+      if (!read) return tl::make_unexpected(read.error());
+      if (!disturbed) break;
+    }
+    return found;
+  }
+
+  Result<void> change(std::uint16_t type, int flags, const char* verb, const InterfaceAddress& address) {
+    const auto what = fmt::format("{} address {}/{}", verb, address.address.to_string(), address.prefix_length);
+    const bool ipv6 = address.address.family() == Family::kIpv6;
+    ifaddrmsg header{};
+    header.ifa_family = static_cast<std::uint8_t>(to_af(address.address.family()));
+    header.ifa_prefixlen = address.prefix_length;
+    header.ifa_flags = ipv6 ? IFA_F_NODAD : 0;
+    header.ifa_index = static_cast<std::uint32_t>(address.link_index);
+    MessageWriter request;
+    request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
+    request.header(header);
+    request.put(IFA_LOCAL, address.address.bytes());
+    request.put(IFA_ADDRESS, address.address.bytes());
+    if (type == RTM_NEWADDR) put_properties(request, address);
+    request.end();
+    return exchange(request, what, [](const Message&) {});
+  }
+
+  static void put_properties(MessageWriter& request, const InterfaceAddress& address) {
+    if (address.protocol != 0) request.put_u8(IFA_PROTO, address.protocol);
+    if (address.address.family() == Family::kIpv4) return;
+    constexpr std::uint32_t kForever = 0xffffffff;
+    const ifa_cacheinfo lifetimes{.ifa_prefered = 0, .ifa_valid = kForever, .cstamp = 0, .tstamp = 0};
+    request.put(IFA_CACHEINFO, {reinterpret_cast<const std::uint8_t*>(&lifetimes), sizeof lifetimes});
+  }
+
+  /// Sends the request and hands every answer but the last to `take`.
+  template <class Take>
+  Result<void> exchange(const MessageWriter& request, const std::string& what, Take&& take) {
+    if (auto sent = socket_.send(request.bytes()); !sent) return failure(sent.error().code, what);
+    while (true) {
+      const auto received = socket_.receive(buffer_);
+      if (!received) return failure(received.error().code, what);
+      if (received->kind == Received::Kind::kOverrun) return failure(EOVERFLOW, what);
+      MessageReader reader(received->data);
+      while (const auto message = reader.next()) {
+        if (message->sequence != sequence_) continue;
+        const auto outcome = message->outcome();
+        if (!outcome) {
+          take(*message);
+        } else if (*outcome != 0) {
+          return failure(*outcome, what);
+        } else {
+          return {};
+        }
+      }
+    }
+  }
+
+  Socket socket_;
+  std::uint32_t sequence_ = 0;
+  std::array<std::uint8_t, kReceiveSize> buffer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Rtnl>> open_rtnl() {
+  auto socket = Socket::open({.bus = NETLINK_ROUTE, .groups = {}, .receive_buffer = kReceiveBuffer});
+  if (!socket) return tl::make_unexpected(socket.error());
+  return std::make_unique<KernelRtnl>(std::move(*socket));
+}
+
+}  // namespace wsl4::netlink::rtnl

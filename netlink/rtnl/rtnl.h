@@ -1,0 +1,57 @@
+// Links, addresses and neighbours of this network namespace (rtnetlink(7)).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netlink/ip.h"
+#include "netlink/result.h"
+
+namespace wsl4::netlink::rtnl {
+
+/// IFA_PROTO value that marks an address as put there by wsl4 (kernel >= 5.18; free for use above 3, IFAPROT_KERNEL_LL).
+inline constexpr std::uint8_t kAddressProtocol = 0x34;
+
+struct Link {
+  int index = 0;
+  std::string name;
+  bool up = false;
+  bool carrier = false;
+  bool loopback = false;
+  std::vector<std::uint8_t> mac;  // empty where there is none
+};
+
+struct InterfaceAddress {
+  int link_index = 0;
+  IpAddress address;
+  std::uint8_t prefix_length = 0;
+  std::uint8_t protocol = 0;  // IFA_PROTO; 0: not told
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+
+class Rtnl {
+ public:
+  virtual ~Rtnl() = default;
+  virtual Result<std::vector<Link>> links() = 0;
+  virtual Result<std::vector<InterfaceAddress>> addresses() = 0;
+  /// As /32 or /128 normally; IPv6 with nodad and preferred_lft 0, so that it is never chosen as a source. EEXIST if it is there.
+  virtual Result<void> add_address(const InterfaceAddress& address) = 0;
+  /// EADDRNOTAVAIL if it is not there.
+  virtual Result<void> remove_address(const InterfaceAddress& address) = 0;
+};
+
+Result<std::unique_ptr<Rtnl>> open_rtnl();
+
+/// Tells neighbours on the link where `address` lives now: gratuitous ARP (request form, RFC 5944 4.6), or an unsolicited
+/// neighbour advertisement with the override flag to ff02::1 (RFC 4861 7.2.6). Needs CAP_NET_RAW.
+class Announcer {
+ public:
+  virtual ~Announcer() = default;
+  virtual Result<void> announce(const Link& link, const IpAddress& address) = 0;
+};
+Result<std::unique_ptr<Announcer>> open_announcer();
+
+}  // namespace wsl4::netlink::rtnl
