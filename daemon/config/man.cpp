@@ -1,0 +1,124 @@
+#include "daemon/config/man.h"
+
+#include <fmt/format.h>
+
+#include "daemon/config/schema.h"
+
+namespace wsl4::config {
+namespace {
+
+constexpr std::string_view kIntroduction = R"(.SH NAME
+wsl4.toml \- configuration of the layer\-4 balancer wsl4d
+.SH DESCRIPTION
+.BR wsl4d (8)
+reads
+.I /etc/wsl4/wsl4.toml
+when it starts and at each reload
+.RB ( "systemctl reload wsl4d" ,
+.B wsl4ctl reload
+or SIGHUP).
+The file is written in TOML.
+Unknown settings, wrong types, values out of range and settings that contradict each other are errors; all of them are told in one run, each with its line and column, and a file with errors changes nothing.
+.B wsl4ctl check
+tells them without touching the daemon.
+.PP
+Durations are strings of a whole number and a unit: ms, s, m, h or d.
+Addresses are IPv4 or IPv6; with a port, an IPv6 address stands in brackets.
+.PP
+Changes marked "takes a restart" are taken over by the next start of the daemon, all others by a reload.
+Established flows live on in both.
+)";
+
+constexpr std::string_view kEnd = R"(.SH FILES
+.TP
+.I /etc/wsl4/wsl4.toml
+The configuration. As installed, all of it is a comment, and
+.B wsl4d.service
+does not start before a service is defined.
+.SH SEE ALSO
+.BR wsl4ctl (1),
+.BR wsl4d (8)
+)";
+
+/// Text for troff: no character of it means anything to troff.
+std::string escaped(std::string_view text) {
+  std::string out;
+  bool line_begins = true;
+  for (const char c : text) {
+    if (line_begins && (c == '.' || c == '\'')) out += "\\&";
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else if (c == '\'') {
+      out += "\\(aq";
+    } else if (c == '"') {
+      out += "\\(dq";  // within the quotes of a macro's argument too
+    } else {
+      out += c;
+    }
+    line_begins = c == '\n';
+  }
+  return out;
+}
+
+std::string default_of(const Setting& setting) {
+  if (setting.required) return "Required.";
+  const auto value = setting.default_text.empty() ? setting.default_words : setting.default_text;
+  return "Default: " + escaped(value) + '.';
+}
+
+std::string availability_of(const Setting& setting) {
+  if (setting.missing.empty()) return {};
+  std::string words;
+  for (const Choice& choice : setting.choices) {
+    if (!choice.available) words += (words.empty() ? "" : ", ") + std::string(choice.word);
+  }
+  const auto what = words.empty() ? std::string("Another value than the default") : words;
+  return escaped(fmt::format("{}: not available in this version ({}).", what, setting.missing)) + '\n';
+}
+
+std::string entry(const std::string& key, const Setting& setting) {
+  auto out = fmt::format(".TP\n.B {}\n{}\n", escaped(key), escaped(setting.help));
+  out += ".br\n" + escaped(fmt::format("{}: {}.", setting.list ? "Values, in a list" : "Value", allowed(setting))) + '\n';
+  out += default_of(setting) + '\n';
+  if (setting.effect == Effect::kRestart) out += "A change takes a restart.\n";
+  return out + availability_of(setting);
+}
+
+/// "service.backend" as the file has it: "[[service.backend]]".
+std::string header(const Section& section, const std::string& path) {
+  return section.repeated ? "[[" + path + "]]" : "[" + path + "]";
+}
+
+void write_settings(const Section& section, const std::string& prefix, std::string& out) {
+  for (const Setting& setting : section.settings) out += entry(prefix + std::string(setting.key), setting);
+  for (const Section* inner : section.sections) {
+    if (inner->dotted) write_settings(*inner, prefix + std::string(inner->name) + '.', out);
+  }
+}
+
+void write_section(const Section& section, const std::string& path, std::string& out) {
+  out += fmt::format(".SH \"{}\"\n{}\n", escaped(header(section, path)), escaped(section.help));
+  if (!section.missing.empty()) out += escaped(fmt::format("Not available in this version: {}.", section.missing)) + '\n';
+  write_settings(section, "", out);
+  for (const Section* inner : section.sections) {
+    if (!inner->dotted) write_section(*inner, path + '.' + std::string(inner->name), out);
+  }
+}
+
+}  // namespace
+
+std::string man_page(std::string_view version, std::string_view example) {
+  auto out = fmt::format(
+      ".\\\" Made from the table of settings; change that one.\n.TH WSL4.TOML 5 \"\" \"wsl4 {}\" \"File Formats Manual\"\n",
+      escaped(version));
+  out += kIntroduction;
+  for (const Section* section : schema().sections) write_section(*section, std::string(section->name), out);
+  out += ".SH EXAMPLE\n.EX\n" + escaped(example);
+  if (!example.empty() && example.back() != '\n') out += '\n';
+  out += ".EE\n";
+  return out += kEnd;
+}
+
+}  // namespace wsl4::config

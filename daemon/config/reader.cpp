@@ -1,0 +1,186 @@
+#include "daemon/config/reader.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "daemon/config/suggest.h"
+
+namespace wsl4::config {
+namespace {
+
+std::vector<std::string_view> words_of(const Section& section) {
+  std::vector<std::string_view> words;
+  for (const Setting& setting : section.settings) words.push_back(setting.key);
+  for (const Section* inner : section.sections) words.push_back(inner->name);
+  return words;
+}
+
+std::string joined(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const auto word : words) out += (out.empty() ? "" : ", ") + std::string(word);
+  return out;
+}
+
+/// The choices that this version has.
+std::string available_choices(const Setting& setting) {
+  std::vector<std::string_view> words;
+  for (const Choice& choice : setting.choices) {
+    if (choice.available) words.push_back(choice.word);
+  }
+  return (words.size() == 1 ? "only " : "") + std::string(fmt::format("{}", fmt::join(words, " | ")));
+}
+
+std::string remedy(const Setting& setting) {
+  if (!setting.choices.empty()) return available_choices(setting);
+  return setting.default_text.empty() ? "leave it out" : "only " + std::string(setting.default_text);
+}
+
+/// The value as the file has it, for messages.
+std::string shown(const Item& item) {
+  if (const auto* text = std::get_if<std::string>(&item.value)) return in_quotes(*text) + ' ';
+  if (const auto* number = std::get_if<std::int64_t>(&item.value)) return fmt::format("{} ", *number);
+  if (const auto* flag = std::get_if<bool>(&item.value)) return *flag ? "true " : "false ";
+  return {};
+}
+
+class Reader {
+ public:
+  explicit Reader(Findings& findings) : findings_(findings) { target_.draft = &draft_; }
+
+  Draft read(const Table& document) {
+    read_table(schema(), document);
+    return std::move(draft_);
+  }
+
+ private:
+  void tell(std::string what, bool at_key = false) { findings_.push_back({path_, std::move(what), at_key}); }
+
+  void read_table(const Section& section, const Table& table) {
+    for (const Entry& entry : table.entries) {
+      path_.push(entry.key);
+      if (const Setting* setting = section.setting(entry.key)) {
+        read_setting(*setting, entry.item);
+      } else if (const Section* inner = section.section(entry.key)) {
+        read_section(*inner, entry.item);
+      } else {
+        tell_unknown(section, entry.key);
+      }
+      path_.pop();
+    }
+    for (const Setting& setting : section.settings) {
+      if (setting.required && table.find(setting.key) == nullptr) tell_missing(setting);
+    }
+  }
+
+  void tell_unknown(const Section& section, std::string_view key) {
+    const auto words = words_of(section);
+    const auto meant = nearest(key, words);
+    tell(meant.empty() ? fmt::format("unknown setting (here: {})", joined(words))
+                       : fmt::format("unknown setting (did you mean {}?)", meant),
+         true);
+  }
+
+  void tell_missing(const Setting& setting) {
+    path_.push(std::string(setting.key));
+    tell(fmt::format("is missing ({})", allowed(setting)));
+    path_.pop();
+  }
+
+  void read_section(const Section& section, const Item& item) {
+    if (section.repeated) return read_repeated(section, item);
+    const auto* table = std::get_if<Table>(&item.value);
+    if (table == nullptr) return tell(fmt::format("is {}, must be one table (write [{}])", item.kind(), written_name()));
+    if (!section.missing.empty()) tell(fmt::format("is not available in this version: {} (leave it out)", section.missing));
+    enter_and_read(section, *table);
+  }
+
+  void read_repeated(const Section& section, const Item& item) {
+    const auto must_be = [&](std::string_view kind) {
+      tell(fmt::format("is {}, must be a list of tables (write [[{}]])", kind, written_name()));
+    };
+    const auto* list = std::get_if<List>(&item.value);
+    if (list == nullptr) return must_be(item.kind());
+    for (std::size_t i = 0; i < list->items.size(); ++i) {
+      path_.push(i);
+      if (const auto* table = std::get_if<Table>(&list->items[i].value)) {
+        enter_and_read(section, *table);
+      } else {
+        must_be(list->items[i].kind());
+      }
+      path_.pop();
+    }
+  }
+
+  void enter_and_read(const Section& section, const Table& table) {
+    if (section.enter != nullptr) section.enter(target_);
+    read_table(section, table);
+  }
+
+  /// The present path as a table's header has it: without indices.
+  [[nodiscard]] std::string written_name() const {
+    KeyPath keys;
+    for (const auto& step : path_.steps()) {
+      if (!step.is_index) keys.push(step);
+    }
+    return keys.to_string();
+  }
+
+  void read_setting(const Setting& setting, const Item& item) {
+    if (!setting.list) {
+      if (read_item(setting, item)) check_available(setting, item);
+      return;
+    }
+    const auto* list = std::get_if<List>(&item.value);
+    if (list == nullptr) return tell(fmt::format("is {}, must be a list (each {})", item.kind(), allowed(setting)));
+    if (list->items.empty() && setting.required) return tell(fmt::format("is empty (at least one, {})", allowed(setting)));
+    for (std::size_t i = 0; i < list->items.size(); ++i) {
+      path_.push(i);
+      read_item(setting, list->items[i]);
+      path_.pop();
+    }
+    check_available(setting, item);
+  }
+
+  bool read_item(const Setting& setting, const Item& item) {
+    const auto value = read_value(setting, item);
+    if (!value) tell_wrong(setting, item, value.error());
+    setting.field.store(target_, value ? *value : Value{});
+    return value.has_value();
+  }
+
+  void tell_wrong(const Setting& setting, const Item& item, const std::string& what) {
+    const auto* text = std::get_if<std::string>(&item.value);
+    std::string_view meant;
+    if (text != nullptr && !setting.choices.empty()) {
+      std::vector<std::string_view> words;
+      for (const Choice& choice : setting.choices) words.push_back(choice.word);
+      meant = nearest(*text, words);
+    }
+    const auto hint = meant.empty() ? std::string() : fmt::format("; did you mean {}?", meant);
+    tell(fmt::format("{} ({}{})", what, allowed(setting), hint));
+  }
+
+  void check_available(const Setting& setting, const Item& item) {
+    if (setting.missing.empty() || is_available(setting, item)) return;
+    tell(fmt::format("{}is not available in this version: {} ({})", shown(item), setting.missing, remedy(setting)));
+  }
+
+  [[nodiscard]] bool is_available(const Setting& setting, const Item& item) const {
+    if (setting.choices.empty()) return setting.field.is_default(target_);
+    const auto* text = std::get_if<std::string>(&item.value);
+    return std::any_of(setting.choices.begin(), setting.choices.end(),
+                       [&](const Choice& choice) { return choice.available && text != nullptr && choice.word == *text; });
+  }
+
+  Draft draft_;
+  Target target_;
+  KeyPath path_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+Draft read_draft(const Table& document, Findings& findings) { return Reader(findings).read(document); }
+
+}  // namespace wsl4::config

@@ -1,0 +1,22 @@
+// The parts that the schema is put together from. For schema*.cpp only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "daemon/config/schema.h"
+
+namespace wsl4::config {
+
+extern const Section kNodeSection, kControlSection, kHaSection, kAddressesSection, kPoolSection, kServiceSection;
+
+// What this version lacks, as in "… is not available in this version: no health checks yet".
+inline constexpr std::string_view kNoPair = "no pair of nodes yet";
+inline constexpr std::string_view kNoHealth = "no health checks yet";
+inline constexpr std::string_view kNoLimits = "no limits on connections yet";
+inline constexpr std::string_view kNoRegister = "nodes cannot register themselves yet";
+
+constexpr std::int64_t milliseconds(std::chrono::milliseconds duration) { return duration.count(); }
+
+}  // namespace wsl4::config

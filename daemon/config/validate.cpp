@@ -1,0 +1,266 @@
+#include "daemon/config/validate.h"
+
+#include <algorithm>
+#include <bit>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "daemon/config/suggest.h"
+#include "daemon/config/validate_pools.h"
+
+namespace wsl4::config {
+namespace {
+
+using Owners = std::unordered_map<Endpoint, std::size_t>;  // listen address -> service
+
+KeyPath service_path(std::size_t index) { return {"service", index}; }
+KeyPath backend_path(std::size_t service, std::size_t backend) { return {"service", service, "backend", backend}; }
+
+/// A value that the reader refused stands empty in the draft.
+bool is_set(const Endpoint& endpoint) { return endpoint.port != 0; }
+
+std::string_view name_of(Family family) { return family == Family::kIpv4 ? "IPv4" : "IPv6"; }
+
+struct IndexedPool {
+  std::size_t index = 0;
+  bool complete = false;  // all of its items could be read
+};
+
+class Validator {
+ public:
+  Validator(Draft& draft, Findings& findings) : draft_(draft), config_(draft.config), findings_(findings) {}
+
+  void run() {
+    check_ha();
+    pool_addresses_ = expand_pools(draft_, findings_);
+    index_pools();
+    check_names();
+    collect_listens();
+    check_pool_addresses();
+    for (std::size_t i = 0; i < config_.services.size(); ++i) check_service(i);
+    check_mark();
+  }
+
+ private:
+  void tell(KeyPath path, std::string what) { findings_.push_back({std::move(path), std::move(what)}); }
+
+  void check_ha() {
+    const auto& ha = config_.ha;
+    if (!ha) return;
+    if (ha->election == Election::kVrrp && ha->interface.empty()) {
+      tell({"ha", "interface"},
+           "is missing (the network interface where adverts travel; only election = \"external\" does without)");
+    }
+    if (ha->listen.port != 0 && ha->listen == ha->peer)
+      tell({"ha", "peer"}, "is this node's own address, ha.listen (the other node's)");
+    if (ha->unicast_peer && ha->listen.port != 0 && *ha->unicast_peer == ha->listen.address) {
+      tell({"ha", "unicast_peer"}, "is this node's own address (the other node's)");
+    }
+  }
+
+  void check_names() {
+    std::unordered_map<std::string, std::size_t> services;
+    for (std::size_t i = 0; i < config_.services.size(); ++i) {
+      const auto& name = config_.services[i].name;
+      if (name.empty()) continue;
+      const auto [first, is_new] = services.emplace(name, i);
+      if (!is_new)
+        tell(service_path(i) / "name",
+             fmt::format("\"{}\" is also the name of service[{}] (a name of its own)", name, first->second));
+    }
+  }
+
+  Owners& owners(Protocol protocol) { return protocol == Protocol::kTcp ? tcp_ : udp_; }
+
+  void collect_listens() {
+    for (std::size_t i = 0; i < config_.services.size(); ++i) {
+      const auto& service = config_.services[i];
+      for (std::size_t j = 0; j < service.listen.size(); ++j) {
+        const auto& endpoint = service.listen[j];
+        if (!is_set(endpoint)) continue;
+        vips_.emplace(endpoint.address, i);
+        const auto [first, is_new] = owners(service.protocol).emplace(endpoint, i);
+        if (!is_new) tell_clash(i, j, first->second);
+      }
+    }
+    if (config_.control.listen) {
+      const auto clash = tcp_.find(*config_.control.listen);
+      if (clash != tcp_.end()) {
+        tell({"control", "listen"}, fmt::format("{} is also a listen address of {} (an address and port of its own)",
+                                                clash->first.to_string(), shown(clash->second)));
+      }
+    }
+  }
+
+  void tell_clash(std::size_t service, std::size_t item, std::size_t first) {
+    const auto& it = config_.services[service];
+    const auto whose = first == service ? std::string("twice in this service") : "also a listen address of " + shown(first);
+    tell(service_path(service) / "listen" / item, fmt::format("{} ({}) is {} (each address, port and protocol once)",
+                                                              it.listen[item].to_string(), netlink::to_string(it.protocol), whose));
+  }
+
+  /// "service[3] (chat)"
+  [[nodiscard]] std::string shown(std::size_t service) const {
+    const auto& name = config_.services[service].name;
+    return fmt::format("service[{}]", service) + (name.empty() ? "" : " (" + name + ")");
+  }
+
+  void check_pool_addresses() {
+    for (const auto& [vip, service] : vips_) {
+      const auto place = pool_addresses_.find(vip);
+      if (place == pool_addresses_.end()) continue;
+      tell({"pool", place->second.pool, "addresses", place->second.item},
+           fmt::format("{} is a VIP of {} (a pool address is no VIP)", vip.to_string(), shown(service)));
+    }
+  }
+
+  void check_service(std::size_t index) {
+    Service& service = config_.services[index];
+    check_backends(index, service);
+    resolve_pool(index, service);
+    check_families(index, service);
+    if (service.protocol == Protocol::kUdp && service.idle_timeout != Service{}.idle_timeout) {
+      tell(service_path(index) / "idle_timeout",
+           "does nothing with protocol = \"udp\", whose flows end by the kernel's own timeouts (leave it out)");
+    }
+  }
+
+  void check_backends(std::size_t index, Service& service) {
+    std::unordered_map<std::string, std::size_t> names;
+    std::unordered_map<Endpoint, std::size_t> addresses;
+    for (std::size_t i = 0; i < service.backends.size(); ++i) {
+      Backend& backend = service.backends[i];
+      if (!is_set(backend.address)) continue;
+      const auto [first, is_new] = addresses.emplace(backend.address, i);
+      if (!is_new) {
+        tell(backend_path(index, i) / "address", fmt::format("{} is also the address of backend[{}] (each once in a service)",
+                                                             backend.address.to_string(), first->second));
+      }
+      check_backend_address(index, i, service);
+      if (backend.name.empty()) {
+        backend.name = backend.address.to_string();  // no configured name has a colon, so that it clashes with none
+        continue;
+      }
+      const auto [named, name_is_new] = names.emplace(backend.name, i);
+      if (!name_is_new) {
+        tell(backend_path(index, i) / "name",
+             fmt::format("\"{}\" is also the name of backend[{}] (a name of its own)", backend.name, named->second));
+      }
+    }
+  }
+
+  void check_backend_address(std::size_t index, std::size_t backend, const Service& service) {
+    const Endpoint& address = service.backends[backend].address;
+    const auto& listens = owners(service.protocol);
+    if (const auto loop = listens.find(address); loop != listens.end()) {
+      tell(backend_path(index, backend) / "address",
+           fmt::format("{} is a listen address of {}: a loop (a server's own address)", address.to_string(), shown(loop->second)));
+    } else if (pool_addresses_.contains(address.address)) {
+      tell(backend_path(index, backend) / "address",
+           fmt::format("{} is an address of a pool, thus this node's own (a server's own address)", address.to_string()));
+    }
+  }
+
+  void resolve_pool(std::size_t index, Service& service) {
+    const auto path = service_path(index) / "pool";
+    if (service.mode == Mode::kDnat) {
+      if (!service.pool.empty()) tell(path, "is not used in mode dnat (leave it out)");
+    } else if (service.pool.empty()) {
+      if (config_.pools.size() == 1) service.pool = config_.pools.front().name;
+      if (config_.pools.empty()) tell(path, "is missing, and no pool is defined (a [[pool]], or mode = \"dnat\")");
+      if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools (one of {})", pool_names()));
+    } else if (!pools_.contains(service.pool)) {
+      tell_unknown_pool(path, service.pool);
+    }
+  }
+
+  void tell_unknown_pool(const KeyPath& path, const std::string& name) {
+    std::vector<std::string_view> words;
+    for (const Pool& pool : config_.pools) words.push_back(pool.name);
+    const auto meant = nearest(name, words);
+    if (!meant.empty()) return tell(path, fmt::format("there is no pool \"{}\" (did you mean {}?)", name, meant));
+    tell(path, fmt::format("there is no pool \"{}\" ({})", name, words.empty() ? "none is defined" : "one of " + pool_names()));
+  }
+
+  [[nodiscard]] std::string pool_names() const {
+    constexpr std::size_t kShown = 10;
+    std::string out;
+    for (std::size_t i = 0; i < config_.pools.size() && i < kShown; ++i) out += (i == 0 ? "" : ", ") + config_.pools[i].name;
+    return out + (config_.pools.size() > kShown ? ", …" : "");
+  }
+
+  void check_families(std::size_t index, const Service& service) {
+    const auto wrong = [](const auto& list, const auto& endpoint_of) {
+      return std::any_of(list.begin(), list.end(), [&](const auto& one) { return !is_set(endpoint_of(one)); });
+    };
+    // A listen or backend address that could not be read has an unknown family.
+    if (wrong(service.listen, [](const Endpoint& one) { return one; })) return;
+    if (wrong(service.backends, [](const Backend& one) { return one.address; })) return;
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) check_family(index, service, family);
+  }
+
+  void check_family(std::size_t index, const Service& service, Family family) {
+    const auto listen = std::find_if(service.listen.begin(), service.listen.end(),
+                                     [&](const Endpoint& one) { return one.address.family() == family; });
+    const auto backend = std::find_if(service.backends.begin(), service.backends.end(),
+                                      [&](const Backend& one) { return one.address.address.family() == family; });
+    const bool listens = listen != service.listen.end(), has_backend = backend != service.backends.end();
+    if (has_backend && !listens && !service.listen.empty()) {
+      tell(backend_path(index, static_cast<std::size_t>(backend - service.backends.begin())) / "address",
+           fmt::format("{0} is an {1} address, but the service has no {1} listen address (one family on both sides)",
+                       backend->address.to_string(), name_of(family)));
+    }
+    if (!listens) return;
+    const auto path = service_path(index) / "listen" / static_cast<std::size_t>(listen - service.listen.begin());
+    // Without any backend the service refuses its clients in every family alike.
+    if (!has_backend && !service.backends.empty())
+      tell(path, fmt::format("{} has no {} backend (one family on both sides)", listen->to_string(), name_of(family)));
+    check_pool_family(path, service, family);
+  }
+
+  void check_pool_family(const KeyPath& path, const Service& service, Family family) {
+    const auto pool = pools_.find(service.pool);
+    if (service.mode == Mode::kDnat || pool == pools_.end()) return;
+    const auto& [index, complete] = pool->second;
+    const auto& addresses = config_.pools[index].addresses;
+    const bool serves =
+        std::any_of(addresses.begin(), addresses.end(), [&](const IpAddress& one) { return one.family() == family; });
+    if (complete && !serves)
+      tell(path, fmt::format("pool \"{}\" has no {} address (one family on both sides)", service.pool, name_of(family)));
+  }
+
+  void index_pools() {
+    for (std::size_t i = 0; i < config_.pools.size(); ++i) {
+      const auto& ranges = draft_.pool_ranges[i];
+      const bool complete = !ranges.empty() && std::none_of(ranges.begin(), ranges.end(),
+                                                            [](const AddressRange& one) { return one.first.is_unspecified(); });
+      if (!config_.pools[i].name.empty()) pools_.emplace(config_.pools[i].name, IndexedPool{i, complete});
+    }
+  }
+
+  /// The top bit of the mask marks closing flows; number 0 means "no flow of ours".
+  void check_mark() {
+    std::size_t backends = 0;
+    for (const Service& service : config_.services) backends += service.backends.size();
+    const auto bits = std::popcount(config_.node.ct_mark_mask) - 1;
+    const std::size_t room = (std::size_t{1} << bits) - 1;
+    if (backends <= room) return;
+    tell({"node", "ct_mark_mask"}, fmt::format("{:#010x} has room for {} of the {} backends (at least {} bits)",
+                                               config_.node.ct_mark_mask, room, backends, std::bit_width(backends) + 1));
+  }
+
+  Draft& draft_;
+  Config& config_;
+  Findings& findings_;
+  Owners tcp_, udp_;
+  std::unordered_map<IpAddress, std::size_t> vips_;
+  PoolAddresses pool_addresses_;
+  std::unordered_map<std::string, IndexedPool> pools_;
+};
+
+}  // namespace
+
+void validate(Draft& draft, Findings& findings) { Validator(draft, findings).run(); }
+
+}  // namespace wsl4::config

@@ -1,0 +1,29 @@
+// The API's answers as JSON. Names and shapes are promised to users; members may be added, never renamed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "daemon/control/node.h"
+
+namespace wsl4::control {
+
+/// What `wsl4ctl status --json` prints.
+[[nodiscard]] boost::json::object to_json(const Status& status);
+[[nodiscard]] boost::json::object to_json(const ServiceStatus& service);
+
+/// {"flows": […], "more": bool}; `more` says that there are flows beyond the limit.
+[[nodiscard]] boost::json::object to_json(const std::vector<FlowView>& flows, bool more);
+
+/// {"events": […]}
+[[nodiscard]] boost::json::object to_json(const std::vector<NodeEvent>& events);
+
+/// {"changed": …, "dry_run": …, "nft": "…", "warnings": […]}
+[[nodiscard]] boost::json::object to_json(const ReloadReport& report, bool dry_run);
+
+/// ISO 8601 in UTC: "2026-11-23T13:41:00Z".
+[[nodiscard]] std::string to_iso8601(WallClock::time_point time);
+
+}  // namespace wsl4::control

@@ -1,0 +1,128 @@
+// What the control API asks of the running daemon, and the values it shows. All on the control thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <tl/expected.hpp>
+
+#include "netlink/ip.h"
+
+namespace wsl4::control {
+
+using WallClock = std::chrono::system_clock;
+
+// ---- status: mirrors the JSON of the contract ------------------------------------------------------------------
+
+struct BackendStatus {
+  std::string name;
+  netlink::Endpoint address;
+  std::string state;  // up | down | checking | draining | disabled | full
+  int weight = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t max_connections = 0;  // 0: what the pool can carry
+  double share = 0;                   // of new flows, 0-1
+  std::uint64_t total = 0;            // flows since the daemon first saw it
+};
+
+struct SnatAddressStatus {
+  netlink::IpAddress address;
+  std::uint64_t connections = 0;
+};
+
+struct SnatStatus {
+  std::string pool;
+  std::vector<SnatAddressStatus> addresses;
+  std::uint64_t capacity = 0, used = 0;
+  double worst_use = 0;
+};
+
+struct ServiceStatus {
+  std::string name, protocol;
+  std::vector<netlink::Endpoint> listen;
+  std::string scheduler, mode;
+  std::uint64_t connections = 0;
+  double rate = 0;  // new flows per second, over the last 10 s
+  std::uint64_t total = 0, refused = 0;
+  std::vector<BackendStatus> backends;
+  std::map<std::string, std::uint64_t> refused_by;  // no_backend, full, client_limit
+  std::optional<SnatStatus> snat;                   // none in mode dnat
+};
+
+struct Status {
+  std::string version;
+  std::string node_name, role;  // init | active | standby | fault
+  WallClock::time_point role_since;
+  std::chrono::seconds uptime{0};
+  std::string kernel_release;
+  std::vector<ServiceStatus> services;
+  std::uint64_t conntrack_count = 0, conntrack_max = 0;
+  bool ruleset_in_sync = false;
+  std::uint64_t event_overruns = 0, dumps = 0, ruleset_repairs = 0;
+  std::vector<std::string> warnings;
+};
+
+// ---- flows ----------------------------------------------------------------------------------------------------
+
+struct FlowQuery {
+  std::optional<std::string> service, backend;
+  std::optional<netlink::IpAddress> client;
+  std::optional<netlink::Endpoint> snat;
+  std::size_t limit = 100;  // 0: all
+};
+
+struct FlowView {
+  std::string service, backend, protocol;
+  netlink::Endpoint client, vip, snat, server;  // snat: equals client in mode dnat
+  std::string state;                            // the kernel's names: ESTABLISHED, FIN_WAIT, …; UDP: ASSURED or UNREPLIED
+  std::chrono::seconds expires{0};              // until the kernel forgets it, without further packets
+  std::optional<std::chrono::seconds> age;      // since it began, where the kernel tells
+};
+
+// ---- events ---------------------------------------------------------------------------------------------------
+
+/// A thing that operators want to know. `name` is stable and documented in wsl4ctl(1).
+struct NodeEvent {
+  std::uint64_t sequence = 0;  // 1 and up, without gaps while the daemon lives
+  WallClock::time_point time;
+  std::string name;     // "reloaded", "ruleset-repaired", …
+  std::string service;  // may be empty
+  std::string backend;  // may be empty
+  std::string detail;   // for people
+};
+
+// ---- the node ---------------------------------------------------------------------------------------------------
+
+/// Why a request was refused: an HTTP status, and text for people (title, detail) in an RFC 9457 problem document.
+struct Refusal {
+  int http_status = 500;
+  std::string title;
+  std::vector<std::string> details;  // for a bad configuration: every problem
+};
+template <class T>
+using Outcome = tl::expected<T, Refusal>;
+
+struct ReloadReport {
+  bool changed = false;
+  std::string nft_text;               // what was or would be sent to the kernel
+  std::vector<std::string> warnings;  // settings that need a restart, …
+};
+
+class Node {
+ public:
+  virtual ~Node() = default;
+  virtual boost::asio::awaitable<Outcome<Status>> status() = 0;
+  virtual boost::asio::awaitable<Outcome<ReloadReport>> reload(bool dry_run) = 0;
+  virtual boost::asio::awaitable<Outcome<std::vector<FlowView>>> flows(FlowQuery query) = 0;
+  /// Events after `sequence`, oldest first; waits up to `wait` for the first one.
+  virtual boost::asio::awaitable<Outcome<std::vector<NodeEvent>>> events(std::uint64_t after, std::chrono::milliseconds wait) = 0;
+  /// This node carries traffic.
+  [[nodiscard]] virtual bool ready() const = 0;
+};
+
+}  // namespace wsl4::control

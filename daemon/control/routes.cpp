@@ -1,0 +1,146 @@
+#include "daemon/control/routes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "daemon/control/json.h"
+#include "daemon/control/query.h"
+#include "daemon/control/status_page.h"
+#include "daemon/http/json.h"
+#include "daemon/http/problem.h"
+#include "daemon/metrics/metrics.h"
+
+namespace wsl4::control {
+namespace {
+
+constexpr bool kReads = true;
+constexpr bool kChanges = false;
+
+using boost::asio::awaitable;
+using http::PathValues;
+using http::Request;
+using http::Response;
+
+Response json_response(const boost::json::object& object) {
+  Response response;
+  response.content_type = "application/json";
+  response.body = http::to_text(object) + "\n";
+  return response;
+}
+
+Response text_response(std::string content_type, std::string body) {
+  Response response;
+  response.content_type = std::move(content_type);
+  response.body = std::move(body);
+  return response;
+}
+
+Response bad_query(const std::string& error) { return http::problem(400, "Bad request", {error}); }
+
+Response refused(const Refusal& refusal) {
+  return http::problem(static_cast<unsigned>(refusal.http_status), refusal.title, refusal.details);
+}
+
+awaitable<Response> get_status(Node& node, const Request& request) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const auto status = co_await node.status();
+  if (!status) co_return refused(status.error());
+  co_return json_response(to_json(*status));
+}
+
+awaitable<Response> get_service(Node& node, const Request& request, const PathValues& values) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const std::string& name = values.at("name");
+  const auto status = co_await node.status();
+  if (!status) co_return refused(status.error());
+  const auto found = std::find_if(status->services.begin(), status->services.end(),
+                                  [&name](const ServiceStatus& service) { return service.name == name; });
+  if (found == status->services.end())
+    co_return http::problem(404, "No such service", {fmt::format("there is no service '{}'", name)});
+  co_return json_response(to_json(*found));
+}
+
+awaitable<Response> get_flows(Node& node, const Request& request) {
+  auto query = parse_flow_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const std::size_t limit = query->limit;
+  query->limit = limit + 1;  // one more than is shown tells whether there are more
+  auto pending = node.flows(std::move(*query));
+  auto flows = co_await std::move(pending);
+  if (!flows) co_return refused(flows.error());
+  const bool more = flows->size() > limit;
+  if (more) flows->resize(limit);
+  co_return json_response(to_json(*flows, more));
+}
+
+awaitable<Response> get_events(Node& node, const Request& request) {
+  const auto query = parse_event_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  auto pending = node.events(query->after, query->wait);
+  const auto events = co_await std::move(pending);
+  if (!events) co_return refused(events.error());
+  co_return json_response(to_json(*events));
+}
+
+awaitable<Response> post_reload(Node& node, const Request& request) {
+  const auto dry_run = parse_reload_query(request.target.query);
+  if (!dry_run) co_return bad_query(dry_run.error());
+  const auto report = co_await node.reload(*dry_run);
+  if (!report) co_return refused(report.error());
+  co_return json_response(to_json(*report, *dry_run));
+}
+
+awaitable<Response> get_metrics(Node& node) {
+  const auto status = co_await node.status();
+  if (!status) co_return refused(status.error());
+  co_return text_response("text/plain; version=0.0.4; charset=utf-8", metrics::render(*status));
+}
+
+awaitable<Response> get_healthz() { co_return text_response("text/plain; charset=utf-8", "ok\n"); }
+
+awaitable<Response> get_readyz(Node& node) {
+  if (node.ready()) co_return text_response("text/plain; charset=utf-8", "ready\n");
+  co_return http::problem(503, "Not ready", {"this node does not carry traffic"});
+}
+
+awaitable<Response> get_page() {
+  Response response = text_response("text/html; charset=utf-8", std::string(status_page()));
+  response.headers.emplace_back("Content-Security-Policy",
+                                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+                                "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  co_return response;
+}
+
+awaitable<Response> not_in_this_version() {
+  co_return http::problem(501, "Not available in this version", {"version " WSL4_VERSION " of wsl4 does not have this"});
+}
+
+}  // namespace
+
+std::vector<http::Route> make_routes(Node& node) {
+  const auto missing = [](const Request&, const PathValues&) { return not_in_this_version(); };
+  return {
+      {"GET", "/", kReads, [](const Request&, const PathValues&) { return get_page(); }},
+      {"GET", "/healthz", kReads, [](const Request&, const PathValues&) { return get_healthz(); }},
+      {"GET", "/readyz", kReads, [&node](const Request&, const PathValues&) { return get_readyz(node); }},
+      {"GET", "/metrics", kReads, [&node](const Request&, const PathValues&) { return get_metrics(node); }},
+      {"GET", "/v1/status", kReads, [&node](const Request& request, const PathValues&) { return get_status(node, request); }},
+      {"GET", "/v1/services/{name}", kReads,
+       [&node](const Request& request, const PathValues& values) { return get_service(node, request, values); }},
+      {"GET", "/v1/flows", kReads, [&node](const Request& request, const PathValues&) { return get_flows(node, request); }},
+      {"GET", "/v1/events", kReads, [&node](const Request& request, const PathValues&) { return get_events(node, request); }},
+      {"POST", "/v1/reload", kChanges, [&node](const Request& request, const PathValues&) { return post_reload(node, request); }},
+      {"GET", "/v1/services/{name}/pick", kReads, missing},
+      {"POST", "/v1/failover", kChanges, missing},
+      {"POST", "/v1/role", kChanges, missing},
+      {"PUT", "/v1/services/{name}/backends/{backend}", kChanges, missing},
+      {"PATCH", "/v1/services/{name}/backends/{backend}", kChanges, missing},
+      {"DELETE", "/v1/services/{name}/backends/{backend}", kChanges, missing},
+  };
+}
+
+}  // namespace wsl4::control

@@ -1,0 +1,22 @@
+// What each command does. All return the exit status.
+#pragma once
+
+#include "daemon/ctl/options.h"
+#include "daemon/ctl/run.h"
+
+namespace wsl4::ctl {
+
+// Over the control socket.
+int status(const Options& options, const Console& console);
+int reload(const Options& options, const Console& console);
+int flows(const Options& options, const Console& console);
+int events(const Options& options, const Console& console);
+
+// On this machine.
+int check(const Options& options, const Console& console, const Machine& machine);
+int purge(const Options& options, const Console& console, const Machine& machine);
+
+/// "wsl4ctl: WHY" on standard error; returns `exit_status`.
+int fail(const Console& console, int exit_status, std::string_view why);
+
+}  // namespace wsl4::ctl

@@ -1,0 +1,156 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/commands.h"
+#include "daemon/ctl/text.h"
+#include "daemon/ctl/watch.h"
+#include "daemon/http/json.h"
+#include "daemon/http/target.h"
+
+namespace wsl4::ctl {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::chrono::seconds kReloadTimeout{120};  // ten thousand services take seconds
+constexpr std::chrono::seconds kFlowsTimeout{60};    // a dump of a million entries too
+constexpr std::chrono::seconds kEventWait{30};       // of one request, while following
+constexpr unsigned kOk = 200;
+constexpr unsigned kBadConfiguration = 422;
+
+/// Says why the daemon refused. A bad configuration is told problem by problem, each on its own line with its place.
+int fail_with_problem(const Console& console, const Reply& reply) {
+  boost::system::error_code error;
+  const json::value document = json::parse(reply.body, error);
+  if (error || !document.is_object() || !document.as_object().contains("title")) {
+    return fail(console, kExitFailed, fmt::format("the daemon answers with status {}; is its version another one?", reply.status));
+  }
+  const json::object& problem = document.as_object();
+  const std::string title(problem.at("title").as_string());
+  const json::value* detail = problem.if_contains("detail");
+  const std::string details(detail != nullptr ? std::string_view(detail->as_string()) : std::string_view());
+  if (reply.status == kBadConfiguration) {
+    if (!details.empty()) console.err(details + "\n");
+    return fail(console, kExitUsage, title);
+  }
+  return fail(console, kExitFailed, details.empty() ? title : fmt::format("{}: {}", title, details));
+}
+
+/// The document that the daemon answers with; else the exit status, after having said why.
+tl::expected<json::object, int> ask(const Call& request, const Console& console) {
+  const auto reply = call(request);
+  if (!reply) return tl::make_unexpected(fail(console, kExitUnreachable, reply.error().message));
+  if (reply->status != kOk) return tl::make_unexpected(fail_with_problem(console, *reply));
+  return json::parse(reply->body).as_object();
+}
+
+std::string json_text(const json::object& document) { return http::to_text(document, http::JsonLayout::kIndented) + "\n"; }
+
+Call make_call(const Options& options, std::string target) {
+  Call request;
+  request.socket = options.socket;
+  request.target = std::move(target);
+  return request;
+}
+
+std::string flows_target(const FlowFilter& filter) {
+  std::string target = fmt::format("/v1/flows?limit={}", filter.limit);
+  const auto add = [&target](std::string_view name, const std::optional<std::string>& value) {
+    if (value) target += fmt::format("&{}={}", name, http::percent_encode(*value));
+  };
+  add("service", filter.service);
+  add("backend", filter.backend);
+  add("client", filter.client);
+  add("snat", filter.snat);
+  return target;
+}
+
+}  // namespace
+
+int fail(const Console& console, int exit_status, std::string_view why) {
+  console.err(fmt::format("wsl4ctl: {}\n", why));
+  return exit_status;
+}
+
+int status(const Options& options, const Console& console) {
+  const Call request = make_call(options, "/v1/status");
+  const auto show = [&](const json::object& document) {
+    return options.json ? json_text(document) : status_text(document, console.colour);
+  };
+  const auto first = ask(request, console);
+  if (!first) return first.error();
+  if (!options.watch) {
+    console.out(show(*first));
+    return kExitDone;
+  }
+  // While watching, a daemon that restarts is no reason to end: what is wrong stands where the status stood.
+  return watch(console, [&]() -> std::string {
+    const auto reply = call(request);
+    if (!reply) return fmt::format("wsl4ctl: {}\n", reply.error().message);
+    if (reply->status != kOk) return fmt::format("wsl4ctl: the daemon answers with status {}\n", reply->status);
+    return show(json::parse(reply->body).as_object());
+  });
+}
+
+int reload(const Options& options, const Console& console) {
+  Call request = make_call(options, options.dry_run ? "/v1/reload?dry_run=1" : "/v1/reload");
+  request.method = "POST";
+  request.timeout = kReloadTimeout;
+  const auto report = ask(request, console);
+  if (!report) return report.error();
+  if (options.json) {
+    console.out(json_text(*report));
+    return kExitDone;
+  }
+  for (const json::value& warning : report->at("warnings").as_array()) {
+    console.err(fmt::format("warning: {}\n", std::string_view(warning.as_string())));
+  }
+  const bool changed = report->at("changed").as_bool();
+  if (options.dry_run && changed) {
+    std::string text(report->at("nft").as_string());
+    if (!text.ends_with('\n')) text += '\n';
+    console.out(text);
+  } else {
+    const std::string_view done = options.dry_run ? "nothing would change\n" : "reloaded; nothing changed\n";
+    console.out(changed ? "reloaded\n" : done);
+  }
+  return kExitDone;
+}
+
+int flows(const Options& options, const Console& console) {
+  Call request = make_call(options, flows_target(options.flows));
+  request.timeout = kFlowsTimeout;
+  const auto document = ask(request, console);
+  if (!document) return document.error();
+  console.out(options.json ? json_text(*document) : flows_text(*document, console.colour));
+  return kExitDone;
+}
+
+int events(const Options& options, const Console& console) {
+  std::uint64_t after = 0;
+  for (bool first = true;; first = false) {
+    const std::int64_t wait = first ? 0 : kEventWait.count();
+    Call request = make_call(options, fmt::format("/v1/events?after={}&wait={}", after, wait));
+    request.timeout += std::chrono::seconds(wait);
+    const auto document = ask(request, console);
+    if (!document) return document.error();
+    const json::array& list = document->at("events").as_array();
+    if (!list.empty()) after = list.back().as_object().at("sequence").to_number<std::uint64_t>();
+    if (!options.json) {
+      console.out(events_text(*document, console.colour));
+    } else if (!options.follow) {
+      console.out(json_text(*document));
+    } else {
+      for (const json::value& event : list) console.out(http::to_text(event) + "\n");  // one a line, as they come
+    }
+    if (!options.follow) return kExitDone;
+  }
+}
+
+}  // namespace wsl4::ctl

@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "daemon/config/load.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/commands.h"
+#include "daemon/ctl/table.h"
+#include "daemon/ctl/units.h"
+#include "daemon/http/json.h"
+
+namespace wsl4::ctl {
+namespace {
+
+namespace json = boost::json;
+using Severity = host::Finding::Severity;
+
+std::string json_text(const json::object& document) { return http::to_text(document, http::JsonLayout::kIndented) + "\n"; }
+
+bool is_error(const host::Finding& finding) { return finding.severity == Severity::kError; }
+
+json::object to_json(const Options& options, const config::Problems& problems, const std::vector<host::Finding>& findings) {
+  json::array problem_list;
+  for (const auto& problem : problems) problem_list.emplace_back(problem.message());
+  json::array finding_list;
+  for (const auto& finding : findings) {
+    json::object entry;
+    entry["severity"] = is_error(finding) ? "error" : "warning";
+    entry["what"] = finding.what;
+    entry["remedy"] = finding.remedy;
+    finding_list.push_back(std::move(entry));
+  }
+  json::object document;
+  document["file"] = options.config;
+  document["ok"] = problems.empty() && std::none_of(findings.begin(), findings.end(), is_error);
+  document["problems"] = std::move(problem_list);
+  document["findings"] = std::move(finding_list);
+  return document;
+}
+
+std::string summary_text(const Options& options, const config::Config& config) {
+  if (config.services.empty())
+    return fmt::format("{}: valid, but no service is defined: the daemon does not start so\n", options.config);
+  std::size_t backends = 0;
+  for (const auto& service : config.services) backends += service.backends.size();
+  return fmt::format("{}: valid: {}, {}, {}\n", options.config, counted(config.services.size(), "service", "services"),
+                     counted(backends, "backend", "backends"), counted(config.pools.size(), "pool", "pools"));
+}
+
+std::string findings_text(const std::vector<host::Finding>& findings, bool colour) {
+  if (findings.empty()) return "nothing on this machine stands in the way\n";
+  std::string text;
+  for (const auto& finding : findings) {
+    const bool error = is_error(finding);
+    text +=
+        fmt::format("{}: {}\n", styled(error ? "error" : "warning", error ? Style::kBad : Style::kWarning, colour), finding.what);
+    if (!finding.remedy.empty()) text += fmt::format("  to mend it: {}\n", finding.remedy);
+  }
+  return text;
+}
+
+/// A daemon that answers, or that might be there but may not be asked, is a reason not to purge.
+bool may_run(const std::string& socket, std::string& why) {
+  const auto answer = probe(socket);
+  if (answer) {
+    why = fmt::format("the daemon runs (it answers on {}): stop it first (systemctl stop wsl4d)", socket);
+    return true;
+  }
+  using Kind = Unreachable::Kind;
+  if (answer.error().kind == Kind::kNoSocket || answer.error().kind == Kind::kRefused) return false;
+  why = fmt::format("cannot tell whether the daemon runs: {}", answer.error().message);
+  return true;
+}
+
+std::string purge_text(const runtime::PurgeReport& report) {
+  return fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : "no table was there",
+                     counted(report.addresses, "address", "addresses"), counted(report.flows, "flow", "flows"),
+                     counted(report.sysctls, "sysctl", "sysctls"));
+}
+
+json::object to_json(const runtime::PurgeReport& report) {
+  json::object document;
+  document["table_removed"] = report.table_removed;
+  document["addresses"] = report.addresses;
+  document["flows"] = report.flows;
+  document["sysctls"] = report.sysctls;
+  document["failures"] = json::array(report.failures.begin(), report.failures.end());
+  return document;
+}
+
+}  // namespace
+
+int check(const Options& options, const Console& console, const Machine& machine) {
+  const auto config = config::load(options.config);
+  if (!config) {
+    for (const auto& problem : config.error()) console.err(problem.message() + "\n");
+    if (options.json) console.out(json_text(to_json(options, config.error(), {})));
+    return kExitUsage;
+  }
+  const auto findings = machine.check(*config);
+  if (options.json) {
+    console.out(json_text(to_json(options, {}, findings)));
+  } else {
+    console.out(summary_text(options, *config) + findings_text(findings, console.colour));
+  }
+  const auto errors = static_cast<std::uint64_t>(std::count_if(findings.begin(), findings.end(), is_error));
+  if (errors == 0) return kExitDone;
+  return fail(
+      console, kExitFailed,
+      fmt::format("{} on this machine to mend before wsl4d can do its work, listed above", counted(errors, "thing", "things")));
+}
+
+int purge(const Options& options, const Console& console, const Machine& machine) {
+  std::vector<std::string> sockets{options.socket};
+  const auto config = config::load(options.config);
+  if (config && !options.socket_given) sockets.push_back(config->control.socket);
+  for (const std::string& socket : sockets) {
+    std::string why;
+    if (may_run(socket, why)) return fail(console, kExitFailed, why);
+  }
+  const auto report = machine.purge(options.config);
+  if (!report) return fail(console, kExitFailed, report.error());
+  console.out(options.json ? json_text(to_json(*report)) : purge_text(*report));
+  if (report->failures.empty()) return kExitDone;
+  for (const std::string& failure : report->failures) fail(console, kExitFailed, failure);
+  return kExitFailed;
+}
+
+}  // namespace wsl4::ctl

@@ -1,0 +1,103 @@
+#include "daemon/ctl/options.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "daemon/control/query.h"
+#include "daemon/ctl/run.h"
+
+namespace wsl4::ctl {
+namespace {
+
+/// Commands that users may know from the documentation of the finished product.
+constexpr std::array<std::string_view, 7> kLater{"backend", "rebalance", "pick", "failover", "promote", "demote", "keygen"};
+
+void add_commands(CLI::App& app, Options& options) {
+  const auto add = [&](Command command, const std::string& name, const std::string& help) {
+    CLI::App* added = app.add_subcommand(name, help);
+    added->fallthrough();  // --json and --socket may stand behind the command too
+    added->callback([&options, command] { options.command = command; });
+    return added;
+  };
+  auto* status = add(Command::kStatus, "status", "Show this node, its services, backends and SNAT pools");
+  status->add_flag("--watch", options.watch, "Redraw every second until Ctrl-C");
+
+  auto* check = add(Command::kCheck, "check", "Check a configuration file and this machine, without a daemon");
+  check->add_option("FILE", options.config, "Configuration file")->capture_default_str();
+
+  auto* reload = add(Command::kReload, "reload", "Load the configuration file again");
+  reload->add_flag("--dry-run", options.dry_run, "Change nothing; print the changes as nft text");
+
+  auto* flows = add(Command::kFlows, "flows", "List flows with their addresses on both sides");
+  flows->add_option("--service", options.flows.service, "Only of this service")->type_name("NAME");
+  flows->add_option("--backend", options.flows.backend, "Only of this backend")->type_name("NAME");
+  flows->add_option("--client", options.flows.client, "Only of this client address")->type_name("ADDRESS");
+  flows->add_option("--snat", options.flows.snat, "Which client is behind this SNAT address and port?")->type_name("ADDRESS:PORT");
+  flows->add_option("--limit", options.flows.limit, fmt::format("At most so many, up to {}; 0 is the most", control::kMaxFlows))
+      ->type_name("N")
+      ->check(CLI::Range(std::size_t{0}, control::kMaxFlows))
+      ->capture_default_str();
+
+  auto* events = add(Command::kEvents, "events", "Show what has happened to this node");
+  events->add_flag("--follow", options.follow, "Go on with what happens, until Ctrl-C");
+
+  auto* purge = add(Command::kPurge, "purge", "Remove all of wsl4 from the kernel; the daemon must not run");
+  purge->add_option("--config", options.config, "The configuration file that the daemon used")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+/// The first argument that is neither an option nor the value of one.
+std::string_view command_in(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--socket") {
+      ++i;
+    } else if (!arguments[i].starts_with('-')) {
+      return arguments[i];
+    }
+  }
+  return {};
+}
+
+Ending wrong_usage(const std::vector<std::string>& arguments, std::string why) {
+  const std::string_view command = command_in(arguments);
+  if (std::find(kLater.begin(), kLater.end(), command) != kLater.end()) {
+    why = fmt::format("the command '{}' is not available in this version (" WSL4_VERSION ")", command);
+  }
+  return {kExitUsage, "", fmt::format("wsl4ctl: {}; see wsl4ctl --help\n", why)};
+}
+
+}  // namespace
+
+tl::expected<Options, Ending> parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  CLI::App app("Shows and steers the wsl4 daemon.", "wsl4ctl");
+  app.set_version_flag("--version", "wsl4ctl " WSL4_VERSION);
+  app.footer(
+      "Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 the daemon cannot be reached.\n"
+      "More in wsl4ctl(1).");
+  auto* socket =
+      app.add_option("--socket", options.socket, "The daemon's control socket")->type_name("PATH")->capture_default_str();
+  app.add_flag("--json", options.json, "Print JSON instead of text");
+  app.require_subcommand(1);
+  add_commands(app, options);
+
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    return tl::make_unexpected(Ending{kExitDone, chosen.empty() ? app.help() : chosen.front()->help(), ""});
+  } catch (const CLI::CallForVersion& version) {
+    return tl::make_unexpected(Ending{kExitDone, std::string(version.what()) + "\n", ""});
+  } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(arguments, error.what())); }
+  options.socket_given = socket->count() > 0;
+  return options;
+}
+
+}  // namespace wsl4::ctl

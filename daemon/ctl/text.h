@@ -1,0 +1,19 @@
+// The daemon's answers as text for people.
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+
+namespace wsl4::ctl {
+
+// Each takes the JSON document of the API and throws boost::system::system_error or std::exception where that is not as expected.
+
+/// Node, warnings, and each service with its backends and its pool.
+[[nodiscard]] std::string status_text(const boost::json::object& status, bool colour);
+/// A table, or words if there is no flow.
+[[nodiscard]] std::string flows_text(const boost::json::object& flows, bool colour);
+/// A line for each event.
+[[nodiscard]] std::string events_text(const boost::json::object& events, bool colour);
+
+}  // namespace wsl4::ctl

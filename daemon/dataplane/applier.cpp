@@ -1,0 +1,106 @@
+#include "daemon/dataplane/applier.h"
+
+#include <algorithm>
+
+namespace wsl4::dataplane {
+
+namespace {
+
+using netlink::Result;
+using netlink::nft::Table;
+using std::chrono::steady_clock;
+
+/// A table built from nothing is committed so many services at a time, about 200 ms each: nothing is there yet that would have to
+/// change at once.
+constexpr std::size_t kServicesPerPiece = 256;
+
+std::chrono::microseconds since(steady_clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start);
+}
+
+}  // namespace
+
+Result<std::vector<AdoptedBackend>> Applier::adopt(const service::MarkLayout& mark) {
+  auto table = nftables_.read_table(kTableName);
+  if (!table) return tl::make_unexpected(table.error());
+  found_ = std::move(*table);
+  return *found_ ? adopted_backends(**found_, mark) : std::vector<AdoptedBackend>{};
+}
+
+netlink::nft::Transaction Applier::preview(const service::DesiredState& next) const {
+  if (!found_) return mirror_.transition(next);
+  if (*found_) return diff(**found_, plan(next));
+  return netlink::nft::build_table(plan(next));
+}
+
+Result<Applied> Applier::apply(const service::DesiredState& next, const std::function<void()>& between) {
+  const auto start = steady_clock::now();
+  Result<Applied> applied;
+  if (found_ && !*found_) {
+    applied = build_in_pieces(next, between);
+  } else if (found_) {
+    applied = apply_to_found(next);
+  } else {
+    const auto transaction = mirror_.transition(next);
+    applied = Applied{transaction.weight()};
+    if (!transaction.empty()) {
+      const auto committed = nftables_.commit(transaction);
+      if (!committed) applied = tl::make_unexpected(committed.error());
+    }
+  }
+  if (!applied) {
+    // What the kernel holds is uncertain from here on: read it, now if possible.
+    if (auto table = nftables_.read_table(kTableName)) found_ = std::move(*table);
+    return applied;
+  }
+  mirror_.commit(next);
+  found_.reset();
+  applied->duration = since(start);
+  return applied;
+}
+
+Result<Applied> Applier::apply_to_found(const service::DesiredState& next) {
+  const auto want = plan(next);
+  // A persistent table that lost its owner is taken over by naming it again, even if only to be replaced.
+  netlink::nft::Transaction transaction(kTableName);
+  if ((*found_)->owned) transaction.add(netlink::nft::AddTable{(*found_)->comment, true});
+  auto changes = diff(**found_, want);
+  const auto objects = changes.weight();
+  transaction.append(std::move(changes));
+  if (!transaction.empty()) {
+    const auto committed = nftables_.commit(transaction);
+    if (!committed) return tl::make_unexpected(committed.error());
+  }
+  return Applied{objects};
+}
+
+Result<Applied> Applier::build_in_pieces(const service::DesiredState& next, const std::function<void()>& between) {
+  auto piece = next;
+  piece.services.clear();
+  Mirror mirror;
+  Applied applied;
+  auto service = next.services.begin();
+  do {
+    for (std::size_t count = 0; count < kServicesPerPiece && service != next.services.end(); ++count, ++service)
+      piece.services.insert(*service);
+    const auto transaction = mirror.transition(piece);
+    const auto committed = nftables_.commit(transaction);
+    if (!committed) return tl::make_unexpected(committed.error());
+    mirror.commit(piece);
+    applied.objects += transaction.weight();
+    between();
+  } while (service != next.services.end());
+  return applied;
+}
+
+Result<Applied> Applier::repair() {
+  const auto start = steady_clock::now();
+  auto table = nftables_.read_table(kTableName);
+  if (!table) return tl::make_unexpected(table.error());
+  if (*table && **table == mirror_.table()) return Applied{0, since(start)};
+  found_ = std::move(*table);
+  const auto state = mirror_.state();
+  return apply(state);
+}
+
+}  // namespace wsl4::dataplane

@@ -1,0 +1,53 @@
+// Moves the kernel's table to the desired state, and keeps it there. Lives on the kernel thread; the only writer of the table.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/dataplane/diff.h"
+#include "netlink/nft/nftables.h"
+
+namespace wsl4::dataplane {
+
+struct Applied {
+  std::size_t objects = 0;  // changed in the kernel; 0: nothing differed
+  std::chrono::microseconds duration{0};
+};
+
+class Applier {
+ public:
+  explicit Applier(netlink::nft::Nftables& nftables) : nftables_(nftables) {}
+
+  /// Reads what the kernel holds; the first `apply` changes only what differs from it. Returns the backends that it knows.
+  netlink::Result<std::vector<AdoptedBackend>> adopt(const service::MarkLayout& mark);
+
+  /// What `apply` would send.
+  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next) const;
+
+  /// One transaction, but for a table built from nothing, which comes in pieces (its base first). `between` is called between
+  /// pieces. After a failure the kernel's state is read again by the next call.
+  netlink::Result<Applied> apply(
+      const service::DesiredState& next, const std::function<void()>& between = [] {});
+
+  /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
+  netlink::Result<Applied> repair();
+
+  [[nodiscard]] bool in_sync() const { return !found_.has_value(); }
+
+ private:
+  netlink::Result<Applied> apply_to_found(const service::DesiredState& next);
+  netlink::Result<Applied> build_in_pieces(const service::DesiredState& next, const std::function<void()>& between);
+
+  netlink::nft::Nftables& nftables_;
+  Mirror mirror_;
+  /// The kernel's table where it is not known to be the mirror's: before the first apply, after a failure. The inner optional: no
+  /// table.
+  std::optional<std::optional<netlink::nft::Table>> found_ = std::optional<netlink::nft::Table>();
+};
+
+}  // namespace wsl4::dataplane

@@ -1,0 +1,169 @@
+#include <unordered_map>
+
+#include "daemon/dataplane/diff.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+using netlink::nft::Table;
+using netlink::nft::Transaction;
+using service::DesiredState;
+
+/// (set, key) of a shared element as one string; names hold no NUL.
+std::string place_key(const std::string& set, const netlink::nft::Bytes& key) {
+  std::string place = set;
+  place.push_back('\0');
+  place.append(key.begin(), key.end());
+  return place;
+}
+
+/// Visits the entries of two sorted maps side by side: (old or null, new or null).
+template <class Map, class Visit>
+void for_each_pair(const Map& before, const Map& after, Visit visit) {
+  auto old = before.begin();
+  auto next = after.begin();
+  while (old != before.end() || next != after.end()) {
+    const int order = old == before.end() ? 1 : next == after.end() ? -1 : old->first.compare(next->first);
+    visit(order <= 0 ? &old->second : nullptr, order >= 0 ? &next->second : nullptr);
+    if (order <= 0) ++old;
+    if (order >= 0) ++next;
+  }
+}
+
+bool same_globals(const DesiredState& left, const DesiredState& right) {
+  return left.mark == right.mark && left.owned_table == right.owned_table && left.double_dnat == right.double_dnat;
+}
+
+const service::PoolState* pool_of(const DesiredState& state, const service::ServiceState& service) {
+  const auto pool = state.pools.find(service.pool);
+  return pool == state.pools.end() ? nullptr : &pool->second;
+}
+
+bool same_pool(const service::PoolState* left, const service::PoolState* right) {
+  return left == right || (left && right && *left == *right);
+}
+
+}  // namespace
+
+/// How many fragments hold each shared element.
+struct Mirror::Impl {
+  struct Change {
+    std::vector<Fragment> before, after;
+  };
+  /// How often each shared element is held, in the fragments that change.
+  struct Holders {
+    std::int64_t before = 0, after = 0;
+    const netlink::nft::Element* old_element = nullptr;
+    const netlink::nft::Element* new_element = nullptr;
+  };
+  using Touched = std::map<std::pair<std::string, netlink::nft::Bytes>, Holders>;
+
+  DesiredState state;
+  bool exists = false;  // the kernel has a table
+  std::unordered_map<std::string, std::uint32_t> holders;
+
+  /// The fragments of what differs between the present state and `next`.
+  [[nodiscard]] Change changed(const DesiredState& next) const {
+    Change change;
+    const bool all = exists && !same_globals(state, next);
+    for_each_pair(state.pools, next.pools, [&](const service::PoolState* old, const service::PoolState* now) {
+      if (old && now && !all && *old == *now) return;
+      if (old) change.before.push_back(plan_pool(*old));
+      if (now) change.after.push_back(plan_pool(*now));
+    });
+    std::map<std::string, bool> pool_is_same;
+    const auto keeps_pool = [&](const service::ServiceState& service) {
+      const auto [entry, unknown] = pool_is_same.try_emplace(service.pool);
+      if (unknown) entry->second = same_pool(pool_of(state, service), pool_of(next, service));
+      return entry->second;
+    };
+    for_each_pair(state.services, next.services, [&](const service::ServiceState* old, const service::ServiceState* now) {
+      if (old && now && !all && *old == *now && keeps_pool(*now)) return;
+      if (old) change.before.push_back(plan_service(state, *old));
+      if (now) change.after.push_back(plan_service(next, *now));
+    });
+    return change;
+  }
+
+  [[nodiscard]] static Touched touched(const Change& change) {
+    Touched touched;
+    for (const auto& fragment : change.before) {
+      for (const auto& [place, element] : fragment.shared) {
+        auto& holders = touched[place];
+        ++holders.before;
+        holders.old_element = &element;
+      }
+    }
+    for (const auto& fragment : change.after) {
+      for (const auto& [place, element] : fragment.shared) {
+        auto& holders = touched[place];
+        ++holders.after;
+        holders.new_element = &element;
+      }
+    }
+    return touched;
+  }
+
+  [[nodiscard]] std::int64_t holders_of(const std::string& place) const {
+    const auto found = holders.find(place);
+    return found == holders.end() ? 0 : found->second;
+  }
+
+  /// Puts the touched shared elements as they are and as they will be into the two tables. One that a fragment which does not
+  /// change holds too is there before and after, and equal.
+  void add_shared(const Touched& touched_elements, Table& have, Table& want) const {
+    for (const auto& [place, holders_here] : touched_elements) {
+      const auto others = holders_of(place_key(place.first, place.second)) - holders_here.before;
+      const auto* old_element = holders_here.old_element;
+      const auto* new_element = holders_here.new_element;
+      if (others > 0 && !old_element) old_element = new_element;
+      if (others > 0 && !new_element) new_element = old_element;
+      if (old_element) have.sets.at(place.first).elements.emplace(place.second, *old_element);
+      if (new_element) want.sets.at(place.first).elements.emplace(place.second, *new_element);
+    }
+  }
+};
+
+namespace {
+
+void merge_own(Table& table, const std::vector<Fragment>& fragments) {
+  for (const auto& fragment : fragments) {
+    table.counters.insert(fragment.counters.begin(), fragment.counters.end());
+    table.sets.insert(fragment.sets.begin(), fragment.sets.end());
+    table.chains.insert(fragment.chains.begin(), fragment.chains.end());
+  }
+}
+
+}  // namespace
+
+Mirror::Mirror() : impl_(std::make_unique<Impl>()) {}
+Mirror::~Mirror() = default;
+Mirror::Mirror(Mirror&&) noexcept = default;
+Mirror& Mirror::operator=(Mirror&&) noexcept = default;
+
+Transaction Mirror::transition(const DesiredState& next) const {
+  if (!impl_->exists) return netlink::nft::build_table(plan(next));
+  auto have = plan_base(impl_->state), want = plan_base(next);
+  if (have.owned != want.owned) return diff(table(), plan(next));
+  const auto change = impl_->changed(next);
+  merge_own(have, change.before);
+  merge_own(want, change.after);
+  impl_->add_shared(Impl::touched(change), have, want);
+  return diff(have, want);
+}
+
+void Mirror::commit(const DesiredState& next) {
+  const auto change = impl_->changed(next);
+  for (const auto& [place, holders] : Impl::touched(change)) {
+    auto& count = impl_->holders[place_key(place.first, place.second)];
+    count = static_cast<std::uint32_t>(count + holders.after - holders.before);
+    if (count == 0) impl_->holders.erase(place_key(place.first, place.second));
+  }
+  impl_->state = next;
+  impl_->exists = true;
+}
+
+Table Mirror::table() const { return plan(impl_->state); }
+const DesiredState& Mirror::state() const { return impl_->state; }
+
+}  // namespace wsl4::dataplane

@@ -1,0 +1,72 @@
+#include "daemon/dataplane/names.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace wsl4::dataplane::names {
+namespace {
+
+constexpr std::size_t kMaxComment = 128;
+constexpr std::size_t kMaxBackendPart = 128;
+
+std::string for_family(std::string_view stem, netlink::Family family) {
+  return std::string(stem) + (family == netlink::Family::kIpv4 ? "-ip" : "-ip6");
+}
+
+bool is_plain(char character) {
+  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
+         (character >= '0' && character <= '9') || character == '-' || character == '_' || character == '.';
+}
+
+/// The name itself where nft takes it; else what is left of it and the backend's number behind a slash, which no plain name has.
+std::string backend_part(const service::BackendState& backend) {
+  if (backend.name.size() <= kMaxBackendPart && std::ranges::all_of(backend.name, is_plain)) return backend.name;
+  auto part = backend.name.substr(0, kMaxBackendPart);
+  std::ranges::replace_if(part, std::not_fn(is_plain), '_');
+  return part + '/' + std::to_string(backend.id);
+}
+
+std::string of_backend(const service::ServiceState& service, const service::BackendState& backend) {
+  return "backend/" + service.name + '/' + backend_part(backend);
+}
+
+}  // namespace
+
+std::string services(netlink::Family family) { return for_family("services", family); }
+std::string backends(netlink::Family family) { return for_family("backends", family); }
+std::string service_ports(netlink::Family family) { return for_family("service-ports", family); }
+std::string snat_backends(netlink::Family family) { return for_family("snat-backends", family); }
+std::string dnat_backends(netlink::Family family) { return for_family("dnat-backends", family); }
+std::string pool_addresses(netlink::Family family) { return for_family("pool-addresses", family); }
+
+std::string pool_slots(const service::PoolState& pool, netlink::Family family) { return for_family("pool/" + pool.name, family); }
+
+std::string service_chain(const service::ServiceState& service, netlink::Family family) {
+  return for_family("service/" + service.name, family);
+}
+std::string service_slots(const service::ServiceState& service, netlink::Family family) {
+  return for_family("slots/" + service.name, family);
+}
+std::string no_backend_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-backend"; }
+std::string no_source_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-source"; }
+
+std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend) {
+  return of_backend(service, backend);
+}
+std::string backend_counter(const service::ServiceState& service, const service::BackendState& backend) {
+  return of_backend(service, backend);
+}
+
+std::string comment(std::string text) {
+  text.resize(std::min(text.size(), kMaxComment));
+  const auto breaks_text = [](char character) { return character == '"' || static_cast<unsigned char>(character) < ' '; };
+  std::ranges::replace_if(text, breaks_text, '_');
+  return text;
+}
+
+std::string backend_comment(const service::ServiceState& service, const service::BackendState& backend) {
+  return comment(service.name + ' ' + std::string(netlink::to_string(service.protocol)) + ' ' + backend.address.to_string() + ' ' +
+                 backend.name);
+}
+
+}  // namespace wsl4::dataplane::names

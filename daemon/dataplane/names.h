@@ -1,0 +1,61 @@
+// Every name of a kernel object of ours, and the comments that the daemon reads back. Pure.
+//
+// Names are made of the configuration's names, unique, at most 255 bytes (the kernel's NFT_NAME_MAXLEN - 1), begin with a letter
+// and use only what nft(8) takes unquoted: letters, digits and / _ . -
+#pragma once
+
+#include <string>
+
+#include "daemon/service/desired_state.h"
+
+namespace wsl4::dataplane::names {
+
+// Base chains, named as their hooks.
+inline constexpr const char* kPrerouting = "prerouting";    // finds the service of a new flow
+inline constexpr const char* kPostrouting = "postrouting";  // finds its backend's chain
+inline constexpr const char* kInput = "input";
+inline constexpr const char* kForward = "forward";
+// Chains of the guard.
+inline constexpr const char* kGuard = "guard";          // picks the packets that should belong to a flow of ours and belong to none
+inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
+
+// Shared maps and sets, one per family.
+/// Verdict map: VIP . protocol . port -> the service's chain.
+[[nodiscard]] std::string services(netlink::Family family);
+/// Verdict map: VIP . port . protocol . backend address . port -> the backend's chain.
+[[nodiscard]] std::string backends(netlink::Family family);
+/// Set: VIP . protocol . port of all services.
+[[nodiscard]] std::string service_ports(netlink::Family family);
+/// Set: address . protocol . port of backends that see pool addresses (mode snat).
+[[nodiscard]] std::string snat_backends(netlink::Family family);
+/// Set: address . protocol . port of backends that see client addresses (mode dnat).
+[[nodiscard]] std::string dnat_backends(netlink::Family family);
+/// Set: all pool addresses.
+[[nodiscard]] std::string pool_addresses(netlink::Family family);
+
+// One pool's.
+/// Map: slot -> pool address.
+[[nodiscard]] std::string pool_slots(const service::PoolState& pool, netlink::Family family);
+
+// One service's.
+[[nodiscard]] std::string service_chain(const service::ServiceState& service, netlink::Family family);
+/// Map: slot -> backend address . port.
+[[nodiscard]] std::string service_slots(const service::ServiceState& service, netlink::Family family);
+/// Packets of new flows that were refused since no backend has a share.
+[[nodiscard]] std::string no_backend_counter(const service::ServiceState& service);
+/// Packets of new flows that were dropped since no pool address could be set (a look-up missed during a commit).
+[[nodiscard]] std::string no_source_counter(const service::ServiceState& service);
+
+// One backend's.
+[[nodiscard]] std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend);
+/// New flows (first packets) that went to the backend.
+[[nodiscard]] std::string backend_counter(const service::ServiceState& service, const service::BackendState& backend);
+
+/// Comments are cut to the kernel's usual 128 bytes of nft(8) and freed of what its text form cannot hold.
+[[nodiscard]] std::string comment(std::string text);
+
+/// "chat tcp 198.51.100.1:8888 erlang-1": the comment of a backend's chain, from which a restarted daemon learns what the chain's
+/// mark means. Names of up to 40 bytes always fit.
+[[nodiscard]] std::string backend_comment(const service::ServiceState& service, const service::BackendState& backend);
+
+}  // namespace wsl4::dataplane::names

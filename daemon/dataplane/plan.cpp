@@ -1,0 +1,223 @@
+#include "daemon/dataplane/plan.h"
+
+#include <algorithm>
+
+#include "daemon/balance/slots.h"
+#include "daemon/dataplane/names.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+using netlink::Endpoint;
+using netlink::Family;
+using netlink::IpAddress;
+using netlink::Protocol;
+using namespace netlink::nft;  // the vocabulary of rules
+
+/// 1 << IPCT_* (linux/netfilter/nf_conntrack_common.h): destroy with assured; a UDP flow is assured late or never, so new.
+constexpr std::uint32_t kTcpEvents = 0x14, kUdpEvents = 0x05;
+/// Any value that both nodes have: "wsl4".
+constexpr std::uint32_t kHashSeed = 0x77736c34;
+
+Type address_type(Family family) { return family == Family::kIpv4 ? Type::kIpv4Addr : Type::kIpv6Addr; }
+
+Bytes endpoint_key(const Endpoint& endpoint, Protocol protocol) {
+  return KeyBuilder().add(endpoint.address).add(protocol).add_port(endpoint.port).take();
+}
+
+/// A map from slots. Its size is given, which makes it the kernel's plain fixed table.
+Set slot_map(std::vector<Type> data, std::size_t slots) {
+  Set map;
+  map.key = {Type::kSlot};
+  map.data = std::move(data);
+  map.slot_modulus = map.size = static_cast<std::uint32_t>(std::max<std::size_t>(slots, 1));
+  return map;
+}
+
+void add_slot(Set& map, std::size_t slot, Bytes data, std::string comment = "") {
+  map.elements.emplace_hint(map.elements.end(), KeyBuilder().add_slot(static_cast<std::uint32_t>(slot)).take(),
+                            Element{std::move(data), std::move(comment)});
+}
+
+std::size_t count_of(const service::PoolState& pool, Family family) {
+  return static_cast<std::size_t>(std::ranges::count(pool.addresses, family, &IpAddress::family));
+}
+
+/// Builds one service's fragment, piece by piece.
+class ServicePlanner {
+ public:
+  ServicePlanner(const service::DesiredState& state, const service::ServiceState& service) : state_(state), service_(service) {}
+
+  Fragment plan() {
+    fragment_.counters[names::no_backend_counter(service_)] = {names::comment("new flows refused: no backend")};
+    if (service_.mode == config::Mode::kSnat)
+      fragment_.counters[names::no_source_counter(service_)] = {names::comment("new flows dropped: no pool address")};
+    for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+      const auto is_of_family = [&](const Endpoint& endpoint) { return endpoint.address.family() == family; };
+      if (std::ranges::any_of(service_.listen, is_of_family)) add_family(family);
+    }
+    for (const auto& listen : service_.listen) add_listen(listen);
+    for (const auto& backend : service_.backends) add_backend(backend);
+    return std::move(fragment_);
+  }
+
+ private:
+  void share(std::string set, Bytes key, Data data, std::string comment) {
+    fragment_.shared.emplace(std::pair(std::move(set), std::move(key)),
+                             Element{std::move(data), names::comment(std::move(comment))});
+  }
+
+  std::vector<const service::BackendState*> backends_of(Family family) const {
+    std::vector<const service::BackendState*> backends;
+    for (const auto& backend : service_.backends)
+      if (backend.address.address.family() == family) backends.push_back(&backend);
+    return backends;
+  }
+
+  balance::Slots deal(const std::vector<const service::BackendState*>& backends) const {
+    if (service_.scheduler == config::Scheduler::kSourceHash) {
+      std::vector<balance::HashCandidate> candidates;
+      candidates.reserve(backends.size());
+      for (const auto* backend : backends) candidates.push_back({backend->address.to_string(), backend->share_weight});
+      return balance::deal_by_hash(candidates);
+    }
+    std::vector<int> weights;
+    weights.reserve(backends.size());
+    for (const auto* backend : backends) weights.push_back(backend->share_weight);
+    return balance::deal_in_turn(weights);
+  }
+
+  Selector selector(std::uint32_t modulus) const {
+    switch (service_.scheduler) {
+      case config::Scheduler::kRandom:
+        return {Selector::Kind::kRandom, modulus, 0};
+      case config::Scheduler::kSourceHash:
+        return {Selector::Kind::kHashSaddr, modulus, kHashSeed};
+      case config::Scheduler::kRoundRobin:
+      case config::Scheduler::kLeastConnections:
+        break;
+    }
+    return {Selector::Kind::kIncremental, modulus, 0};
+  }
+
+  /// The service's chain and slot map of one family.
+  void add_family(Family family) {
+    const auto backends = backends_of(family);
+    const auto slots = deal(backends);
+    auto map = slot_map({address_type(family), Type::kInetService}, slots.size());
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+      const auto& to = backends[slots[slot]]->address;
+      add_slot(map, slot, KeyBuilder().add(to.address).add_port(to.port).take());
+    }
+
+    map.port_protocol = service_.protocol;
+
+    Chain chain{std::nullopt, names::comment("service " + service_.name), {}};
+    const Rule dnat{
+        {MatchL4Proto{service_.protocol}, DnatFromMap{family, selector(map.slot_modulus), names::service_slots(service_, family)}},
+        ""};
+    chain.rules.push_back(dnat);
+    if (state_.double_dnat) {
+      chain.rules.push_back(dnat);
+      chain.rules.back().comment = "once more: older kernels can miss an element during a commit";
+    }
+    chain.rules.push_back(
+        {{CountNamed{names::no_backend_counter(service_)}, Reject{service_.protocol == Protocol::kTcp}}, "no backend"});
+    // `reject with tcp reset` needs the protocol in its rule.
+    chain.rules.back().statements.insert(chain.rules.back().statements.begin(), MatchL4Proto{service_.protocol});
+    fragment_.sets.emplace(names::service_slots(service_, family), std::move(map));
+    fragment_.chains.emplace(names::service_chain(service_, family), std::move(chain));
+  }
+
+  void add_listen(const Endpoint& listen) {
+    const auto family = listen.address.family();
+    const auto key = endpoint_key(listen, service_.protocol);
+    share(names::services(family), key, Verdict{Verdict::Kind::kGoto, names::service_chain(service_, family)}, service_.name);
+    share(names::service_ports(family), key, std::monostate{}, service_.name);
+    for (const auto* backend : backends_of(family)) {
+      auto flow = KeyBuilder()
+                      .add(listen.address)
+                      .add_port(listen.port)
+                      .add(service_.protocol)
+                      .add(backend->address.address)
+                      .add_port(backend->address.port)
+                      .take();
+      share(names::backends(family), std::move(flow), Verdict{Verdict::Kind::kGoto, names::backend_chain(service_, *backend)}, "");
+    }
+  }
+
+  void add_backend(const service::BackendState& backend) {
+    const auto family = backend.address.address.family();
+    const bool snat = service_.mode == config::Mode::kSnat;
+    const auto counter = names::backend_counter(service_, backend);
+    fragment_.counters[counter] = {names::comment("new flows to " + backend.name + " of " + service_.name)};
+    share(snat ? names::snat_backends(family) : names::dnat_backends(family), endpoint_key(backend.address, service_.protocol),
+          std::monostate{}, "");
+
+    Chain chain{std::nullopt, names::backend_comment(service_, backend), {}};
+    chain.rules.push_back({{SetCtMark{~state_.mark.mask(), state_.mark.to_mark(backend.id)},
+                            SetCtEvents{service_.protocol == Protocol::kTcp ? kTcpEvents : kUdpEvents}, CountNamed{counter}},
+                           ""});
+    if (snat) add_source_rules(chain, family);
+    fragment_.chains.emplace(names::backend_chain(service_, backend), std::move(chain));
+  }
+
+  /// The address choice has a counter of its own in each backend's chain: even, and never in lockstep with the backends'.
+  void add_source_rules(Chain& chain, Family family) {
+    const auto pool = state_.pools.find(service_.pool);
+    const auto addresses = pool == state_.pools.end() ? 0 : count_of(pool->second, family);
+    if (addresses > 0) {
+      const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(addresses), 0};
+      chain.rules.push_back({{MatchL4Proto{service_.protocol}, SnatFromMap{family, turn, names::pool_slots(pool->second, family),
+                                                                           pool->second.port_min, pool->second.port_max}},
+                             ""});
+    }
+    chain.rules.push_back(
+        {{CountNamed{names::no_source_counter(service_)}, Verdict{Verdict::Kind::kDrop, ""}}, "never with the client's address"});
+  }
+
+  const service::DesiredState& state_;
+  const service::ServiceState& service_;
+  Fragment fragment_;
+};
+
+void merge(Table& table, Fragment fragment) {
+  table.counters.merge(fragment.counters);
+  table.sets.merge(fragment.sets);
+  table.chains.merge(fragment.chains);
+  for (auto& [place, element] : fragment.shared) table.sets.at(place.first).elements.emplace(place.second, std::move(element));
+}
+
+}  // namespace
+
+Fragment plan_pool(const service::PoolState& pool) {
+  Fragment fragment;
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+    const auto number = count_of(pool, family);
+    if (number == 0) continue;
+    auto map = slot_map({address_type(family)}, number);
+    std::size_t slot = 0;
+    for (const auto& address : pool.addresses) {
+      if (address.family() != family) continue;
+      add_slot(map, slot++, KeyBuilder().add(address).take());
+      fragment.shared.emplace(std::pair(names::pool_addresses(family), KeyBuilder().add(address).take()),
+                              Element{std::monostate{}, names::comment(pool.name)});
+    }
+    map.comment = names::comment("pool " + pool.name);
+    fragment.sets.emplace(names::pool_slots(pool, family), std::move(map));
+  }
+  return fragment;
+}
+
+Fragment plan_service(const service::DesiredState& state, const service::ServiceState& service) {
+  return ServicePlanner(state, service).plan();
+}
+
+Table plan(const service::DesiredState& state) {
+  auto table = plan_base(state);
+  for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool));
+  for (const auto& [name, service] : state.services) merge(table, plan_service(state, service));
+  return table;
+}
+
+}  // namespace wsl4::dataplane

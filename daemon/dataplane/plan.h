@@ -1,0 +1,54 @@
+// From the desired state to nftables rules, as values. Pure.
+//
+// A service's part of the ruleset is a Fragment: what it owns alone (chains, maps, counters) and what it puts into shared
+// maps. Fragments are cheap to build and compare one by one, so a change of one service among thousands costs that service.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/service/desired_state.h"
+#include "netlink/nft/ruleset.h"
+#include "netlink/nft/transaction.h"
+
+namespace wsl4::dataplane {
+
+inline constexpr const char* kTableName = "wsl4";
+/// In the table's comment; another one found in the kernel means: replace the table in one batch.
+inline constexpr int kLayoutVersion = 1;
+
+/// Own objects by name; shared elements by (set name, key). Two fragments may hold the same shared element if the data is equal
+/// (a backend that serves two services): it leaves the kernel with its last holder.
+struct Fragment {
+  std::map<std::string, netlink::nft::CounterObject> counters;
+  std::map<std::string, netlink::nft::Set> sets;
+  std::map<std::string, netlink::nft::Chain> chains;
+  std::map<std::pair<std::string, netlink::nft::Bytes>, netlink::nft::Element> shared;
+  friend bool operator==(const Fragment&, const Fragment&) = default;
+};
+
+/// Base chains, guard, shared maps (without elements).
+[[nodiscard]] netlink::nft::Table plan_base(const service::DesiredState& state);
+/// One pool's maps (one per family that it has) and its guard elements.
+[[nodiscard]] Fragment plan_pool(const service::PoolState& pool);
+[[nodiscard]] Fragment plan_service(const service::DesiredState& state, const service::ServiceState& service);
+
+/// The whole table: base and all fragments together.
+[[nodiscard]] netlink::nft::Table plan(const service::DesiredState& state);
+
+/// A backend as a table found in the kernel knows it: its number in the conntrack mark, its service and names.
+struct AdoptedBackend {
+  std::string service, name;
+  netlink::Endpoint address;
+  netlink::Protocol protocol = netlink::Protocol::kTcp;
+  service::BackendId id = 0;
+  friend bool operator==(const AdoptedBackend&, const AdoptedBackend&) = default;
+};
+
+/// Read from the backend chains of `found` (comment and SetCtMark); chains that say nothing of the kind are passed over.
+[[nodiscard]] std::vector<AdoptedBackend> adopted_backends(const netlink::nft::Table& found, const service::MarkLayout& mark);
+
+}  // namespace wsl4::dataplane

@@ -1,0 +1,132 @@
+// The part of the ruleset that no service owns: base chains, guard, shared maps.
+#include "daemon/dataplane/names.h"
+#include "daemon/dataplane/plan.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+using netlink::Family;
+using netlink::Protocol;
+using namespace netlink::nft;  // the vocabulary of rules
+
+constexpr std::int32_t kBeforeDstnat = -110, kBeforeSrcnat = 90, kBeforeFilter = -10;
+/// 1 << IPCT_DESTROY | 1 << IPCT_ASSURED | 1 << IPCT_MARK (linux/netfilter/nf_conntrack_common.h). Since nobody else sets IPCT_MARK
+/// here, the change of the mark is the one event of a flow that begins to close.
+constexpr std::uint32_t kClosingEvents = 0x94;
+constexpr std::uint8_t kFinOrRst = 0x05;
+
+constexpr std::uint32_t bit(CtState state) { return static_cast<std::uint32_t>(state); }
+
+Field saddr(Family family) { return family == Family::kIpv4 ? Field::kIpSaddr : Field::kIp6Saddr; }
+Field daddr(Family family) { return family == Family::kIpv4 ? Field::kIpDaddr : Field::kIp6Daddr; }
+Field original_daddr(Family family) { return family == Family::kIpv4 ? Field::kCtOrigIpDaddr : Field::kCtOrigIp6Daddr; }
+Type address_type(Family family) { return family == Family::kIpv4 ? Type::kIpv4Addr : Type::kIpv6Addr; }
+
+Verdict go_to(const char* chain) { return {Verdict::Kind::kGoto, chain}; }
+Verdict jump_to(const char* chain) { return {Verdict::Kind::kJump, chain}; }
+
+MatchInSet to_service(Family family) { return {{daddr(family), Field::kL4Proto, Field::kThDport}, names::service_ports(family)}; }
+MatchInSet from_backend(Family family, std::string set) {
+  return {{saddr(family), Field::kL4Proto, Field::kThSport}, std::move(set)};
+}
+MatchInSet to_pool(Family family) { return {{daddr(family)}, names::pool_addresses(family)}; }
+
+Chain prerouting() {
+  Chain chain{Hook{Hook::Type::kNat, Hook::Point::kPrerouting, kBeforeDstnat}, "finds the service of a new flow", {}};
+  for (const auto family : {Family::kIpv4, Family::kIpv6})
+    chain.rules.push_back({{LookupVerdict{{daddr(family), Field::kL4Proto, Field::kThDport}, names::services(family)}}, ""});
+  return chain;
+}
+
+Chain postrouting() {
+  Chain chain{Hook{Hook::Type::kNat, Hook::Point::kPostrouting, kBeforeSrcnat}, "finds the backend's chain of a new flow", {}};
+  for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
+    for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+      const Concat key{original_daddr(family), Field::kCtOrigProtoDst, Field::kL4Proto, daddr(family), Field::kThDport};
+      chain.rules.push_back({{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(family)}}, ""});
+    }
+  }
+  return chain;
+}
+
+Rule known_flows() {
+  return {{MatchCtState{bit(CtState::kEstablished) | bit(CtState::kRelated)}, Verdict{Verdict::Kind::kAccept, ""}}, "known flows"};
+}
+
+Chain input() {
+  return {Hook{Hook::Type::kFilter, Hook::Point::kInput, kBeforeFilter}, "", {known_flows(), {{jump_to(names::kGuard)}, ""}}};
+}
+
+Chain forward(const service::MarkLayout& mark) {
+  Chain chain{Hook{Hook::Type::kFilter, Hook::Point::kForward, kBeforeFilter}, "", {}};
+  chain.rules.push_back({{MatchL4Proto{Protocol::kTcp}, MatchTcpFlagsAny{kFinOrRst}, MatchCtMarkAny{mark.backend_mask()},
+                          SetCtEvents{kClosingEvents}, OrCtMark{mark.closing_bit()}},
+                         "tell that a flow begins to close"});
+  chain.rules.push_back(known_flows());
+  for (const auto family : {Family::kIpv4, Family::kIpv6})
+    chain.rules.push_back(
+        {{MatchCtState{bit(CtState::kInvalid)}, from_backend(family, names::dnat_backends(family)), go_to(names::kRefuse)},
+         "would leave untranslated"});
+  chain.rules.push_back({{jump_to(names::kGuard)}, ""});
+  return chain;
+}
+
+Chain guard() {
+  Chain chain{std::nullopt, "packets that should belong to a flow of ours and belong to none", {}};
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) chain.rules.push_back({{to_service(family), go_to(names::kRefuse)}, ""});
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+    const auto answers = from_backend(family, names::snat_backends(family));
+    // A backend's own new connection to a pool address is none of ours; a datagram is always new to conntrack.
+    chain.rules.push_back(
+        {{MatchL4Proto{Protocol::kTcp}, MatchCtState{bit(CtState::kInvalid)}, answers, to_pool(family), go_to(names::kRefuse)},
+         ""});
+    chain.rules.push_back({{MatchL4Proto{Protocol::kUdp}, answers, to_pool(family), go_to(names::kRefuse)}, ""});
+  }
+  return chain;
+}
+
+Chain refuse() {
+  return {std::nullopt,
+          "",
+          {{{MatchL4Proto{Protocol::kTcp}, MatchCtState{bit(CtState::kNew)}, Verdict{Verdict::Kind::kDrop, ""}},
+            "its service was missed during a commit: the client sends again"},
+           {{MatchL4Proto{Protocol::kTcp}, Reject{true}}, ""},
+           {{Reject{false}}, ""}}};
+}
+
+void add_shared_sets(Table& table, Family family) {
+  const auto address = address_type(family);
+  const std::vector<Type> endpoint{address, Type::kInetProto, Type::kInetService};
+  Set verdicts;
+  verdicts.key = endpoint;
+  verdicts.verdicts = true;
+  verdicts.comment = "VIP . protocol . port : its service";
+  table.sets[names::services(family)] = verdicts;
+  verdicts.key = {address, Type::kInetService, Type::kInetProto, address, Type::kInetService};
+  verdicts.comment = "VIP . port . protocol . backend : its chain";
+  table.sets[names::backends(family)] = verdicts;
+
+  Set plain;
+  plain.key = endpoint;
+  table.sets[names::service_ports(family)] = plain;
+  table.sets[names::snat_backends(family)] = plain;
+  table.sets[names::dnat_backends(family)] = plain;
+  plain.key = {address};
+  table.sets[names::pool_addresses(family)] = plain;
+}
+
+}  // namespace
+
+Table plan_base(const service::DesiredState& state) {
+  Table table;
+  table.name = kTableName;
+  table.comment = "wsl4 layout " + std::to_string(kLayoutVersion);
+  table.owned = state.owned_table;
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) add_shared_sets(table, family);
+  table.chains = {{names::kPrerouting, prerouting()}, {names::kPostrouting, postrouting()},
+                  {names::kInput, input()},           {names::kForward, forward(state.mark)},
+                  {names::kGuard, guard()},           {names::kRefuse, refuse()}};
+  return table;
+}
+
+}  // namespace wsl4::dataplane

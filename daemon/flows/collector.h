@@ -1,0 +1,85 @@
+// Keeps the flow counts true: listens to conntrack events, dumps the table at the start, after an overrun and now and then, and
+// ends flows that have been idle for too long. Lives on the kernel thread; every wake-up does a bounded piece of work.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/flows/flow_counter.h"
+#include "netlink/conntrack/conntrack.h"
+#include "netlink/tcp_probe.h"
+
+namespace wsl4::flows {
+
+/// idle_timeout of each backend's service; a number that is not there never idles out.
+using IdleTimeouts = boost::unordered_flat_map<service::BackendId, std::chrono::milliseconds>;
+
+struct CollectorStats {
+  std::uint64_t overruns = 0;    // times that events were lost
+  std::uint64_t resyncs = 0;     // dumps completed
+  std::uint64_t idle_ended = 0;  // flows ended because they were idle
+  std::uint64_t errors = 0;
+};
+
+class Collector {
+ public:
+  struct Dependencies {
+    netlink::conntrack::Conntrack& conntrack;
+    std::unique_ptr<netlink::conntrack::EventSource> events;
+    netlink::TcpProber& prober;
+    /// nf_conntrack_tcp_timeout_established as it is now.
+    std::function<std::chrono::seconds()> established_timeout;
+    /// Called once per overrun.
+    std::function<void()> on_overrun;
+  };
+
+  Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
+
+  /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
+  netlink::Result<void> start();
+
+  void set_idle_timeouts(IdleTimeouts timeouts);
+
+  [[nodiscard]] const FlowCounter& counter() const { return counter_; }
+  [[nodiscard]] const CollectorStats& stats() const { return stats_; }
+  /// New established flows per second over the last 10 s.
+  [[nodiscard]] double rate(service::BackendId id) const;
+
+ private:
+  void wait_for_events();
+  void on_events();
+  void schedule_resync(std::chrono::milliseconds delay);
+  void begin_resync();
+  netlink::Result<bool> step();
+  void continue_resync();
+  void finish_resync();
+  void end_idle();
+  void sample_rates();
+
+  boost::asio::io_context& io_;
+  Dependencies dependencies_;
+  FlowCounter counter_;
+  service::MarkLayout mark_;
+  IdleTimeouts idle_timeouts_;
+  CollectorStats stats_;
+  boost::asio::posix::stream_descriptor event_fd_;
+  boost::asio::steady_timer resync_timer_, rate_timer_;
+  std::unique_ptr<netlink::conntrack::Dump> dump_;
+  std::chrono::steady_clock::time_point dump_started_;
+  std::chrono::milliseconds last_dump_{0};
+  std::chrono::seconds established_timeout_{0};  // as read at the present dump's start
+  bool resync_again_ = false;                    // events were lost while a dump was running
+  std::vector<netlink::conntrack::Flow> idle_;   // found by the present step
+  std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
+};
+
+}  // namespace wsl4::flows

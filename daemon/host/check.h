@@ -1,0 +1,36 @@
+// What `check` looks at, as a value, and the judgement over it. The judgement is pure but for the settings, which it asks for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/host/host.h"
+#include "netlink/nft/base_chains.h"
+#include "netlink/rtnl/rtnl.h"
+
+namespace wsl4::host {
+
+struct Machine {
+  KernelVersion kernel;
+  std::vector<netlink::rtnl::Link> links;
+  std::vector<netlink::rtnl::InterfaceAddress> addresses;
+  std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
+  std::vector<Finding> unreadable;                                  // what could not be looked at
+};
+
+/// Looks at this network namespace.
+[[nodiscard]] Machine look_at_machine();
+
+/// Errors first.
+[[nodiscard]] std::vector<Finding> judge(const config::Config& config, const Machine& machine, Sysctls& sysctls);
+
+// The parts of it.
+void judge_kernel(const Machine& machine, std::vector<Finding>& findings);
+void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
+void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
+void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
+void judge_table_sizes(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
+
+}  // namespace wsl4::host

@@ -1,0 +1,68 @@
+// The machine around the balancer: kernel features by name, sysctls with their old values kept, and what stands in the way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "daemon/config/config.h"
+
+namespace wsl4::host {
+
+/// "6.1.0-25-amd64" -> {6, 1}
+struct KernelVersion {
+  int major = 0, minor = 0;
+  [[nodiscard]] static std::optional<KernelVersion> parse(const std::string& release);
+  [[nodiscard]] static KernelVersion running();
+  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+};
+
+/// What differs between kernels that wsl4 supports (6.1 and newer), derived from the version. See kernel facts in
+/// docs/architecture.md.
+struct KernelFeatures {
+  bool supported = false;        // >= 6.1
+  bool owned_tables = false;     // >= 6.9: owner and persist
+  bool steady_lookups = false;   // >= 6.17: no lookup miss while a transaction commits
+  bool time_wait_reuse = false;  // >= 6.5
+};
+[[nodiscard]] KernelFeatures features_of(const KernelVersion& version);
+
+/// Reads and writes /proc/sys by dotted or slashed name ("net/ipv4/ip_forward"); an interface, so that tests have a fake.
+class Sysctls {
+ public:
+  virtual ~Sysctls() = default;
+  virtual std::optional<std::string> read(const std::string& name) = 0;
+  virtual tl::expected<void, std::string> write(const std::string& name, const std::string& value) = 0;
+};
+[[nodiscard]] std::unique_ptr<Sysctls> kernel_sysctls();
+
+/// The per-namespace settings that the job needs, for these services (families in use, longest idle_timeout). Name -> value.
+[[nodiscard]] std::map<std::string, std::string> wanted_sysctls(const config::Config& config);
+
+/// Sets what differs; goes on after a failure. `old_values`: of what it changed.
+struct SysctlChanges {
+  std::map<std::string, std::string> old_values;
+  std::vector<std::string> failures;  // "sysctl net/ipv4/ip_forward cannot be set to 1: Permission denied"
+};
+SysctlChanges apply_sysctls(Sysctls& sysctls, const std::map<std::string, std::string>& wanted);
+
+/// One thing that is wrong on this machine, and the command that mends it.
+struct Finding {
+  enum class Severity : std::uint8_t { kError, kWarning };
+  Severity severity = Severity::kWarning;
+  std::string what;
+  std::string remedy;  // a command, or words
+};
+
+/// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, forward chains with policy drop,
+/// rp_filter, neighbour tables, buckets, interfaces. Changes nothing. Without CAP_NET_ADMIN some checks are left out, which is a
+/// finding itself.
+[[nodiscard]] std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls);
+
+}  // namespace wsl4::host

@@ -1,0 +1,85 @@
+// Are the kernel's tables large enough for what the configuration can carry?
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "daemon/addresses/manager.h"
+#include "daemon/host/check.h"
+
+namespace wsl4::host {
+namespace {
+
+using netlink::Family;
+
+/// What the pools could carry beyond this is no reason for a larger table: 4 million flows take the kernel 1.5 GB.
+constexpr std::uint64_t kManyFlows = 4'000'000;
+/// Flows per bucket up to which look-ups are quick; each flow is in the table twice (kernel nf_conntrack_core.c refuses chains
+/// above 50).
+constexpr std::uint64_t kFlowsPerBucket = 4;
+
+std::optional<std::uint64_t> read_number(Sysctls& sysctls, const std::string& name) {
+  const auto text = sysctls.read(name);
+  std::uint64_t number = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), number).ec != std::errc{}) return std::nullopt;
+  return number;
+}
+
+/// Ports times pool addresses times backends, over all services of mode snat. Services may share a pool and a backend, which this
+/// counts twice.
+std::uint64_t capacity(const config::Config& config) {
+  std::uint64_t flows = 0;
+  for (const auto& service : config.services) {
+    const auto pool = std::ranges::find(config.pools, service.pool, &config::Pool::name);
+    if (service.mode != config::Mode::kSnat || pool == config.pools.end()) continue;
+    const std::uint64_t ports = pool->port_max - pool->port_min + 1U;
+    for (const auto& backend : service.backends)
+      flows += ports * static_cast<std::uint64_t>(
+                           std::ranges::count(pool->addresses, backend.address.address.family(), &netlink::IpAddress::family));
+  }
+  return flows;
+}
+
+std::uint64_t neighbours(const config::Config& config, Family family) {
+  std::uint64_t number = 0;
+  for (const auto& wanted : addresses::wanted_addresses(config)) number += wanted.address.family() == family ? 1U : 0U;
+  for (const auto& service : config.services)
+    for (const auto& backend : service.backends) number += backend.address.address.family() == family ? 1U : 0U;
+  return number;
+}
+
+void judge_conntrack(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
+  const auto wanted = std::min(capacity(config), kManyFlows);
+  const auto max = read_number(sysctls, "net/netfilter/nf_conntrack_max");
+  const auto buckets = read_number(sysctls, "net/netfilter/nf_conntrack_buckets");
+  if (max && *max < wanted)
+    findings.push_back(
+        {Finding::Severity::kWarning,
+         fmt::format("nf_conntrack_max is {}: the kernel tracks fewer flows than the pools can carry ({})", *max, capacity(config)),
+         fmt::format("sysctl -w net.netfilter.nf_conntrack_max={}", wanted)});
+  const auto flows = std::max(wanted, std::min(max.value_or(0), kManyFlows));
+  if (buckets && *buckets * kFlowsPerBucket < flows)
+    findings.push_back(
+        {Finding::Severity::kWarning, fmt::format("nf_conntrack_buckets is {}: too few for {} flows", *buckets, flows),
+         fmt::format("echo {} > /sys/module/nf_conntrack/parameters/hashsize", std::bit_ceil(flows / kFlowsPerBucket))});
+}
+
+void judge_neighbours(const config::Config& config, Family family, Sysctls& sysctls, std::vector<Finding>& findings) {
+  const std::string name = family == Family::kIpv4 ? "net/ipv4/neigh/default/gc_thresh3" : "net/ipv6/neigh/default/gc_thresh3";
+  const auto limit = read_number(sysctls, name);  // only the initial network namespace has it
+  const auto wanted = neighbours(config, family);
+  if (!limit || *limit >= wanted) return;
+  findings.push_back({Finding::Severity::kWarning,
+                      fmt::format("{} is {}: too few neighbours for {} VIPs, pool addresses and backends", name, *limit, wanted),
+                      fmt::format("sysctl -w {}={}", name, std::bit_ceil(2 * wanted))});
+}
+
+}  // namespace
+
+void judge_table_sizes(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
+  judge_conntrack(config, sysctls, findings);
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) judge_neighbours(config, family, sysctls, findings);
+}
+
+}  // namespace wsl4::host

@@ -1,0 +1,44 @@
+// Requests and responses as values, and the limits within which they are read. No sockets here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "daemon/http/target.h"
+
+namespace wsl4::http {
+
+/// What one listener accepts. The first three are promised to users.
+struct Limits {
+  std::size_t max_body = 1'048'576;                 // bytes; beyond: 413
+  std::size_t max_header = 16'384;                  // bytes, request line included; beyond: 431
+  std::size_t max_connections = 64;                 // at once; beyond: 503 and close
+  std::chrono::milliseconds idle_timeout{60'000};   // between requests of one connection
+  std::chrono::milliseconds read_timeout{10'000};   // from a request's first byte to its last
+  std::chrono::milliseconds write_timeout{30'000};  // of one response
+  std::chrono::milliseconds linger_timeout{2'000};  // for the client to close, so that it surely reads the last response
+};
+
+struct Request {
+  std::string method;  // as sent: "GET"
+  Target target;
+  std::string body;
+};
+
+struct Response {
+  unsigned status = 200;
+  std::string content_type;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // further ones
+};
+
+/// Answers one request; the request lives until the answer is there. An exception becomes a 500.
+using Answer = std::function<boost::asio::awaitable<Response>(const Request&)>;
+
+}  // namespace wsl4::http

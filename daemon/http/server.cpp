@@ -1,0 +1,166 @@
+#include "daemon/http/server.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/http/session.h"
+#include "daemon/http/unix_socket.h"
+
+namespace wsl4::http {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+constexpr int kBacklog = 128;
+constexpr std::chrono::milliseconds kAcceptPause{100};  // after a failed accept (no descriptors left), so that it does not spin
+
+asio::awaitable<void> run_session(std::shared_ptr<Session> session) { co_await session->run(); }
+
+asio::ip::tcp::endpoint to_asio(const netlink::Endpoint& endpoint) {
+  const auto bytes = endpoint.address.bytes();
+  if (endpoint.address.family() == netlink::Family::kIpv4) {
+    asio::ip::address_v4::bytes_type raw{};
+    std::copy(bytes.begin(), bytes.end(), raw.begin());
+    return {asio::ip::address_v4(raw), endpoint.port};
+  }
+  asio::ip::address_v6::bytes_type raw{};
+  std::copy(bytes.begin(), bytes.end(), raw.begin());
+  return {asio::ip::address_v6(raw), endpoint.port};
+}
+
+}  // namespace
+
+/// One listening socket: accepts until it is stopped.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  virtual void stop() = 0;
+  virtual asio::awaitable<void> accept() = 0;
+
+ protected:
+  Listener() = default;
+};
+
+namespace {
+
+template <class Protocol>
+class ProtocolListener final : public Listener {
+ public:
+  ProtocolListener(typename Protocol::acceptor acceptor, std::shared_ptr<Listening> listening, std::optional<UnixSocket> file)
+      : acceptor_(std::move(acceptor)),
+        pause_(acceptor_.get_executor()),
+        listening_(std::move(listening)),
+        file_(std::move(file)) {}
+
+  void stop() override {
+    if (!acceptor_.is_open()) return;
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    if (file_) remove_socket_file(*file_);
+    for (Session* session : listening_->sessions) session->finish();
+  }
+
+  asio::awaitable<void> accept() override {
+    while (acceptor_.is_open()) {
+      Session::Protocol::socket socket(acceptor_.get_executor());
+      error_code error;
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      co_await acceptor_.async_accept(socket, token);
+      if (!error) {
+        admit(std::move(socket));
+      } else if (acceptor_.is_open()) {
+        pause_.expires_after(kAcceptPause);
+        co_await pause_.async_wait(token);
+      }
+    }
+  }
+
+ private:
+  void admit(Session::Protocol::socket socket) {
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+    const std::size_t limit = listening_->limits.max_connections;
+    if (listening_->sessions.size() >= 2 * limit) return;  // not even an answer: closed
+    const auto kind = listening_->served < limit ? Session::Kind::kServed : Session::Kind::kRefused;
+    auto session = std::make_shared<Session>(std::move(socket), listening_, kind);
+    asio::co_spawn(acceptor_.get_executor(), run_session(std::move(session)), asio::detached);
+  }
+
+  typename Protocol::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::shared_ptr<Listening> listening_;
+  std::optional<UnixSocket> file_;
+};
+
+asio::awaitable<void> run_listener(std::shared_ptr<Listener> listener) { co_await listener->accept(); }
+
+template <class Protocol>
+std::shared_ptr<Listener> start_listener(asio::io_context& io, typename Protocol::acceptor acceptor, const Limits& limits,
+                                         Answer answer, std::optional<UnixSocket> file) {
+  auto listening = std::make_shared<Listening>();
+  listening->limits = limits;
+  listening->answer = std::move(answer);
+  auto listener = std::make_shared<ProtocolListener<Protocol>>(std::move(acceptor), std::move(listening), std::move(file));
+  asio::co_spawn(io, run_listener(listener), asio::detached);
+  return listener;
+}
+
+}  // namespace
+
+tl::expected<void, std::string> Server::listen_unix(const std::string& path, Answer answer) {
+  auto socket = listen_unix_socket(path, kBacklog);
+  if (!socket) return tl::make_unexpected(std::move(socket.error()));
+  using Protocol = asio::local::stream_protocol;
+  Protocol::acceptor acceptor(io_);
+  error_code error;
+  acceptor.assign(Protocol(), socket->descriptor, error);
+  if (error) {
+    ::close(socket->descriptor);
+    remove_socket_file(*socket);
+    return tl::make_unexpected(fmt::format("control socket {}: {}", path, error.message()));
+  }
+  listeners_.push_back(start_listener<Protocol>(io_, std::move(acceptor), limits_, std::move(answer), std::move(*socket)));
+  return {};
+}
+
+tl::expected<std::uint16_t, std::string> Server::listen_tcp(const netlink::Endpoint& endpoint, Answer answer) {
+  using Protocol = asio::ip::tcp;
+  const auto address = to_asio(endpoint);
+  Protocol::acceptor acceptor(io_);
+  error_code error;
+  acceptor.open(address.protocol(), error);
+  if (!error) ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+  if (!error) acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
+  if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+  if (!error) acceptor.bind(address, error);
+  if (!error) acceptor.listen(kBacklog, error);
+  const std::uint16_t port = error ? std::uint16_t{0} : acceptor.local_endpoint(error).port();
+  if (error) return tl::make_unexpected(fmt::format("control.listen {}: {}", endpoint.to_string(), error.message()));
+  listeners_.push_back(start_listener<Protocol>(io_, std::move(acceptor), limits_, std::move(answer), std::nullopt));
+  return port;
+}
+
+void Server::stop() {
+  for (const auto& listener : listeners_) listener->stop();
+  listeners_.clear();
+}
+
+}  // namespace wsl4::http

@@ -1,0 +1,41 @@
+// Listeners of an HTTP server on one io_context and thread: Unix and TCP sockets, each with its own answers and limits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <tl/expected.hpp>
+
+#include "daemon/http/message.h"
+#include "netlink/ip.h"
+
+namespace wsl4::http {
+
+class Listener;
+
+class Server {
+ public:
+  Server(boost::asio::io_context& io, Limits limits) : io_(io), limits_(limits) {}
+  ~Server() { stop(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// The errors say what could not be bound, why, and what to do.
+  tl::expected<void, std::string> listen_unix(const std::string& path, Answer answer);
+  /// Returns the port, which the kernel picks if `endpoint` has none (0).
+  tl::expected<std::uint16_t, std::string> listen_tcp(const netlink::Endpoint& endpoint, Answer answer);
+
+  /// Stops accepting, ends idle connections, lets requests in progress be answered, removes the sockets' files. On the
+  /// io_context's thread, or while it does not run.
+  void stop();
+
+ private:
+  boost::asio::io_context& io_;
+  Limits limits_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+};
+
+}  // namespace wsl4::http

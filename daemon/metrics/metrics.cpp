@@ -1,0 +1,177 @@
+#include "daemon/metrics/metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+namespace wsl4::metrics {
+namespace {
+
+using control::BackendStatus;
+using control::ServiceStatus;
+using control::Status;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+/// One value and the labels that tell it from others of its metric.
+struct Sample {
+  Labels labels;
+  double value = 0;
+};
+using Samples = std::vector<Sample>;
+
+template <class T>
+double number(T value) {
+  return static_cast<double>(value);
+}
+
+Samples single(double value) { return {{{}, value}}; }
+
+template <class Read>
+Samples per_service(const Status& status, Read read) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) samples.push_back({{{"service", service.name}}, read(service)});
+  return samples;
+}
+
+template <class Read>
+Samples per_backend(const Status& status, Read read) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    for (const BackendStatus& backend : service.backends) {
+      samples.push_back(
+          {{{"service", service.name}, {"backend", backend.name}, {"address", backend.address.to_string()}}, read(backend)});
+    }
+  }
+  return samples;
+}
+
+template <class Read>
+Samples per_snat(const Status& status, Read read) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    if (service.snat) samples.push_back({{{"service", service.name}, {"pool", service.snat->pool}}, read(*service.snat)});
+  }
+  return samples;
+}
+
+Samples refused(const Status& status) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    for (const auto& [reason, count] : service.refused_by) {
+      samples.push_back({{{"service", service.name}, {"reason", reason}}, number(count)});
+    }
+  }
+  return samples;
+}
+
+Samples snat_addresses(const Status& status) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    if (!service.snat) continue;
+    for (const auto& entry : service.snat->addresses) {
+      Labels labels{{"service", service.name}, {"pool", service.snat->pool}, {"address", entry.address.to_string()}};
+      samples.push_back({std::move(labels), number(entry.connections)});
+    }
+  }
+  return samples;
+}
+
+Samples backend_states(const Status& status) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    for (const BackendStatus& backend : service.backends) {
+      Labels labels{
+          {"service", service.name}, {"backend", backend.name}, {"address", backend.address.to_string()}, {"state", backend.state}};
+      samples.push_back({std::move(labels), 1});
+    }
+  }
+  return samples;
+}
+
+struct Metric {
+  Declaration declaration;
+  Samples (*collect)(const Status&);
+};
+
+constexpr bool kCounter = true;
+
+const Metric kMetrics[] = {
+    {{"wsl4_build_info", "1, with the version of the daemon and of the kernel it runs on."},
+     [](const Status& s) -> Samples {
+       return {{{{"version", s.version}, {"kernel", s.kernel_release}}, 1}};
+     }},
+    {{"wsl4_uptime_seconds", "Time since the daemon started."}, [](const Status& s) { return single(number(s.uptime.count())); }},
+    {{"wsl4_role", "1, with the role of this node: init, active, standby or fault."},
+     [](const Status& s) -> Samples {
+       return {{{{"role", s.role}}, 1}};
+     }},
+    {{"wsl4_warnings", "Warnings that `wsl4ctl status` shows now."},
+     [](const Status& s) { return single(number(s.warnings.size())); }},
+    {{"wsl4_service_connections", "Established flows of a service."},
+     [](const Status& s) { return per_service(s, [](const ServiceStatus& v) { return number(v.connections); }); }},
+    {{"wsl4_service_connections_total", "Flows that a service has taken.", kCounter},
+     [](const Status& s) { return per_service(s, [](const ServiceStatus& v) { return number(v.total); }); }},
+    {{"wsl4_service_refused_total", "New flows that a service refused, by reason.", kCounter}, refused},
+    {{"wsl4_backend_connections", "Established flows of a backend."},
+     [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return number(v.connections); }); }},
+    {{"wsl4_backend_connections_total", "Flows that a backend has got.", kCounter},
+     [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return number(v.total); }); }},
+    {{"wsl4_backend_share_ratio", "Share of a service's new flows that a backend gets now, 0 to 1."},
+     [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return v.share; }); }},
+    {{"wsl4_backend_weight", "Weight of a backend, 0 to 1000."},
+     [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return number(v.weight); }); }},
+    {{"wsl4_backend_state", "1, with the state of a backend: up, down, checking, draining, disabled or full."}, backend_states},
+    {{"wsl4_snat_address_connections", "Established flows of a service that use a pool address."}, snat_addresses},
+    {{"wsl4_snat_ports_used", "Entries of a service that hold a port of its pool, half-open and closing ones too."},
+     [](const Status& s) { return per_snat(s, [](const control::SnatStatus& v) { return number(v.used); }); }},
+    {{"wsl4_snat_ports_capacity", "Flows that a service's pool can carry to its backends."},
+     [](const Status& s) { return per_snat(s, [](const control::SnatStatus& v) { return number(v.capacity); }); }},
+    {{"wsl4_snat_worst_use_ratio", "Highest share of used ports over all pairs of pool address and backend, 0 to 1."},
+     [](const Status& s) { return per_snat(s, [](const control::SnatStatus& v) { return v.worst_use; }); }},
+    {{"wsl4_conntrack_entries", "Entries in the kernel's connection table, those of others included."},
+     [](const Status& s) { return single(number(s.conntrack_count)); }},
+    {{"wsl4_conntrack_entries_max", "Entries that the kernel's connection table can hold."},
+     [](const Status& s) { return single(number(s.conntrack_max)); }},
+    {{"wsl4_conntrack_event_overruns_total", "Times that connection events were lost and counts healed by a dump.", kCounter},
+     [](const Status& s) { return single(number(s.event_overruns)); }},
+    {{"wsl4_conntrack_dumps_total", "Dumps of the connection table that the daemon has taken.", kCounter},
+     [](const Status& s) { return single(number(s.dumps)); }},
+    {{"wsl4_ruleset_in_sync", "1 while the kernel's rules are those that the daemon wants, else 0."},
+     [](const Status& s) { return single(s.ruleset_in_sync ? 1 : 0); }},
+    {{"wsl4_ruleset_repairs_total", "Times that the rules were changed by others and repaired.", kCounter},
+     [](const Status& s) { return single(number(s.ruleset_repairs)); }},
+};
+
+prometheus::MetricFamily family_of(const Metric& metric, const Status& status) {
+  prometheus::MetricFamily family;
+  family.name = metric.declaration.name;
+  family.help = metric.declaration.help;
+  family.type = metric.declaration.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  for (Sample& sample : metric.collect(status)) {
+    prometheus::ClientMetric value;
+    value.label = std::move(sample.labels);
+    (metric.declaration.counter ? value.counter.value : value.gauge.value) = sample.value;
+    family.metric.push_back(std::move(value));
+  }
+  return family;
+}
+
+}  // namespace
+
+std::vector<Declaration> declarations() {
+  std::vector<Declaration> all;
+  std::transform(std::begin(kMetrics), std::end(kMetrics), std::back_inserter(all), [](const Metric& m) { return m.declaration; });
+  return all;
+}
+
+std::string render(const Status& status) {
+  std::vector<prometheus::MetricFamily> families;
+  for (const Metric& metric : kMetrics) families.push_back(family_of(metric, status));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace wsl4::metrics

@@ -1,0 +1,87 @@
+// The daemon: brings one node up, answers the control API, reloads, and leaves the kernel forwarding when it ends. Everything here
+// runs on the control thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <tl/expected.hpp>
+
+#include "daemon/addresses/manager.h"
+#include "daemon/config/config.h"
+#include "daemon/control/node.h"
+#include "daemon/control/server.h"
+#include "daemon/host/host.h"
+#include "daemon/runtime/event_log.h"
+#include "daemon/runtime/kernel_worker.h"
+#include "daemon/runtime/state_store.h"
+#include "daemon/service/resolver.h"
+#include "daemon/util/async_lock.h"
+
+namespace wsl4::runtime {
+
+class App final : public control::Node {
+ public:
+  App(std::string config_path, config::Config config);
+  ~App() override;
+
+  /// Everything up to the point where traffic flows. The error is one line that says what stands in the way; what was there before
+  /// is as it was, but for sysctls and rules that had been set already (a later start adopts them).
+  [[nodiscard]] tl::expected<void, std::string> start();
+  /// Until SIGTERM or SIGINT.
+  void run();
+
+  boost::asio::awaitable<control::Outcome<control::Status>> status() override;
+  boost::asio::awaitable<control::Outcome<control::ReloadReport>> reload(bool dry_run) override;
+  boost::asio::awaitable<control::Outcome<std::vector<control::FlowView>>> flows(control::FlowQuery query) override;
+  boost::asio::awaitable<control::Outcome<std::vector<control::NodeEvent>>> events(std::uint64_t after,
+                                                                                   std::chrono::milliseconds wait) override;
+  [[nodiscard]] bool ready() const override { return ready_; }
+
+ private:
+  [[nodiscard]] tl::expected<void, std::string> open_state();
+  void set_sysctls(const config::Config& config);
+  [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
+  /// Needs `changing_` held.
+  boost::asio::awaitable<control::Outcome<bool>> apply_new(config::Config next);
+  boost::asio::awaitable<control::Outcome<std::string>> preview_new(const config::Config& next);
+  boost::asio::awaitable<void> reload_on_signal();
+  boost::asio::awaitable<void> tend();
+  boost::asio::awaitable<void> drop_drained();
+  void place_addresses(const std::set<netlink::IpAddress>& in_use);
+  void watch_signals();
+  void feed_watchdog();
+  [[nodiscard]] std::chrono::seconds established_timeout() const;
+  [[nodiscard]] std::vector<std::string> warnings() const;
+
+  const std::string config_path_;
+  config::Config config_;
+  const host::KernelFeatures features_;
+  const control::WallClock::time_point started_at_ = control::WallClock::now();
+  boost::asio::io_context io_{1};
+  std::unique_ptr<host::Sysctls> sysctls_ = host::kernel_sysctls();
+  StateStore store_;
+  State state_;
+  EventLog events_{io_};
+  std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
+  std::unique_ptr<netlink::rtnl::Announcer> announcer_;
+  std::unique_ptr<addresses::Manager> addresses_;
+  service::Resolver resolver_;
+  service::DesiredState desired_;
+  std::unique_ptr<KernelWorker> kernel_;
+  std::unique_ptr<control::Server> server_;
+  boost::asio::signal_set signals_{io_};
+  boost::asio::steady_timer tend_timer_{io_}, watchdog_timer_{io_};
+  std::vector<std::string> sysctl_problems_, address_problems_;
+  bool ready_ = false;
+  util::AsyncLock changing_{io_};  // held by whoever changes config_, desired_, resolver_ and the kernel
+};
+
+}  // namespace wsl4::runtime

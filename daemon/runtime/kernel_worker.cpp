@@ -1,0 +1,183 @@
+#include "daemon/runtime/kernel_worker.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace {
+
+using netlink::Result;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kBeatInterval{100};
+/// The thread counts as hung when it has not turned for so long; with the unit's watchdog of 2 s an end within 2 s of it.
+constexpr std::chrono::milliseconds kBeatLimit{1000};
+/// One transaction over all of 10,000 services takes the kernel 6 s.
+constexpr std::chrono::seconds kLongWorkLimit{30};
+constexpr std::chrono::milliseconds kRepairRetry{200};
+
+std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since_epoch().count(); }
+
+}  // namespace
+
+KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
+                           KernelCallbacks callbacks)
+    : mark_(mark),
+      callbacks_(std::move(callbacks)),
+      parts_(std::move(parts)),
+      collector_(io_, mark,
+                 flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), *parts_.prober,
+                                                std::move(established_timeout), callbacks_.on_overrun}),
+      applier_(*parts_.nftables),
+      monitor_fd_(io_),
+      beat_timer_(io_),
+      repair_timer_(io_) {}
+
+KernelWorker::~KernelWorker() {
+  stop();
+  monitor_fd_.release();  // the monitor closes it
+}
+
+Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mark,
+                                                         std::function<std::chrono::seconds()> established_timeout,
+                                                         KernelCallbacks callbacks) {
+  auto nftables = netlink::nft::KernelNftables::open();
+  if (!nftables) return tl::make_unexpected(nftables.error());
+  auto monitor = netlink::nft::Monitor::open(dataplane::kTableName, (*nftables)->port_id());
+  if (!monitor) return tl::make_unexpected(monitor.error());
+  auto conntrack = netlink::conntrack::KernelConntrack::open();
+  if (!conntrack) return tl::make_unexpected(conntrack.error());
+  netlink::conntrack::EventOptions options;
+  options.mark_any = mark.backend_mask();
+  auto events = netlink::conntrack::open_events(options);
+  if (!events) return tl::make_unexpected(events.error());
+  auto prober = netlink::open_tcp_prober();
+  if (!prober) return tl::make_unexpected(prober.error());
+
+  Parts parts{std::move(*nftables), std::move(*conntrack), std::move(*events), std::move(*prober), std::move(*monitor)};
+  std::unique_ptr<KernelWorker> worker(
+      new KernelWorker(mark, std::move(parts), std::move(established_timeout), std::move(callbacks)));
+  boost::system::error_code failed;
+  worker->monitor_fd_.assign(worker->parts_.monitor.fd(), failed);
+  if (failed) return netlink::failure(failed.value(), "watch the ruleset");
+  return worker;
+}
+
+Result<std::vector<dataplane::AdoptedBackend>> KernelWorker::adopt() {
+  const auto counted = collector_.start();
+  if (!counted) return tl::make_unexpected(counted.error());
+  return applier_.adopt(mark_);
+}
+
+Result<std::vector<BorneNumber>> KernelWorker::borne_numbers() {
+  auto dump = parts_.conntrack->dump({});
+  if (!dump) return tl::make_unexpected(dump.error());
+  boost::unordered_flat_map<service::BackendId, BorneNumber> borne;
+  for (;;) {
+    const auto more = (*dump)->step([&](const netlink::conntrack::Flow& flow) {
+      const auto id = mark_.to_id(flow.mark);
+      if (id != 0) borne.try_emplace(id, BorneNumber{id, flow.original.protocol, flow.original.destination, flow.reply.source});
+    });
+    if (!more) return tl::make_unexpected(more.error());
+    if (!*more) break;
+  }
+  std::vector<BorneNumber> numbers;
+  for (const auto& [id, number] : borne) numbers.push_back(number);
+  return numbers;
+}
+
+void KernelWorker::run() {
+  beat();
+  watch_table();
+  thread_ = std::jthread([this] {
+    pthread_setname_np(pthread_self(), "kernel");
+    io_.run();
+  });
+}
+
+void KernelWorker::stop() {
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void KernelWorker::beat() {
+  alive_until_ = nanoseconds(steady_clock::now() + kBeatLimit);
+  beat_timer_.expires_after(kBeatInterval);
+  beat_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) beat();
+  });
+}
+
+bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < alive_until_; }
+
+Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
+  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
+  auto applied = applier_.apply(next);
+  beat();
+  if (applied) collector_.set_idle_timeouts(std::move(idle_timeouts));
+  return applied;
+}
+
+void KernelWorker::watch_table() {
+  monitor_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& failed) {
+    if (failed) return;
+    const auto changes = parts_.monitor.drain();
+    if (!changes || changes->foreign_change || changes->overrun) repair();
+    watch_table();
+  });
+}
+
+void KernelWorker::repair() {
+  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
+  const auto repaired = applier_.repair();
+  beat();
+  if (!repaired) {
+    log::error("ruleset-repair-failed", "error=\"{}\"", repaired.error().message());
+    repair_timer_.expires_after(kRepairRetry);
+    repair_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) repair();
+    });
+    return;
+  }
+  if (repaired->objects == 0) return;
+  ++repairs_;
+  callbacks_.on_repaired(fmt::format("somebody else changed table inet {}; {} objects put right in {} us", dataplane::kTableName,
+                                     repaired->objects, repaired->duration.count()));
+}
+
+KernelCounts KernelWorker::counts() {
+  KernelCounts counts;
+  for (const auto id : collector_.counter().live_backends()) {
+    counts.backends[id] = collector_.counter().backend(id);
+    counts.rates[id] = collector_.rate(id);
+  }
+  counts.pairs = collector_.counter().pairs();
+  if (auto counters = parts_.nftables->read_counters(dataplane::kTableName)) counts.counters = std::move(*counters);
+  counts.collector = collector_.stats();
+  counts.ruleset_in_sync = applier_.in_sync();
+  counts.ruleset_repairs = repairs_;
+  return counts;
+}
+
+boost::asio::awaitable<Result<void>> KernelWorker::visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink) {
+  auto dump = parts_.conntrack->dump({});
+  if (!dump) co_return tl::make_unexpected(dump.error());
+  bool wanted = true;
+  const auto visit = [&](const netlink::conntrack::Flow& flow) {
+    if (wanted && mark_.to_id(flow.mark) != 0) wanted = sink(flow);
+  };
+  for (;;) {
+    const auto more = (*dump)->step(visit);
+    if (!more) co_return tl::make_unexpected(more.error());
+    if (!*more || !wanted) co_return Result<void>{};
+    co_await boost::asio::post(io_, boost::asio::use_awaitable);  // let events and commits have their turn
+  }
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,113 @@
+// The kernel thread: rules and conntrack. A netlink send does its work inside the call, so nothing else may live here that has to
+// be in time. The control thread calls `open` and `bring_up` before the thread runs, and asks through util::ask afterwards.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/dataplane/applier.h"
+#include "daemon/flows/collector.h"
+#include "netlink/conntrack/conntrack.h"
+#include "netlink/nft/nftables.h"
+#include "netlink/tcp_probe.h"
+
+namespace wsl4::runtime {
+
+/// Everything that status shows of the kernel, copied at one moment.
+struct KernelCounts {
+  boost::unordered_flat_map<service::BackendId, flows::BackendCount> backends;
+  boost::unordered_flat_map<service::BackendId, double> rates;
+  std::vector<flows::PairCount> pairs;
+  std::map<std::string, netlink::nft::CounterValue> counters;  // named counters of the table
+  flows::CollectorStats collector;
+  bool ruleset_in_sync = false;
+  std::uint64_t ruleset_repairs = 0;
+};
+
+/// A number that flows bear, and where the first of them goes: enough to know the backend again when the table has gone.
+struct BorneNumber {
+  service::BackendId id = 0;
+  netlink::Protocol protocol = netlink::Protocol::kTcp;
+  netlink::Endpoint vip, backend;
+};
+
+/// Both are called on the kernel thread.
+struct KernelCallbacks {
+  std::function<void(std::string detail)> on_repaired;
+  std::function<void()> on_overrun;
+};
+
+class KernelWorker {
+ public:
+  /// Opens the sockets: errors name what is missing (a capability, the conntrack module).
+  static netlink::Result<std::unique_ptr<KernelWorker>> open(service::MarkLayout mark,
+                                                             std::function<std::chrono::seconds()> established_timeout,
+                                                             KernelCallbacks callbacks);
+  ~KernelWorker();
+  KernelWorker(const KernelWorker&) = delete;
+  KernelWorker& operator=(const KernelWorker&) = delete;
+
+  /// Before `run`: reads the kernel's table and counts the flows.
+  netlink::Result<std::vector<dataplane::AdoptedBackend>> adopt();
+
+  /// Before `run`, after `adopt`: the numbers that flows bear.
+  netlink::Result<std::vector<BorneNumber>> borne_numbers();
+
+  /// Starts the thread; `stop` (or destruction) ends it. The kernel's table stays.
+  void run();
+  void stop();
+  [[nodiscard]] boost::asio::io_context& io() { return io_; }
+
+  // On the kernel thread (or before `run`):
+  netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
+  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next) const { return applier_.preview(next); }
+  [[nodiscard]] KernelCounts counts();
+  [[nodiscard]] const flows::Collector& collector() const { return collector_; }
+  /// Passes every flow of ours that the kernel has to `sink`, until it returns false.
+  boost::asio::awaitable<netlink::Result<void>> visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink);
+
+  /// From any thread: whether the kernel thread turned lately, or is at a commit that may take long.
+  [[nodiscard]] bool is_alive() const;
+
+ private:
+  /// The sockets, all open.
+  struct Parts {
+    std::unique_ptr<netlink::nft::KernelNftables> nftables;
+    std::unique_ptr<netlink::conntrack::KernelConntrack> conntrack;
+    std::unique_ptr<netlink::conntrack::EventSource> events;
+    std::unique_ptr<netlink::TcpProber> prober;
+    netlink::nft::Monitor monitor;
+  };
+
+  KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
+               KernelCallbacks callbacks);
+  void watch_table();
+  void repair();
+  void beat();
+
+  const service::MarkLayout mark_;
+  KernelCallbacks callbacks_;
+  boost::asio::io_context io_{1};
+  Parts parts_;
+  flows::Collector collector_;
+  dataplane::Applier applier_;
+  boost::asio::posix::stream_descriptor monitor_fd_;
+  boost::asio::steady_timer beat_timer_, repair_timer_;
+  std::uint64_t repairs_ = 0;
+  std::atomic<std::int64_t> alive_until_{0};  // steady clock, nanoseconds
+  std::jthread thread_;
+};
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,124 @@
+#include "daemon/runtime/purge.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "daemon/config/load.h"
+#include "daemon/dataplane/plan.h"
+#include "daemon/host/host.h"
+#include "daemon/runtime/state_store.h"
+#include "daemon/service/desired_state.h"
+#include "netlink/conntrack/conntrack.h"
+#include "netlink/nft/nftables.h"
+#include "netlink/rtnl/rtnl.h"
+
+namespace wsl4::runtime {
+
+namespace {
+
+namespace nft = netlink::nft;
+using netlink::conntrack::Flow;
+
+/// Deletes this many flows at a time.
+constexpr std::size_t kFlowBatch = 1024;
+
+netlink::Result<bool> remove_table() {
+  auto nftables = nft::KernelNftables::open();
+  if (!nftables) return tl::make_unexpected(nftables.error());
+  const auto table = (*nftables)->read_table(dataplane::kTableName);
+  if (!table) return tl::make_unexpected(table.error());
+  if (!*table) return false;
+  nft::Transaction transaction(dataplane::kTableName);
+  transaction.add(nft::AddTable{(*table)->comment, (*table)->owned});  // an owned table is taken over first
+  transaction.add(nft::DeleteTable{});
+  const auto removed = (*nftables)->commit(transaction, std::nullopt);
+  if (!removed) return tl::make_unexpected(removed.error());
+  return true;
+}
+
+netlink::Result<std::size_t> remove_flows(const service::MarkLayout& mark) {
+  auto conntrack = netlink::conntrack::KernelConntrack::open();
+  if (!conntrack) return tl::make_unexpected(conntrack.error());
+  auto dump = (*conntrack)->dump({});
+  if (!dump) return tl::make_unexpected(dump.error());
+  std::vector<Flow> flows;
+  for (;;) {
+    const auto more = (*dump)->step([&](const Flow& flow) {
+      if (mark.to_id(flow.mark) != 0) flows.push_back(flow);
+    });
+    if (!more) return tl::make_unexpected(more.error());
+    if (!*more) break;
+  }
+  std::size_t removed = 0;
+  for (std::size_t first = 0; first < flows.size(); first += kFlowBatch) {
+    const auto erased = (*conntrack)->erase(std::span(flows).subspan(first, std::min(kFlowBatch, flows.size() - first)));
+    if (!erased) return tl::make_unexpected(erased.error());
+    removed += *erased;
+  }
+  return removed;
+}
+
+netlink::Result<std::size_t> remove_addresses(const std::vector<addresses::OwnAddress>& listed) {
+  auto rtnl = netlink::rtnl::open_rtnl();
+  if (!rtnl) return tl::make_unexpected(rtnl.error());
+  const auto links = (*rtnl)->links();
+  if (!links) return tl::make_unexpected(links.error());
+  const auto present = (*rtnl)->addresses();
+  if (!present) return tl::make_unexpected(present.error());
+  std::size_t removed = 0;
+  for (const auto& entry : *present) {
+    const auto link = std::ranges::find(*links, entry.link_index, &netlink::rtnl::Link::index);
+    const bool ours =
+        entry.protocol == netlink::rtnl::kAddressProtocol ||
+        (link != links->end() && std::ranges::find(listed, addresses::OwnAddress{entry.address, link->name}) != listed.end());
+    if (!ours) continue;
+    const auto gone = (*rtnl)->remove_address(entry);
+    if (!gone) return tl::make_unexpected(gone.error());
+    ++removed;
+  }
+  return removed;
+}
+
+}  // namespace
+
+tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
+  const auto loaded = config::load(config_path);
+  const config::Node node = loaded ? loaded->node : config::Node{};
+  const StateStore store(node.state_dir);
+  const auto state = store.load();
+  if (!state) return tl::make_unexpected(state.error());
+
+  PurgeReport report;
+  // The addresses first: a packet to one of them must not meet the bare machine while it still answers for them.
+  const auto addresses = remove_addresses(state->addresses);
+  if (addresses)
+    report.addresses = *addresses;
+  else
+    report.failures.push_back("addresses: " + addresses.error().message());
+  const auto table = remove_table();
+  if (table)
+    report.table_removed = *table;
+  else
+    report.failures.push_back("table inet wsl4: " + table.error().message());
+  const auto flows = remove_flows(service::MarkLayout(node.ct_mark_mask));
+  if (flows)
+    report.flows = *flows;
+  else
+    report.failures.push_back("flows: " + flows.error().message());
+
+  const auto sysctls = host::kernel_sysctls();
+  for (const auto& [name, value] : state->old_sysctls) {
+    const auto restored = sysctls->write(name, value);
+    if (restored)
+      ++report.sysctls;
+    else
+      report.failures.push_back(restored.error());
+  }
+  if (report.failures.empty()) {
+    if (const auto removed = store.remove(); !removed) report.failures.push_back(removed.error());
+  }
+  return report;
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,23 @@
+// Takes everything of wsl4 out of the kernel: the table, the addresses, the flows; and gives the sysctls their old values back. The
+// daemon must not be running. Used by wsl4ctl, in wsl4ctl's process.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace wsl4::runtime {
+
+struct PurgeReport {
+  bool table_removed = false;
+  std::size_t addresses = 0, flows = 0, sysctls = 0;
+  std::vector<std::string> failures;  // what could not be undone, and why
+};
+
+/// Reads the state directory and the mark's layout from the configuration; a broken or missing configuration means the defaults.
+/// The error says why nothing could be done at all.
+[[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path);
+
+}  // namespace wsl4::runtime

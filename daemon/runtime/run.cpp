@@ -1,0 +1,47 @@
+#include "daemon/runtime/run.h"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "daemon/config/load.h"
+#include "daemon/runtime/app.h"
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kConfigurationError = 2;
+
+int check(const config::Config& config, const std::string& path) {
+  if (!config.services.empty()) return kDone;
+  fmt::print(stderr, "{}: no service is defined\n", path);
+  return kFailed;
+}
+
+}  // namespace
+
+int run(const Options& options) {
+  // Without a peer there is nobody to take over: the kernel goes on forwarding, and that is what must stay.
+  if (options.release) return kDone;
+
+  auto config = config::load(options.config_path);
+  if (!config) {
+    for (const auto& problem : config.error()) fmt::print(stderr, "{}\n", problem.message());
+    return kConfigurationError;
+  }
+  if (options.check) return check(*config, options.config_path);
+
+  log::init();
+  log::set_level(config->node.log_level);
+  App app(options.config_path, std::move(*config));
+  if (const auto started = app.start(); !started) {
+    log::error("not-started", "error=\"{}\"", started.error());
+    return kFailed;
+  }
+  app.run();
+  return kDone;
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,64 @@
+#include "daemon/runtime/state_store.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "daemon/util/file.h"
+
+namespace wsl4::runtime {
+
+namespace json = boost::json;
+
+namespace {
+
+json::value to_json(const State& state) {
+  json::object sysctls;
+  for (const auto& [name, value] : state.old_sysctls) sysctls[name] = value;
+  json::array addresses;
+  for (const auto& [address, interface] : state.addresses)
+    addresses.push_back({{"address", address.to_string()}, {"interface", interface}});
+  return {{"version", 1}, {"old_sysctls", sysctls}, {"addresses", addresses}};
+}
+
+State from_json(const json::value& document) {
+  State state;
+  for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.old_sysctls.emplace(name, value.as_string());
+  for (const auto& entry : document.at("addresses").as_array()) {
+    const auto address = netlink::IpAddress::parse(std::string_view(entry.at("address").as_string()));
+    if (!address) throw std::invalid_argument("an address");
+    state.addresses.push_back({*address, std::string(entry.at("interface").as_string())});
+  }
+  return state;
+}
+
+}  // namespace
+
+tl::expected<State, std::string> StateStore::load() const {
+  if (!std::filesystem::exists(path_)) return State{};
+  const auto text = util::read_file(path_);
+  if (!text) return tl::make_unexpected(text.error());
+  try {
+    return from_json(json::parse(*text));
+  } catch (const std::exception& broken) {
+    return tl::make_unexpected(
+        fmt::format("{} is broken ({}); it holds the sysctl values from before wsl4: mend or remove it", path_, broken.what()));
+  }
+}
+
+tl::expected<void, std::string> StateStore::save(const State& state) const {
+  return util::replace_file(path_, json::serialize(to_json(state)) + "\n");
+}
+
+tl::expected<void, std::string> StateStore::remove() const {
+  if (std::remove(path_.c_str()) != 0 && errno != ENOENT) {
+    return tl::make_unexpected(fmt::format("cannot remove {}: {}", path_, std::generic_category().message(errno)));
+  }
+  return {};
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,35 @@
+// What must outlive the daemon: the old values of sysctls that it changed, and the addresses that it put on interfaces. One JSON
+// file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "daemon/addresses/manager.h"
+
+namespace wsl4::runtime {
+
+struct State {
+  std::map<std::string, std::string> old_sysctls;  // name -> value before wsl4
+  std::vector<addresses::OwnAddress> addresses;
+  friend bool operator==(const State&, const State&) = default;
+};
+
+class StateStore {
+ public:
+  explicit StateStore(std::string directory) : path_(std::move(directory) + "/state.json") {}
+
+  /// No file is an empty state; a broken one is an error, since the old values in it would be lost.
+  [[nodiscard]] tl::expected<State, std::string> load() const;
+  [[nodiscard]] tl::expected<void, std::string> save(const State& state) const;
+  [[nodiscard]] tl::expected<void, std::string> remove() const;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,27 @@
+// From what the daemon and the kernel know to what status, flows and metrics show. Pure.
+#pragma once
+
+#include <string>
+
+#include "daemon/config/config.h"
+#include "daemon/control/node.h"
+#include "daemon/runtime/kernel_worker.h"
+#include "daemon/service/desired_state.h"
+
+namespace wsl4::runtime {
+
+/// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.
+void describe_services(control::Status& status, const service::DesiredState& desired, const KernelCounts& counts);
+
+/// Which backend a number stands for.
+struct BackendName {
+  std::string service, backend;
+};
+using BackendNames = boost::unordered_flat_map<service::BackendId, BackendName>;
+[[nodiscard]] BackendNames backend_names(const service::DesiredState& desired);
+
+[[nodiscard]] bool matches(const control::FlowQuery& query, const netlink::conntrack::Flow& flow, const BackendName& backend);
+[[nodiscard]] control::FlowView to_view(const netlink::conntrack::Flow& flow, const BackendName& backend,
+                                        control::WallClock::time_point now);
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,73 @@
+// What this node should be doing: the configuration with everything resolved that planning needs. Pure values; the planner
+// turns it into a ruleset, the health and run-time overlays (later) only change the fields of BackendState.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/config/config.h"
+
+namespace wsl4::service {
+
+/// Numbers backends within the conntrack mark. Node-local, 1 and up; 0 means "no flow of ours".
+using BackendId = std::uint32_t;
+
+struct BackendState {
+  std::string name;
+  netlink::Endpoint address;
+  BackendId id = 0;
+  int weight = 100;      // as configured
+  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
+  friend bool operator==(const BackendState&, const BackendState&) = default;
+};
+
+struct ServiceState {
+  std::string name;
+  netlink::Protocol protocol = netlink::Protocol::kTcp;
+  std::vector<netlink::Endpoint> listen;
+  config::Scheduler scheduler = config::Scheduler::kRoundRobin;
+  config::Mode mode = config::Mode::kSnat;
+  std::string pool;                    // empty in mode dnat
+  std::vector<BackendState> backends;  // in the file's order
+  friend bool operator==(const ServiceState&, const ServiceState&) = default;
+};
+
+struct PoolState {
+  std::string name;
+  std::vector<netlink::IpAddress> addresses;
+  std::uint16_t port_min = 1, port_max = 65535;
+  friend bool operator==(const PoolState&, const PoolState&) = default;
+};
+
+/// How the conntrack mark is cut up: the mask's top bit says that a flow is closing, the bits below number the backend.
+class MarkLayout {
+ public:
+  /// `mask` is contiguous and at least two bits wide (the configuration's schema checks it).
+  explicit MarkLayout(std::uint32_t mask = 0x00ffff00);
+  [[nodiscard]] std::uint32_t mask() const { return mask_; }
+  [[nodiscard]] std::uint32_t closing_bit() const { return closing_bit_; }
+  [[nodiscard]] std::uint32_t backend_mask() const { return mask_ & ~closing_bit_; }
+  [[nodiscard]] BackendId max_id() const { return backend_mask() >> shift_; }
+  [[nodiscard]] std::uint32_t to_mark(BackendId id) const { return (id << shift_) & backend_mask(); }
+  [[nodiscard]] BackendId to_id(std::uint32_t mark) const { return (mark & backend_mask()) >> shift_; }
+  [[nodiscard]] bool is_closing(std::uint32_t mark) const { return (mark & closing_bit_) != 0; }
+  friend bool operator==(const MarkLayout&, const MarkLayout&) = default;
+
+ private:
+  std::uint32_t mask_;
+  std::uint32_t closing_bit_;
+  unsigned shift_;
+};
+
+struct DesiredState {
+  MarkLayout mark;
+  bool owned_table = false;  // kernel >= 6.9
+  bool double_dnat = false;  // kernels that can miss an element during a commit (before 6.17)
+  std::map<std::string, PoolState> pools;
+  std::map<std::string, ServiceState> services;
+  friend bool operator==(const DesiredState&, const DesiredState&) = default;
+};
+
+}  // namespace wsl4::service

@@ -1,0 +1,60 @@
+#include "daemon/util/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "netlink/handle.h"
+
+namespace wsl4::util {
+
+namespace {
+
+tl::unexpected<std::string> failed(const char* verb, const std::string& path) {
+  return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(errno)));
+}
+
+bool write_all(int fd, const std::string& content) {
+  std::size_t done = 0;
+  while (done < content.size()) {
+    const ssize_t count = ::write(fd, content.data() + done, content.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> read_file(const std::string& path) {
+  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed("open", path);
+  std::string content;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed("read", path);
+    if (count == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content) {
+  const std::string temporary = path + ".new";
+  const netlink::Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (!fd) return failed("create", temporary);
+  if (!write_all(fd.get(), content) || ::fsync(fd.get()) != 0) return failed("write", temporary);
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace", path);
+  return {};
+}
+
+}  // namespace wsl4::util

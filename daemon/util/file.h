@@ -1,0 +1,16 @@
+// Small files, whole: read, and written so that a crash leaves the old or the new one, never half.
+#pragma once
+
+#include <string>
+
+#include <tl/expected.hpp>
+
+namespace wsl4::util {
+
+/// The error names the file and says why.
+[[nodiscard]] tl::expected<std::string, std::string> read_file(const std::string& path);
+
+/// Writes a temporary file beside `path`, syncs it, and renames it over `path`; mode 0640.
+[[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content);
+
+}  // namespace wsl4::util

@@ -1,0 +1,17 @@
+// What systemd is told (sd_notify(3)). Without a service manager nothing happens.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace wsl4::notify {
+
+void ready(const std::string& status);
+void reloading();
+void stopping();
+void watchdog();
+/// How long systemd waits for `watchdog` before it ends us; nullopt: no watchdog.
+[[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval();
+
+}  // namespace wsl4::notify
