@@ -1,0 +1,119 @@
+"""wsl4d in the balancer's namespace, and wsl4ctl beside it."""
+
+import json
+import os
+import signal
+import socket
+
+from lib import config
+from lib.run import Failed, run
+from lib.wait import until
+
+
+class Daemon:
+    def __init__(self, bed, services, pools, wrap=(), listen="", node="", log_level="debug", program=None):
+        """`wrap`: words before the program, such as setpriv's; `program`: another path of wsl4d."""
+        self.bed, self.services, self.pools, self.wrap = bed, services, pools, list(wrap)
+        self.more = {"listen": listen, "node": node, "log_level": log_level}
+        self.program = program or bed.program("wsl4d")
+        self.state, self.socket = bed.path("state"), bed.path("wsl4d.sock")
+        self.config = bed.path("wsl4.toml")
+        self.notify_path = bed.path("notify")
+        self.child = None
+        os.makedirs(self.state, exist_ok=True)
+        self.write()
+
+    def text(self):
+        return config.toml(self.services, self.pools, self.state, self.socket, **self.more)
+
+    def write(self, text=None):
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(self.text() if text is None else text)
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    def start(self, seconds=30.0):
+        """Starts it and waits until it says that it is ready; fails with its log if it ends instead."""
+        self._notify = self._notify_socket()
+        self.child = self.bed.child(self.bed.balancer, *self.wrap, self.program, "--config", self.config, stdin=False,
+                                    env={**os.environ, "NOTIFY_SOCKET": self.notify_path})
+        until(lambda: self._told("READY=1") or not self.child.alive(), lambda: "wsl4d ready\n" + self.log(), seconds)
+        if not self.child.alive():
+            raise Failed(f"wsl4d ended with {self.child.wait()} instead of getting ready\n{self.log()}")
+        return self
+
+    def start_and_fail(self, seconds=30.0):
+        """Starts it, expects it to end by itself, and returns its exit status and what it said."""
+        child = self.bed.child(self.bed.balancer, *self.wrap, self.program, "--config", self.config, stdin=False)
+        status = child.wait(seconds)
+        return status, child.errors() + child.process.stdout.read().decode()
+
+    def stop(self, number=signal.SIGTERM, seconds=20.0):
+        self.child.kill(number)
+        return self.child.wait(seconds)
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def restart(self, number=signal.SIGTERM):
+        self.stop(number)
+        return self.start()
+
+    def log(self):
+        return self.child.errors()[-6000:]
+
+    def _notify_socket(self):
+        if os.path.exists(self.notify_path):
+            os.unlink(self.notify_path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.bind(self.notify_path)
+        os.chmod(self.notify_path, 0o777)
+        sock.setblocking(False)
+        self._said = []
+        return sock
+
+    def _told(self, line):
+        try:
+            while True:
+                self._said += self._notify.recv(65536).decode().splitlines()
+        except BlockingIOError:
+            return line in self._said
+
+    # ---- wsl4ctl ----------------------------------------------------------------------------------------------
+
+    def ctl(self, *arguments, check=True):
+        done = run(self.bed.program("wsl4ctl"), "--socket", self.socket, *arguments, check=False)
+        if check and done.returncode != 0:
+            raise Failed(f"wsl4ctl {' '.join(arguments)}: exit status {done.returncode}\n{done.stderr}\n{self.log()}")
+        return done
+
+    def ctl_json(self, *arguments):
+        return json.loads(self.ctl("--json", *arguments).stdout)
+
+    def status(self):
+        return self.ctl_json("status")
+
+    def service(self, name):
+        return next(service for service in self.status()["services"] if service["name"] == name)
+
+    def backend(self, service, name):
+        return next(backend for backend in self.service(service)["backends"] if backend["name"] == name)
+
+    def reload(self, services=None, pools=None):
+        self.services = self.services if services is None else services
+        self.pools = self.pools if pools is None else pools
+        self.write()
+        return self.ctl("reload")
+
+    def counts(self, service):
+        """Established flows by backend, as status tells them."""
+        return {backend["name"]: backend["connections"] for backend in self.service(service)["backends"]}
+
+    def expect_counts(self, service, expected, seconds=20.0):
+        """Waits until status tells exactly these numbers of flows by backend name."""
+        until(lambda: self.counts(service) == expected, lambda: f"counts {expected}; status tells {self.counts(service)}", seconds, 0.2)
+
+    def purge(self):
+        """Purge needs the configuration to find the state directory."""
+        return run("ip", "netns", "exec", self.bed.balancer, self.bed.program("wsl4ctl"), "--socket", self.socket, "purge",
+                   "--config", self.config, check=False)

@@ -1,0 +1,178 @@
+#include "tests/e2e/tools/wsload/client.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace wsload {
+namespace {
+
+Clock::time_point after(double seconds) {
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+std::string to_json(const std::map<std::string, std::uint64_t>& counts) {
+  std::string text;
+  for (const auto& [name, count] : counts) text += fmt::format("{}\"{}\":{}", text.empty() ? "" : ",", name, count);
+  return "{" + text + "}";
+}
+
+}  // namespace
+
+std::uint64_t Client::Opened::count() const {
+  std::uint64_t sum = ok;
+  for (const auto& [reason, number] : failed) sum += number;
+  return sum;
+}
+
+Client::Client(SocketAddress target, SourceRange sources) : target_(target), sources_(sources) {
+  loop_.on_socket([this](int fd, std::uint32_t events) { serve(fd, events); });
+  loop_.on_tick([this] { send_due(); });
+}
+
+void Client::run() {
+  answer(R"({"done":"ready"})");
+  loop_.run([this](const std::string& line) { command(line); });
+}
+
+void Client::command(const std::string& line) {
+  std::istringstream words(line);
+  std::string verb, how;
+  std::uint64_t count = 0, concurrency = 0;
+  double seconds = 0;
+  words >> verb;
+  if (verb == "open" && words >> count >> concurrency >> seconds) return open(count, concurrency, seconds);
+  if (verb == "churn" && words >> count >> concurrency >> churn_echo_ >> how) return churn(count, concurrency, churn_echo_, how);
+  if (verb == "echo" && words >> count >> seconds) return echo(static_cast<std::uint32_t>(count), seconds);
+  if (verb == "bench" && words >> count >> seconds) return bench(static_cast<std::uint32_t>(count), seconds);
+  if (verb == "start" && words >> count >> concurrency)
+    return start(static_cast<std::uint32_t>(count), static_cast<int>(concurrency));
+  if (verb == "stop" && words >> seconds) return stop(seconds);
+  if (verb == "close" && words >> count >> how) return close_some(count, how == "reset");
+  if (verb == "report") return report(verb);
+  if (verb == "who") return who();
+  answer(fmt::format(R"({{"error":"what is '{}'?"}})", line));
+}
+
+void Client::open(std::uint64_t count, std::uint64_t concurrency, double seconds) {
+  opened_ = {};
+  const auto begin = Clock::now();
+  std::uint64_t begun = 0;
+  const auto done = [&] {
+    for (; begun < count && connecting_ < concurrency; ++begun) connect_one();
+    return opened_.count() == count;
+  };
+  loop_.run_until(done, after(seconds));
+  answer(fmt::format(R"({{"done":"open","ok":{},"failed":{},"unfinished":{},"seconds":{:.3f},{}}})", opened_.ok,
+                     to_json(opened_.failed), count - opened_.count(), since(begin), counts()));
+}
+
+void Client::churn(std::uint64_t count, std::uint64_t concurrency, bool echo, const std::string& how) {
+  churn_echo_ = echo;
+  churn_reset_ = how == "reset";
+  churning_ = true;
+  open(count, concurrency, 300);
+  loop_.run_until([&] { return waiting_ == 0; }, after(10));
+  churning_ = false;
+}
+
+void Client::echo(std::uint32_t size, double seconds) {
+  const auto begin = Clock::now();
+  const auto before = messages_;
+  std::uint64_t sent = 0;
+  for (auto& connection : connections_) {
+    if (!connection || connection->phase != Phase::kOpen || connection->waiting) continue;
+    send_message(*connection, size);
+    ++sent;
+  }
+  loop_.run_until([&] { return waiting_ == 0; }, after(seconds));
+  answer(fmt::format(R"({{"done":"echo","sent":{},"answered":{},"seconds":{:.3f},{}}})", sent, messages_ - before, since(begin),
+                     counts()));
+}
+
+void Client::bench(std::uint32_t size, double seconds) {
+  message_size_ = size;
+  flood_ = true;
+  const auto before = messages_;
+  const auto begin = Clock::now();
+  for (auto& connection : connections_)
+    if (connection && connection->phase == Phase::kOpen && !connection->waiting) send_message(*connection, size);
+  loop_.run_until([] { return false; }, after(seconds));
+  const auto took = since(begin);
+  const auto messages = messages_ - before;
+  flood_ = false;
+  loop_.run_until([&] { return waiting_ == 0; }, after(10));
+  answer(fmt::format(R"({{"done":"bench","messages":{},"seconds":{:.3f},"rate":{:.0f},{}}})", messages, took,
+                     static_cast<double>(messages) / took, counts()));
+}
+
+void Client::start(std::uint32_t size, int interval_ms) {
+  message_size_ = size;
+  interval_ = std::chrono::milliseconds(interval_ms);
+  streaming_ = true;
+  due_.clear();
+  const auto now = Clock::now();
+  for (auto& connection : connections_) {
+    if (!connection || connection->phase != Phase::kOpen) continue;
+    // Spread over the interval, so that the load is even.
+    const auto offset = interval_ * static_cast<int>(due_.size()) / static_cast<int>(std::max<std::uint64_t>(live_, 1));
+    due_.push_back({now + offset, connection->fd, connection->id});
+  }
+  answer(R"({"done":"start"})");
+}
+
+void Client::stop(double seconds) {
+  streaming_ = false;
+  due_.clear();
+  const bool all = loop_.run_until([&] { return waiting_ == 0; }, after(seconds));
+  answer(fmt::format(R"({{"done":"stop","unanswered":{},{}}})", all ? 0 : waiting_, counts()));
+}
+
+void Client::send_due() {
+  const auto now = Clock::now();
+  while (!due_.empty() && due_.front().at <= now) {
+    const auto due = due_.front();
+    due_.pop_front();
+    auto& connection = connections_[static_cast<std::size_t>(due.fd)];
+    if (connection && connection->id == due.id && !connection->waiting) send_message(*connection, message_size_);
+  }
+}
+
+void Client::close_some(std::uint64_t count, bool reset) {
+  std::uint64_t closed = 0;
+  for (auto& connection : connections_) {
+    if (!connection || (count != 0 && closed == count)) continue;
+    close_one(*connection, reset);
+    ++closed;
+  }
+  answer(fmt::format(R"({{"done":"close","closed":{},{}}})", closed, counts()));
+}
+
+void Client::report(const std::string& what) {
+  answer(fmt::format(R"({{"done":"{}","backends":{},"live_backends":{},"snats":{},"pairs":{},{}}})", what, to_json(backends_),
+                     to_json(live_backends_), to_json(snats_), to_json(pairs_), counts()));
+}
+
+void Client::who() {
+  std::string text;
+  for (const auto& connection : connections_)
+    if (connection && connection->phase == Phase::kOpen)
+      text += fmt::format("{}[\"{}\",\"{}\"]", text.empty() ? "" : ",", to_string(sources_.at(connection->id), false),
+                          connection->backend);
+  answer(fmt::format(R"({{"done":"who","clients":[{}]}})", text));
+}
+
+std::string Client::counts() const {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto cpu = static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                   static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+  return fmt::format(R"("live":{},"waiting":{},"messages":{},"wrong":{},"lost":{},"cpu":{:.3f})", live_, waiting_, messages_,
+                     wrong_, to_json(lost_), cpu);
+}
+
+}  // namespace wsload

@@ -1,0 +1,91 @@
+// WebSocket client for many connections from many source addresses. Every payload is unique to its connection and message and is
+// compared byte by byte with its echo.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/tools/wsload/endpoint.h"
+#include "tests/e2e/tools/wsload/loop.h"
+
+namespace wsload {
+
+class Client {
+ public:
+  Client(SocketAddress target, SourceRange sources);
+  /// Obeys commands from standard input until it ends; see main.cpp for the list.
+  void run();
+
+ private:
+  enum class Phase : std::uint8_t { kConnecting, kHandshake, kOpen };
+  struct Connection {
+    std::uint64_t id = 0;
+    int fd = -1;
+    Phase phase = Phase::kConnecting;
+    bool writing = false;
+    std::string in, out;
+    std::uint32_t sequence = 0;  // of the message sent last
+    std::uint32_t size = 0;      // its payload's
+    bool waiting = false;        // for its echo
+    std::string backend, snat;
+  };
+  /// What became of connections whose opening ended, one way or the other.
+  struct Opened {
+    std::uint64_t ok = 0;
+    std::map<std::string, std::uint64_t> failed;  // by reason
+    [[nodiscard]] std::uint64_t count() const;
+  };
+
+  void command(const std::string& line);
+  void open(std::uint64_t count, std::uint64_t concurrency, double seconds);
+  void churn(std::uint64_t count, std::uint64_t concurrency, bool echo, const std::string& how);
+  void echo(std::uint32_t size, double seconds);
+  void bench(std::uint32_t size, double seconds);
+  void start(std::uint32_t size, int interval_ms);
+  void stop(double seconds);
+  void close_some(std::uint64_t count, bool reset);
+  void report(const std::string& what);
+  void who();
+
+  void connect_one();
+  void serve(int fd, std::uint32_t events);
+  bool read_all(Connection& connection);
+  bool take(Connection& connection);
+  bool shake_hands(Connection& connection);
+  void opened(Connection& connection);
+  bool check(Connection& connection, const std::string& payload);
+  void send_message(Connection& connection, std::uint32_t size);
+  bool flush(Connection& connection);
+  void lose(Connection& connection, const std::string& why);
+  void close_one(Connection& connection, bool reset);
+  void answered(Connection& connection);
+  void send_due();
+  [[nodiscard]] std::string counts() const;
+
+  Loop loop_;
+  SocketAddress target_;
+  SourceRange sources_;
+  std::vector<std::unique_ptr<Connection>> connections_;  // by descriptor
+  std::uint64_t next_id_ = 0;
+  std::uint64_t connecting_ = 0, live_ = 0, waiting_ = 0, messages_ = 0, wrong_ = 0;
+  std::map<std::string, std::uint64_t> lost_;                      // established connections lost, by reason
+  std::map<std::string, std::uint64_t> backends_, snats_, pairs_;  // connections ever established, by what served them
+  std::map<std::string, std::uint64_t> live_backends_;
+  Opened opened_;
+  // What happens after an echo or an opening.
+  bool churning_ = false, churn_echo_ = false, churn_reset_ = false, flood_ = false, streaming_ = false;
+  std::uint32_t message_size_ = 0;
+  std::chrono::milliseconds interval_{0};
+  struct Due {
+    Clock::time_point at;
+    int fd;
+    std::uint64_t id;
+  };
+  std::deque<Due> due_;  // the stream's next messages, soonest first
+};
+
+}  // namespace wsload

@@ -1,0 +1,151 @@
+// Plans in the real kernel: what we encode is what nft makes of the same text, what we read back is what we planned, and one plan
+// becomes another in one transaction.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <memory>
+#include <random>
+
+#include "daemon/dataplane/diff.h"
+#include "netlink/nft/nftables.h"
+#include "tests/support/desired_states.h"
+#include "tests/support/namespace.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+namespace json = boost::json;
+using netlink::nft::KernelNftables;
+using netlink::nft::Table;
+using netlink::nft::Transaction;
+
+constexpr unsigned kSteps = 40;
+
+/// Handles count whatever was made before, and hash sets list their elements in no order.
+void normalise(json::value& value) {
+  if (auto* list = value.if_array())
+    for (auto& one : *list) normalise(one);
+  auto* object = value.if_object();
+  if (object == nullptr) return;
+  object->erase("handle");
+  for (auto& [key, member] : *object) {
+    normalise(member);
+    if (key == "elem" && member.is_array())
+      std::ranges::sort(member.as_array(), {}, [](const json::value& element) { return json::serialize(element); });
+  }
+}
+
+/// The table as `nft -j` lists it, one object a line. Objects of a kind in order of their names, rules in their own order.
+std::string listing(const test::Namespace& where) {
+  auto document = json::parse(where.must("nft -j list table inet wsl4"));
+  normalise(document);
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (const auto& entry : document.at("nftables").as_array()) {
+    const auto& [kind, body] = *entry.as_object().begin();
+    const auto* name = body.as_object().if_contains(kind == "rule" ? "chain" : "name");
+    lines.emplace_back(std::string(kind) + ' ' + (name ? json::serialize(*name) : ""), json::serialize(entry));
+  }
+  std::ranges::stable_sort(lines, {}, &std::pair<std::string, std::string>::first);
+  std::string text;
+  for (const auto& [key, line] : lines) text += line + '\n';
+  return text;
+}
+
+class DataplaneRuleset : public testing::Test {
+ protected:
+  DataplaneRuleset() : kernel_(ours_.run([] { return KernelNftables::open().value(); })) {}
+
+  void commit(const Transaction& transaction) {
+    const auto committed = kernel_->commit(transaction, std::nullopt);
+    ASSERT_TRUE(committed) << committed.error().message();
+  }
+
+  Table table() { return kernel_->read_table(kTableName).value().value(); }
+
+  const test::Namespace ours_{"plan"}, theirs_{"plan"};
+  std::unique_ptr<KernelNftables> kernel_;
+};
+
+service::DesiredState all_kinds() {
+  auto state = test::two_services();
+  state.double_dnat = true;
+  state.services.at("dns").scheduler = config::Scheduler::kRandom;
+  state.services.at("chat").backends[0].name = "198.18.2.1:8888";
+  state.services["idle"] = test::make_service("idle", {"198.18.0.12:80"}, {});
+  return state;
+}
+
+TEST_F(DataplaneRuleset, IsReadBackAsPlanned) {
+  const auto want = plan(all_kinds());
+  commit(netlink::nft::build_table(want));
+  EXPECT_EQ(table(), want);
+}
+
+TEST_F(DataplaneRuleset, IsWhatNftMakesOfItsText) {
+  const auto build = netlink::nft::build_table(plan(all_kinds()));
+  commit(build);
+  theirs_.must("nft -f -", build.to_text());
+  EXPECT_EQ(listing(ours_), listing(theirs_));
+}
+
+TEST_F(DataplaneRuleset, SourceHashIsWhatNftMakesOfItsText) {
+  service::DesiredState state;
+  state.services["hash"] =
+      test::make_service("hash", {"198.18.0.12:80", "[2001:db8::12]:80"}, {"198.18.2.1:80", "[2001:db8:2::1]:80"});
+  state.services["hash"].mode = config::Mode::kDnat;
+  state.services["hash"].scheduler = config::Scheduler::kSourceHash;
+  const auto want = plan(state);
+  const auto build = netlink::nft::build_table(want);
+  commit(build);
+  EXPECT_EQ(table(), want);
+  theirs_.must("nft -f -", build.to_text());
+  EXPECT_EQ(listing(ours_), listing(theirs_));
+}
+
+TEST_F(DataplaneRuleset, FollowsRandomStates) {
+  std::mt19937 random(4);
+  Mirror mirror;
+  for (unsigned step = 0; step < kSteps; ++step) {
+    const auto next = test::random_state(random);
+    commit(mirror.transition(next));
+    mirror.commit(next);
+    ASSERT_EQ(table(), plan(next)) << "step " << step;
+  }
+}
+
+TEST_F(DataplaneRuleset, ATransitionsTextDoesTheSame) {
+  std::mt19937 random(7);
+  Mirror mirror;
+  for (int step = 0; step < 10; ++step) {
+    const auto next = test::random_state(random);
+    const auto transition = mirror.transition(next);
+    commit(transition);
+    mirror.commit(next);
+    if (!transition.empty()) theirs_.must("nft -f -", transition.to_text());
+    ASSERT_EQ(listing(ours_), listing(theirs_)) << "step " << step;
+  }
+}
+
+TEST_F(DataplaneRuleset, WhatSomebodyBrokeIsMended) {
+  const auto want = plan(all_kinds());
+  commit(netlink::nft::build_table(want));
+  ours_.must("nft flush chain inet wsl4 postrouting");
+  ours_.must("nft flush map inet wsl4 slots/chat-ip");
+  ours_.must("nft add rule inet wsl4 guard ip ttl 7 drop");
+  ours_.must("nft 'add set inet wsl4 other { type ipv4_addr; }; add element inet wsl4 other { 198.18.9.9 }'");
+  ours_.must("nft 'add chain inet wsl4 other; add rule inet wsl4 other ip saddr @other jump guard'");
+  commit(diff(table(), want));
+  EXPECT_EQ(table(), want);
+  EXPECT_TRUE(diff(table(), want).empty());
+}
+
+TEST_F(DataplaneRuleset, BackendsAreReadBackFromTheKernel) {
+  const auto state = all_kinds();
+  commit(netlink::nft::build_table(plan(state)));
+  EXPECT_EQ(adopted_backends(table(), state.mark), adopted_backends(plan(state), state.mark));
+  EXPECT_EQ(adopted_backends(table(), state.mark).size(), 6U);
+}
+
+}  // namespace
+}  // namespace wsl4::dataplane

@@ -1,0 +1,107 @@
+// The machine as `check` sees it, in network namespaces of our own.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/host/check.h"
+#include "tests/support/desired_states.h"
+#include "tests/support/namespace.h"
+
+namespace wsl4::host {
+namespace {
+
+using netlink::nft::BaseChain;
+using netlink::nft::Hook;
+using testing::AllOf;
+using testing::Contains;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+config::Config small_config() {
+  config::Config config;
+  config::Service service;
+  service.name = "chat";
+  service.listen = {test::endpoint("198.18.0.10:443")};
+  service.mode = config::Mode::kDnat;
+  config.services = {service};
+  return config;
+}
+
+auto speaks_of(const std::string& what, const std::string& remedy) {
+  return Contains(AllOf(Field(&Finding::what, HasSubstr(what)), Field(&Finding::remedy, HasSubstr(remedy))));
+}
+
+class HostCheck : public testing::Test {
+ protected:
+  std::vector<Finding> findings() {
+    return machine_.run([] {
+      const auto sysctls = kernel_sysctls();
+      return check_host(small_config(), *sysctls);
+    });
+  }
+
+  const test::Namespace machine_{"host"};
+};
+
+TEST_F(HostCheck, BaseChainsOfAllTablesAreSeen) {
+  machine_.must("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
+  machine_.must(
+      "nft 'add table inet other; add chain inet other plain; add chain inet other in { type filter hook input priority -5; }'");
+  machine_.must("nft 'add table bridge b; add chain bridge b f { type filter hook forward priority 0; policy drop; }'");
+  const auto chains = machine_.run([] { return netlink::nft::read_base_chains(); });
+  ASSERT_TRUE(chains) << chains.error().message();
+  EXPECT_THAT(*chains, testing::UnorderedElementsAre(BaseChain{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true},
+                                                     BaseChain{"inet", "other", "in", Hook::Point::kInput, -5, false}));
+}
+
+TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
+  machine_.must("ip link add eth7 type veth peer name eth8 && ip link set eth7 up && ip link set eth8 up");
+  machine_.must("sysctl -w net.ipv4.conf.eth7.rp_filter=1 net.ipv4.ip_forward=0");
+  machine_.must("nft 'add table inet fw; add chain inet fw foreign { type filter hook forward priority 0; policy drop; }'");
+  const auto before = findings();
+  EXPECT_THAT(before, speaks_of("strict reverse path filter on eth7", "sysctl"));
+  EXPECT_THAT(before, speaks_of("net/ipv4/ip_forward", "sysctl"));
+  EXPECT_THAT(before, speaks_of("198.18.0.10: no interface", "interface"));
+  EXPECT_THAT(before, speaks_of("chain inet fw foreign", "nft insert rule"));
+
+  for (const auto& finding : before)
+    if (finding.remedy.starts_with("sysctl -w") || finding.remedy.starts_with("nft ")) machine_.must(finding.remedy);
+  machine_.must("ip address add 198.18.0.1/24 dev eth7");
+  const auto after = findings();
+  EXPECT_THAT(after, Not(speaks_of("strict reverse path", "")));
+  EXPECT_THAT(after, Not(speaks_of("net/ipv4/ip_forward", "")));
+  EXPECT_THAT(after, Not(speaks_of("no interface", "")));
+}
+
+TEST_F(HostCheck, TheDaemonSetsWhatItNeedsAndKnowsTheOldValues) {
+  machine_.must("sysctl -w net.ipv4.ip_forward=0 net.netfilter.nf_conntrack_tcp_loose=1");
+  const auto wanted = wanted_sysctls(small_config());
+  const auto changes = machine_.run([&] {
+    const auto sysctls = kernel_sysctls();
+    return apply_sysctls(*sysctls, wanted);
+  });
+  EXPECT_THAT(changes.failures, IsEmpty());
+  EXPECT_EQ(changes.old_values.at("net/ipv4/ip_forward"), "0");
+  EXPECT_EQ(changes.old_values.at("net/netfilter/nf_conntrack_tcp_loose"), "1");
+  EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_loose"), "1\n0\n");
+}
+
+TEST_F(HostCheck, WithoutRightsSomeOfItIsLeftOutAndThatIsSaid) {
+  const auto found = machine_.run([] {
+    // This thread only: libc's wrappers would change the rights of all.
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2]{};
+    if (syscall(SYS_capset, &header, none) != 0) throw std::runtime_error("capset failed");
+    const auto sysctls = kernel_sysctls();
+    return check_host(small_config(), *sysctls);
+  });
+  EXPECT_THAT(found, speaks_of("foreign nftables chains cannot be looked at", "as root"));
+}
+
+}  // namespace
+}  // namespace wsl4::host

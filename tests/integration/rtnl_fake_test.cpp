@@ -1,0 +1,86 @@
+// The same calls on the kernel's addresses and on the fake's.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "tests/support/fake_rtnl.h"
+#include "tests/support/namespace.h"
+
+namespace wsl4::netlink::rtnl {
+namespace {
+
+struct Host {
+  std::unique_ptr<test::Namespace> space;
+  std::unique_ptr<Rtnl> rtnl;
+};
+
+Host kernel_host() {
+  Host host;
+  host.space = std::make_unique<test::Namespace>("fake");
+  host.space->must("ip link add card type veth peer name other && ip link set card up && ip link set other up");
+  host.rtnl = host.space->run([] { return open_rtnl(); }).value();
+  return host;
+}
+
+Host fake_host() {
+  auto fake = std::make_unique<test::FakeRtnl>();
+  fake->add_link("lo");
+  fake->add_link("card");
+  return {nullptr, std::move(fake)};
+}
+
+struct Maker {
+  const char* name;
+  Host (*make)();
+};
+
+class AnyRtnl : public testing::TestWithParam<Maker> {
+ protected:
+  InterfaceAddress address(const char* text, std::uint8_t length) {
+    const auto links = rtnl.links().value();
+    return {std::ranges::find(links, "card", &Link::name)->index, *IpAddress::parse(text), length, kAddressProtocol};
+  }
+  Host host = GetParam().make();
+  Rtnl& rtnl = *host.rtnl;
+};
+INSTANTIATE_TEST_SUITE_P(Both, AnyRtnl, testing::Values(Maker{"kernel", kernel_host}, Maker{"fake", fake_host}),
+                         [](const auto& instance) { return instance.param.name; });
+
+TEST_P(AnyRtnl, LinksHaveTheirProperties) {
+  const auto links = rtnl.links().value();
+  const auto card = std::ranges::find(links, "card", &Link::name), lo = std::ranges::find(links, "lo", &Link::name);
+  ASSERT_TRUE(card != links.end() && lo != links.end());
+  EXPECT_TRUE(card->up && card->carrier && !card->loopback);
+  EXPECT_EQ(card->mac.size(), 6U);
+  EXPECT_TRUE(lo->up && lo->loopback && lo->mac.empty());
+}
+
+TEST_P(AnyRtnl, AnAddressIsThereOnce) {
+  for (const auto& wanted : {address("198.18.0.100", 32), address("2001:db8::100", 128)}) {
+    ASSERT_TRUE(rtnl.add_address(wanted));
+    EXPECT_EQ(rtnl.add_address(wanted).error().code, EEXIST);
+    EXPECT_THAT(rtnl.addresses().value(), testing::Contains(wanted));
+    ASSERT_TRUE(rtnl.remove_address(wanted));
+    EXPECT_THAT(rtnl.addresses().value(), testing::Not(testing::Contains(wanted)));
+    EXPECT_EQ(rtnl.remove_address(wanted).error().code, EADDRNOTAVAIL);
+  }
+}
+
+TEST_P(AnyRtnl, OnlyIpv4TellsAddressesApartByTheirPrefix) {
+  ASSERT_TRUE(rtnl.add_address(address("198.18.0.100", 24)));
+  EXPECT_TRUE(rtnl.add_address(address("198.18.0.100", 32)));
+  ASSERT_TRUE(rtnl.add_address(address("2001:db8::100", 64)));
+  EXPECT_EQ(rtnl.add_address(address("2001:db8::100", 128)).error().code, EEXIST);
+}
+
+TEST_P(AnyRtnl, AnUnknownLinkIsRefused) {
+  InterfaceAddress wanted = address("198.18.0.100", 32);
+  wanted.link_index = 4711;
+  EXPECT_EQ(rtnl.add_address(wanted).error().message(), "add address 198.18.0.100/32: No such device");
+  EXPECT_EQ(rtnl.remove_address(wanted).error().message(), "remove address 198.18.0.100/32: No such device");
+}
+
+}  // namespace
+}  // namespace wsl4::netlink::rtnl

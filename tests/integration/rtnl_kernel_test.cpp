@@ -1,0 +1,132 @@
+#include "netlink/rtnl/rtnl.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "tests/support/namespace.h"
+
+namespace wsl4::netlink::rtnl {
+namespace {
+
+using test::Namespace;
+
+struct RtnlKernel : testing::Test {
+  RtnlKernel() {
+    here.link("card", there, "peer");
+    here.must("ip addr add 198.18.0.1/24 dev card && ip addr add 2001:db8::1/64 dev card nodad");
+    there.must("ip addr add 198.18.0.2/24 dev peer && ip addr add 2001:db8::2/64 dev peer nodad");
+    rtnl = here.run([] { return open_rtnl(); }).value();
+  }
+  Link card() {
+    const auto links = rtnl->links().value();
+    const auto place = std::ranges::find(links, "card", &Link::name);
+    return place == links.end() ? Link{} : *place;
+  }
+  std::string mac_of_card() {
+    const std::string shown = here.must("ip -o link show card"), label = "link/ether ";
+    return shown.substr(shown.find(label) + label.size(), 17);
+  }
+  InterfaceAddress as_ours(const char* text) {
+    const IpAddress address = *IpAddress::parse(text);
+    return {card().index, address, static_cast<std::uint8_t>(address.bits()), kAddressProtocol};
+  }
+  Namespace here{"rtnl"}, there{"peer"};
+  std::unique_ptr<Rtnl> rtnl;
+};
+
+TEST_F(RtnlKernel, LinksAreTold) {
+  const auto links = rtnl->links();
+  ASSERT_TRUE(links);
+  const auto loopback = std::ranges::find(*links, "lo", &Link::name);
+  ASSERT_NE(loopback, links->end());
+  EXPECT_TRUE(loopback->loopback && loopback->up);
+  EXPECT_TRUE(loopback->mac.empty());
+  EXPECT_TRUE(card().up && card().carrier);
+  EXPECT_FALSE(card().loopback);
+  std::string mac;
+  for (const auto byte : card().mac) mac += fmt::format("{}{:02x}", mac.empty() ? "" : ":", byte);
+  EXPECT_EQ(mac, mac_of_card());
+
+  there.must("ip link set peer down");
+  EXPECT_TRUE(card().up);
+  EXPECT_FALSE(card().carrier);
+}
+
+TEST_F(RtnlKernel, AddressesComeAndGo) {
+  for (const char* text : {"198.18.0.100", "2001:db8::100"}) {
+    const InterfaceAddress address = as_ours(text);
+    ASSERT_TRUE(rtnl->add_address(address));
+    EXPECT_THAT(rtnl->addresses().value(), testing::Contains(address));
+    const auto again = rtnl->add_address(address);
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, EEXIST);
+    EXPECT_THAT(again.error().message(), testing::HasSubstr(std::string("add address ") + text));
+    ASSERT_TRUE(rtnl->remove_address(address));
+    EXPECT_THAT(rtnl->addresses().value(), testing::Not(testing::Contains(address)));
+    EXPECT_EQ(rtnl->remove_address(address).error().code, EADDRNOTAVAIL);
+  }
+  EXPECT_THAT(rtnl->addresses().value(), testing::Contains(InterfaceAddress{card().index, *IpAddress::parse("198.18.0.1"), 24, 0}));
+}
+
+TEST_F(RtnlKernel, AnIpv6AddressIsUsableAtOnceButNeverASource) {
+  ASSERT_TRUE(rtnl->add_address(as_ours("2001:db8::100")));
+  const std::string shown = here.must("ip -6 addr show dev card to 2001:db8::100");
+  EXPECT_THAT(shown, testing::HasSubstr("nodad deprecated"));
+  EXPECT_THAT(shown, testing::HasSubstr("valid_lft forever preferred_lft 0sec"));
+  EXPECT_THAT(shown, testing::Not(testing::HasSubstr("tentative")));
+  EXPECT_THAT(here.must("ip -6 route get 2001:db8::2"), testing::HasSubstr("src 2001:db8::1 "));
+}
+
+TEST_F(RtnlKernel, AnUnknownLinkIsAnError) {
+  InterfaceAddress address = as_ours("198.18.0.100");
+  address.link_index = 9999;
+  EXPECT_EQ(rtnl->add_address(address).error().code, ENODEV);
+}
+
+TEST_F(RtnlKernel, WithoutTheRightAddingIsRefused) {
+  const InterfaceAddress address = as_ours("198.18.0.100");
+  here.run([&] {
+    ASSERT_EQ(::syscall(SYS_setresuid, 65534, 65534, 65534), 0);  // of this thread alone
+    auto powerless = open_rtnl();
+    ASSERT_TRUE(powerless);
+    EXPECT_FALSE((*powerless)->links()->empty());
+    const auto added = (*powerless)->add_address(address);
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().message(), "add address 198.18.0.100/32: Operation not permitted");
+  });
+}
+
+/// The neighbour knows a wrong card for the address; an announcement puts it right, without any traffic.
+TEST_F(RtnlKernel, AnAnnouncementMovesTheNeighboursEntry) {
+  const auto announcer = here.run([] { return open_announcer(); });
+  ASSERT_TRUE(announcer) << announcer.error().message();
+  const std::string mac = mac_of_card();
+  for (const std::string text : {"198.18.0.100", "2001:db8::100"}) {
+    there.must("ip neigh add " + text + " lladdr 02:00:00:00:00:99 dev peer nud stale");
+    const auto announced = (*announcer)->announce(card(), *IpAddress::parse(text));
+    ASSERT_TRUE(announced) << announced.error().message();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    std::string entry;
+    do {
+      entry = there.must("ip neigh show to " + text + " dev peer");
+    } while (entry.find(mac) == std::string::npos && std::chrono::steady_clock::now() < end);
+    EXPECT_THAT(entry, testing::HasSubstr(mac)) << text;
+  }
+}
+
+TEST_F(RtnlKernel, ALinkWithoutAMacCannotAnnounce) {
+  const auto announcer = here.run([] { return open_announcer(); });
+  Link loopback{.index = 1, .name = "lo", .loopback = true, .mac = {}};
+  EXPECT_EQ((*announcer)->announce(loopback, *IpAddress::parse("198.18.0.100")).error().code, EOPNOTSUPP);
+}
+
+}  // namespace
+}  // namespace wsl4::netlink::rtnl

@@ -1,0 +1,36 @@
+// A daemon for tests of the API: answers with values that the test sets, and remembers what it was asked.
+#pragma once
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "daemon/control/node.h"
+
+namespace wsl4::test {
+
+/// The status of the contract's example, less what a single node does not have.
+[[nodiscard]] control::Status example_status();
+
+class FakeNode final : public control::Node {
+ public:
+  control::Outcome<control::Status> status_answer = example_status();
+  control::Outcome<control::ReloadReport> reload_answer = control::ReloadReport{};
+  std::vector<control::FlowView> known_flows;
+  std::vector<control::NodeEvent> known_events;
+  std::function<void(std::size_t)> on_events;  // before the n-th request for events is answered; on the server's thread
+  bool is_ready = true;
+
+  std::vector<bool> reloads;  // dry_run of each
+  std::vector<control::FlowQuery> flow_queries;
+  std::vector<std::pair<std::uint64_t, std::chrono::milliseconds>> event_queries;
+
+  boost::asio::awaitable<control::Outcome<control::Status>> status() override;
+  boost::asio::awaitable<control::Outcome<control::ReloadReport>> reload(bool dry_run) override;
+  boost::asio::awaitable<control::Outcome<std::vector<control::FlowView>>> flows(control::FlowQuery query) override;
+  boost::asio::awaitable<control::Outcome<std::vector<control::NodeEvent>>> events(std::uint64_t after,
+                                                                                   std::chrono::milliseconds wait) override;
+  [[nodiscard]] bool ready() const override { return is_ready; }
+};
+
+}  // namespace wsl4::test

@@ -1,0 +1,74 @@
+#include "tests/support/fake_rtnl.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace wsl4::test {
+
+using namespace netlink;
+
+namespace {
+
+std::string what(const char* verb, const rtnl::InterfaceAddress& address) {
+  return fmt::format("{} address {}/{}", verb, address.address.to_string(), address.prefix_length);
+}
+
+}  // namespace
+
+int FakeRtnl::add_link(const std::string& name) {
+  const int index = static_cast<int>(links_.size()) + 1;
+  links_.push_back({index, name, true, true, name == "lo", {}});
+  if (name != "lo") links_.back().mac = {0x02, 0, 0, 0, 0, static_cast<std::uint8_t>(index)};
+  return index;
+}
+
+rtnl::Link& FakeRtnl::link(int index) {
+  const auto place = std::ranges::find(links_, index, &Link::index);
+  if (place == links_.end()) throw std::logic_error("FakeRtnl: no such link");
+  return *place;
+}
+
+Result<std::vector<rtnl::Link>> FakeRtnl::links() {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  return links_;
+}
+
+Result<std::vector<rtnl::InterfaceAddress>> FakeRtnl::addresses() {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  return addresses_;
+}
+
+std::vector<rtnl::InterfaceAddress>::iterator FakeRtnl::find(const InterfaceAddress& address) {
+  return std::ranges::find_if(addresses_, [&](const InterfaceAddress& other) {
+    const bool same_prefix = address.address.family() == Family::kIpv6 || other.prefix_length == address.prefix_length;
+    return other.link_index == address.link_index && other.address == address.address && same_prefix;
+  });
+}
+
+Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("add", address));
+  if (find(address) != addresses_.end()) return failure(EEXIST, what("add", address));
+  addresses_.push_back(address);
+  return {};
+}
+
+Result<void> FakeRtnl::remove_address(const InterfaceAddress& address) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("remove", address));
+  const auto place = find(address);
+  if (place == addresses_.end()) return failure(EADDRNOTAVAIL, what("remove", address));
+  addresses_.erase(place);
+  return {};
+}
+
+Result<void> FakeAnnouncer::announce(const rtnl::Link& link, const IpAddress& address) {
+  if (link.mac.size() != 6) return failure(EOPNOTSUPP, fmt::format("announce {} on {}", address.to_string(), link.name));
+  announced.push_back({link.index, address});
+  return {};
+}
+
+}  // namespace wsl4::test

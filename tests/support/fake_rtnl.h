@@ -1,0 +1,50 @@
+// Links and addresses in memory; tests/integration/rtnl_fake_test.cpp compares it with the kernel. And an announcer that
+// remembers.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "netlink/rtnl/rtnl.h"
+
+namespace wsl4::test {
+
+class FakeRtnl final : public netlink::rtnl::Rtnl {
+ public:
+  using Link = netlink::rtnl::Link;
+  using InterfaceAddress = netlink::rtnl::InterfaceAddress;
+
+  /// A card that is up and has carrier; returns its index.
+  int add_link(const std::string& name);
+  [[nodiscard]] Link& link(int index);
+  /// The next call of any kind fails with this.
+  void fail_next(netlink::Error error) { next_error_ = std::move(error); }
+
+  netlink::Result<std::vector<Link>> links() override;
+  netlink::Result<std::vector<InterfaceAddress>> addresses() override;
+  netlink::Result<void> add_address(const InterfaceAddress& address) override;
+  netlink::Result<void> remove_address(const InterfaceAddress& address) override;
+
+ private:
+  std::optional<netlink::Error> take_error() { return std::exchange(next_error_, std::nullopt); }
+  /// An address of that value, link and (IPv4) prefix length: what the kernel takes for the same one.
+  std::vector<InterfaceAddress>::iterator find(const InterfaceAddress& address);
+
+  std::vector<Link> links_;
+  std::vector<InterfaceAddress> addresses_;
+  std::optional<netlink::Error> next_error_;
+};
+
+class FakeAnnouncer final : public netlink::rtnl::Announcer {
+ public:
+  struct Announcement {
+    int link_index = 0;
+    netlink::IpAddress address;
+    friend bool operator==(const Announcement&, const Announcement&) = default;
+  };
+  netlink::Result<void> announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address) override;
+  std::vector<Announcement> announced;
+};
+
+}  // namespace wsl4::test

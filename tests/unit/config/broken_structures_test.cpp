@@ -1,0 +1,253 @@
+#include <array>
+
+#include "tests/unit/config/broken.h"
+
+namespace wsl4::config {
+
+std::span<const BrokenFile> broken_structures() {
+  static constexpr auto kFiles = std::to_array<BrokenFile>({
+      {"syntax: no value",
+       R"~([node]
+name =
+)~",
+       R"~(f:2:7: not valid TOML: Error while parsing key-value pair: expected value, saw '\n')~"},
+      {"syntax: first error only",
+       R"~(a = = 1
+b = = 2
+)~",
+       R"~(f:1:5: not valid TOML: Error while parsing value: could not determine value type)~"},
+      {"syntax: key twice",
+       R"~([node]
+name = "a"
+name = "b"
+)~",
+       R"~(f:3:8: not valid TOML: Error while parsing key-value pair: cannot redefine existing string 'name')~"},
+      {"syntax: table twice",
+       R"~([node]
+[node]
+)~",
+       R"~(f:2:1: not valid TOML: Error while parsing table header: cannot redefine existing table 'node')~"},
+      {"syntax: open string",
+       R"~([node]
+name = "a
+)~",
+       R"~(f:2:10: not valid TOML: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited)~"},
+      {"syntax: saw a newline",
+       R"~(a = f
+)~",
+       R"~(f:1:6: not valid TOML: Error while parsing boolean: expected 'false', saw 'f\x0a')~"},
+      {"unknown table",
+       R"~([nodes]
+)~",
+       R"~(f:1:2: nodes: unknown setting (did you mean node?))~"},
+      {"unknown table, nothing near",
+       R"~([frontend]
+)~",
+       R"~(f:1:2: frontend: unknown setting (here: node, control, ha, addresses, pool, service))~"},
+      {"unknown key at the top",
+       R"~(service_name = "x"
+)~",
+       R"~(f:1:1: service_name: unknown setting (here: node, control, ha, addresses, pool, service))~"},
+      {"unknown key with a near one",
+       R"~([node]
+log_levle = "info"
+)~",
+       R"~(f:2:1: node.log_levle: unknown setting (did you mean log_level?))~"},
+      {"unknown key, nothing near",
+       R"~([addresses]
+colour = "red"
+)~",
+       R"~(f:2:1: addresses.colour: unknown setting (here: manage, extra))~"},
+      {"unknown key in quotes",
+       R"~([addresses]
+"a b" = 1
+)~",
+       R"~(f:2:1: addresses."a b": unknown setting (here: manage, extra))~"},
+      {"unknown key of a backend",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+address = "198.18.2.1:80"
+wieght = 1
+)~",
+       R"~(f:9:1: service[0].backend[0].wieght: unknown setting (did you mean weight?))~"},
+      {"unknown dotted key",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+client_limits.conections = 0
+)~",
+       R"~(f:7:15: service[0].client_limits.conections: unknown setting (did you mean connections?))~"},
+      {"one service as a table",
+       R"~([service]
+name = "x"
+)~",
+       R"~(f:1:1: service: is a table, must be a list of tables (write [[service]]))~"},
+      {"node as a list",
+       R"~([[node]]
+name = "x"
+)~",
+       R"~(f:1:1: node: is a list, must be one table (write [node]))~"},
+      {"pool as a string",
+       R"~(pool = "x"
+)~",
+       R"~(f:1:8: pool: is a string, must be a list of tables (write [[pool]]))~"},
+      {"services that are no tables",
+       R"~(service = [1, "a"]
+)~",
+       R"~(f:1:12: service[0]: is an integer, must be a list of tables (write [[service]])
+f:1:15: service[1]: is a string, must be a list of tables (write [[service]]))~"},
+      {"backend as a table",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[service.backend]
+address = "198.18.2.1:80"
+)~",
+       R"~(f:7:1: service[0].backend: is a table, must be a list of tables (write [[service.backend]]))~"},
+      {"missing in a service",
+       R"~([[pool]]
+[[service]]
+)~",
+       R"~(f:1:1: pool[0].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:1:1: pool[0].addresses: is missing (such as 198.51.100.16-198.51.100.31, 198.51.100.40 or 198.51.100.48/29)
+f:2:1: service[0].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:2:1: service[0].listen: is missing (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified))~"},
+      {"missing in a backend",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+weight = 1
+)~",
+       R"~(f:7:1: service[0].backend[0].address: is missing (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified))~"},
+      {"all at once, in the order of the file",
+       R"~([node]
+log_level = "x"
+
+[[service]]
+listen = ["1.2.3.4"]
+
+  [[service.backend]]
+  weight = "heavy"
+
+[control]
+listen = 9440
+)~",
+       R"~(f:2:13: node.log_level: "x" is none of the choices (error | warning | info | debug)
+f:4:1: service[0].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:4:1: service[0].pool: is missing, and no pool is defined (a [[pool]], or mode = "dnat")
+f:5:11: service[0].listen[0]: "1.2.3.4" is not an address and port (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified)
+f:7:3: service[0].backend[0].address: is missing (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified)
+f:8:12: service[0].backend[0].weight: is a string, must be an integer (0-1000)
+f:11:10: control.listen: is an integer, must be a string (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440))~"},
+      {"the pair is not available",
+       R"~([ha]
+listen = "198.18.3.1:4440"
+peer = "198.18.3.2:4440"
+interface = "eth0"
+)~",
+       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out))~"},
+      {"the pair is checked all the same",
+       R"~([ha]
+election = "vrrp"
+)~",
+       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out)
+f:1:1: ha.listen: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
+f:1:1: ha.peer: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
+f:1:1: ha.interface: is missing (the network interface where adverts travel; only election = "external" does without))~"},
+      {"not available: registration",
+       R"~([control]
+register = "198.18.0.9:9443"
+token_file = "/etc/wsl4/tokens"
+tls_certificate = "/c"
+tls_key = "/k"
+)~",
+       R"~(f:2:12: control.register: "198.18.0.9:9443" is not available in this version: nodes cannot register themselves yet (leave it out)
+f:3:14: control.token_file: "/etc/wsl4/tokens" is not available in this version: nodes cannot register themselves yet (leave it out)
+f:4:19: control.tls_certificate: "/c" is not available in this version: nodes cannot register themselves yet (leave it out)
+f:5:11: control.tls_key: "/k" is not available in this version: nodes cannot register themselves yet (leave it out))~"},
+      {"not available: extra addresses",
+       R"~([addresses]
+extra = ["198.18.0.1/24"]
+)~",
+       R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only []))~"},
+      {"not available: schedulers and reactions",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+scheduler = "least-connections"
+on_backend_down = "reset"
+slow_start = "30s"
+discovery = "dns:_ws._tcp.example.com"
+client_limits.connections = 10
+client_limits.rate = 5
+)~",
+       R"~(f:7:13: service[0].scheduler: "least-connections" is not available in this version: no scheduling by live counts yet (round-robin | random | source-hash)
+f:8:19: service[0].on_backend_down: "reset" is not available in this version: no health checks yet (only auto)
+f:9:14: service[0].slow_start: "30s" is not available in this version: no slow start yet (only "0s")
+f:10:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
+f:11:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
+f:12:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
+      {"not available: health checks",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[service.health]
+type = "websocket"
+path = "/ws"
+host = "chat.example.com"
+expect = "101"
+tls_verify = false
+interval = "5s"
+timeout = "2s"
+rise = 3
+fall = 2
+)~",
+       R"~(f:8:8: service[0].health.type: "websocket" is not available in this version: no health checks yet (only none)
+f:9:8: service[0].health.path: "/ws" is not available in this version: no health checks yet (only "/")
+f:10:8: service[0].health.host: "chat.example.com" is not available in this version: no health checks yet (leave it out)
+f:11:10: service[0].health.expect: "101" is not available in this version: no health checks yet (leave it out)
+f:12:14: service[0].health.tls_verify: false is not available in this version: no health checks yet (only true)
+f:13:12: service[0].health.interval: "5s" is not available in this version: no health checks yet (only "2s")
+f:14:11: service[0].health.timeout: "2s" is not available in this version: no health checks yet (only "1s")
+f:15:8: service[0].health.rise: 3 is not available in this version: no health checks yet (only 2)
+f:16:8: service[0].health.fall: 2 is not available in this version: no health checks yet (only 3))~"},
+      {"not available: backend settings",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+address = "198.18.2.1:80"
+max_connections = 60000
+public = "wss://erlang-1.example.com/ws"
+)~",
+       R"~(f:9:19: service[0].backend[0].max_connections: 60000 is not available in this version: no limits on connections yet (only 0)
+f:10:10: service[0].backend[0].public: "wss://erlang-1.example.com/ws" is not available in this version: wsl4ctl has no pick yet (leave it out))~"},
+  });
+  return kFiles;
+}
+
+}  // namespace wsl4::config

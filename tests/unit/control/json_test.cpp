@@ -1,0 +1,89 @@
+#include "daemon/control/json.h"
+
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include "daemon/http/json.h"
+#include "tests/support/fake_node.h"
+
+namespace wsl4::control {
+namespace {
+
+namespace json = boost::json;
+
+// The contract's example (section 4) for a single node. What wsl4 adds to it stands in kAdded.
+constexpr const char* kContract = R"json({
+  "version": "0.1.0",
+  "node": {"name": "lb-a", "role": "active", "role_since": "2026-11-23T13:41:00Z", "uptime_s": 12},
+  "ha": {"election": "none", "peer": {"name": null, "address": null, "connected": false, "role": null},
+         "sync": {"state": "none", "flows": 0, "pending": 0, "lag_ms": 0, "sent": 0, "received": 0, "resyncs": 0},
+         "transitions": 0},
+  "services": [
+    {"name": "chat", "protocol": "tcp", "listen": ["203.0.113.10:443", "[2001:db8::10]:443"], "scheduler": "round-robin",
+     "mode": "snat",
+     "connections": 100000, "rate": 123.4, "total": 2000000, "refused": 7,
+     "backends": [
+       {"name": "erlang-1", "address": "198.51.100.101:8888", "state": "up", "weight": 100, "connections": 33333,
+        "max_connections": 60000, "share": 0.333333, "total": 700000, "check": null}],
+     "refused_by": {"no_backend": 7, "full": 0, "client_limit": 0},
+     "snat": {"pool": "main", "addresses": [{"address": "198.51.100.16", "connections": 6250}],
+              "capacity": 3145680, "used": 100000, "worst_use": 0.033}}],
+  "kernel": {"release": "6.12.5", "conntrack": {"count": 100321, "max": 4000000}, "ruleset_in_sync": true,
+             "ruleset_repairs": 0, "event_overruns": 0, "dumps": 3},
+  "warnings": []
+})json";
+
+TEST(StatusJson, IsTheContractsToTheLetter) {
+  EXPECT_EQ(http::to_text(to_json(test::example_status())), http::to_text(json::parse(kContract)));
+}
+
+TEST(StatusJson, WithoutTranslationThereIsNoPool) {
+  auto status = test::example_status();
+  status.services[0].mode = "dnat";
+  status.services[0].snat.reset();
+  EXPECT_TRUE(to_json(status).at("services").as_array()[0].as_object().at("snat").is_null());
+}
+
+TEST(StatusJson, AnEmptyNodeHasEmptyLists) {
+  const auto document = to_json(Status{});
+  EXPECT_EQ(document.at("services"), json::array());
+  EXPECT_EQ(document.at("warnings"), json::array());
+}
+
+TEST(FlowsJson, TellsBothSidesOfAFlow) {
+  FlowView flow;
+  flow.service = "chat";
+  flow.backend = "erlang-1";
+  flow.protocol = "tcp";
+  flow.client = *netlink::Endpoint::parse("[2001:db8::1]:40000");
+  flow.vip = *netlink::Endpoint::parse("[2001:db8::10]:443");
+  flow.snat = *netlink::Endpoint::parse("[2001:db8::16]:1024");
+  flow.server = *netlink::Endpoint::parse("[2001:db8::101]:8888");
+  flow.state = "ESTABLISHED";
+  flow.expires = std::chrono::seconds(3600);
+  EXPECT_EQ(http::to_text(to_json(std::vector<FlowView>{flow}, true)),
+            R"({"flows":[{"service":"chat","backend":"erlang-1","protocol":"tcp","client":"[2001:db8::1]:40000",)"
+            R"("vip":"[2001:db8::10]:443","snat":"[2001:db8::16]:1024","server":"[2001:db8::101]:8888","state":"ESTABLISHED",)"
+            R"("expires_s":3600,"age_s":null}],"more":true})");
+  flow.age = std::chrono::seconds(5);
+  EXPECT_EQ(to_json(std::vector<FlowView>{flow}, false).at("flows").as_array()[0].as_object().at("age_s"), 5);
+}
+
+TEST(EventsJson, KeepsOrderAndTime) {
+  NodeEvent event;
+  event.sequence = 4;
+  event.time = WallClock::from_time_t(0);
+  event.name = "reloaded";
+  event.detail = "2 services";
+  EXPECT_EQ(
+      http::to_text(to_json(std::vector<NodeEvent>{event})),
+      R"({"events":[{"sequence":4,"time":"1970-01-01T00:00:00Z","name":"reloaded","service":"","backend":"","detail":"2 services"}]})");
+}
+
+TEST(Time, IsCutToWholeSeconds) {
+  EXPECT_EQ(to_iso8601(WallClock::from_time_t(1'795'441'260) + std::chrono::milliseconds(999)), "2026-11-23T13:41:00Z");
+  EXPECT_EQ(to_iso8601(WallClock::from_time_t(0) - std::chrono::milliseconds(1)), "1969-12-31T23:59:59Z");
+}
+
+}  // namespace
+}  // namespace wsl4::control

@@ -1,0 +1,96 @@
+// The manual page and the completions name every command, option and event that there is.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "daemon/ctl/options.h"
+#include "tests/support/namespace.h"
+
+namespace wsl4::ctl {
+namespace {
+
+const std::string kSource = WSL4_SOURCE_DIR;
+
+std::string content(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::set<std::string> all_matches(const std::string& text, const std::regex& pattern) {
+  std::set<std::string> found;
+  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) found.insert((*match)[1]);
+  return found;
+}
+
+std::string help(std::vector<std::string> arguments) {
+  arguments.emplace_back("--help");
+  return parse_options(arguments).error().out;
+}
+
+/// Commands, and the long options of all of them, as --help tells them.
+std::set<std::string> words() {
+  const std::string main = help({});
+  std::set<std::string> found = all_matches(main.substr(main.find("Subcommands:")), std::regex("\n  ([a-z]+) "));
+  std::string text = main;
+  for (const std::string& command : std::set<std::string>(found)) text += help({command});
+  found.merge(all_matches(text, std::regex("--([a-z-]+)")));
+  return found;
+}
+
+TEST(Manual, NamesEveryCommandAndOption) {
+  ASSERT_GE(words().size(), 16U);
+  for (const char* file : {"packaging/man/wsl4ctl.1", "packaging/completion/wsl4ctl.bash", "packaging/completion/_wsl4ctl",
+                           "packaging/completion/wsl4ctl.fish"}) {
+    const std::string text = std::regex_replace(content(kSource + "/" + file), std::regex(R"(\\-)"), "-");
+    for (const std::string& word : words()) {
+      EXPECT_TRUE(std::regex_search(text, std::regex("\\b" + word + "\\b"))) << word << " is not in " << file;
+    }
+  }
+}
+
+TEST(Manual, NamesEveryEvent) {
+  std::set<std::string> events;
+  for (const auto& entry : std::filesystem::directory_iterator(kSource + "/daemon/runtime")) {
+    events.merge(all_matches(content(entry.path()), std::regex("events_\\.add\\(\"([a-z-]+)\"")));
+  }
+  ASSERT_GE(events.size(), 3U);
+  const std::string page = std::regex_replace(content(kSource + "/packaging/man/wsl4ctl.1"), std::regex(R"(\\-)"), "-");
+  const auto told = all_matches(page.substr(page.find(".SH EVENTS"), page.find(".SH ENVIRONMENT") - page.find(".SH EVENTS")),
+                                std::regex("\\.TP\n\\.B ([a-z-]+)\n"));
+  EXPECT_EQ(told, events);
+}
+
+std::set<std::string> completed(const std::string& words) {
+  // A daemon stands in: a function of the same name.
+  const std::string script = fmt::format(
+      R"(wsl4ctl() {{ printf '{{\n "services": [\n  {{"name": "chat", "protocol": "tcp"}},\n  {{\n "name": "mqtt",\n "protocol": "tcp",'
+                      printf ' "backends": [{{"name": "b1", "address": "x"}}]}}]}}\n'; }}
+. {}/packaging/completion/wsl4ctl.bash
+COMP_WORDS=({}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_wsl4ctl
+printf '<%s>' "${{COMPREPLY[@]}}")",
+      kSource, words);
+  const auto result = test::run_shell("bash -s", script);
+  EXPECT_EQ(result.status, 0) << result.output;
+  return all_matches(result.output, std::regex("<([^>]*)>"));
+}
+
+using Words = std::set<std::string>;
+
+TEST(BashCompletion, OffersWhatFits) {
+  EXPECT_EQ(completed("wsl4ctl st"), Words{"status"});
+  EXPECT_EQ(completed("wsl4ctl --socket reload --json re"), Words{"reload"});
+  EXPECT_EQ(completed("wsl4ctl reload --d"), Words{"--dry-run"});
+  EXPECT_EQ(completed("wsl4ctl flows --service ''"), (Words{"chat", "mqtt"}));
+  EXPECT_EQ(completed("wsl4ctl flows --s"), (Words{"--service", "--snat", "--socket"}));
+}
+
+}  // namespace
+}  // namespace wsl4::ctl

@@ -1,0 +1,309 @@
+#include "daemon/ctl/run.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <future>
+
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include "daemon/control/json.h"
+#include "daemon/control/server.h"
+#include "daemon/ctl/watch.h"
+#include "daemon/http/json.h"
+#include "daemon/http/unix_socket.h"
+#include "tests/support/fake_node.h"
+#include "tests/support/http_bed.h"
+
+namespace wsl4::ctl {
+namespace {
+
+namespace json = boost::json;
+
+class Wsl4ctl : public testing::Test {
+ protected:
+  void serve() {
+    auto server = control::start_server(thread_.io(), {path_, std::nullopt}, node_);
+    ASSERT_TRUE(server) << server.error();
+    server_ = std::move(*server);
+    thread_.start();
+  }
+  void TearDown() override {
+    thread_.stop();
+    server_.reset();
+  }
+  int run_with(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--socket", path_});
+    return run_plainly(arguments);
+  }
+  int run_plainly(const std::vector<std::string>& arguments) {
+    out_.clear();
+    err_.clear();
+    Console console;
+    console.out = [this](std::string_view text) { out_ += text; };
+    console.err = [this](std::string_view text) { err_ += text; };
+    return run(arguments, console, machine_);
+  }
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_.file(name)) << text;
+    return folder_.file(name);
+  }
+
+  test::FakeNode node_;
+  test::TemporaryFolder folder_;
+  std::string path_ = folder_.file("wsl4d.sock");
+  test::IoThread thread_;
+  std::unique_ptr<control::Server> server_;
+  std::vector<host::Finding> findings_;
+  tl::expected<runtime::PurgeReport, std::string> purged_ = runtime::PurgeReport{true, 3, 2000, 1, {}};
+  std::vector<std::string> purges_;
+  Machine machine_{[this](const config::Config&) { return findings_; },
+                   [this](const std::string& path) {
+                     purges_.push_back(path);
+                     return purged_;
+                   }};
+  std::string out_, err_;
+};
+
+constexpr const char* kGoodFile = R"(
+[[service]]
+name = "chat"
+listen = ["203.0.113.10:443"]
+mode = "dnat"
+[[service.backend]]
+address = "198.51.100.101:8888"
+)";
+
+TEST_F(Wsl4ctl, StatusAsTextAndJson) {
+  serve();
+  EXPECT_EQ(run_with({"status"}), 0);
+  EXPECT_TRUE(out_.starts_with("lb-a  active since")) << out_;
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(run_with({"status", "--json"}), 0);
+  EXPECT_EQ(json::parse(out_), json::parse(http::to_text(control::to_json(test::example_status()))));
+}
+
+TEST_F(Wsl4ctl, ADaemonThatIsNotThereIsStatus3WithWhatToDo) {
+  for (const char* command : {"status", "reload", "flows", "events"}) {
+    EXPECT_EQ(run_with({command}), 3);
+    EXPECT_EQ(err_, "wsl4ctl: no control socket at " + path_ +
+                        ": start the daemon (systemctl start wsl4d), or name its socket with --socket\n");
+    EXPECT_EQ(out_, "");
+  }
+}
+
+TEST_F(Wsl4ctl, ADaemonThatHasEndedIsStatus3) {
+  const auto dead = http::listen_unix_socket(path_, 1);
+  ASSERT_TRUE(dead);
+  ::close(dead->descriptor);
+  EXPECT_EQ(run_with({"status"}), 3);
+  EXPECT_TRUE(err_.starts_with("wsl4ctl: nobody listens on " + path_ + ": the daemon has ended")) << err_;
+}
+
+TEST_F(Wsl4ctl, NoPermissionIsStatus3) {
+  serve();
+  ASSERT_EQ(::chmod(folder_.file("").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path_.c_str(), 0), 0);
+  // Root may all the same, so a thread becomes somebody else; by the bare system call, which leaves the other threads alone.
+  auto nobody = std::async(std::launch::async, [this] {
+    constexpr int kNobody = 65534;
+    if (::geteuid() == 0 && ::syscall(SYS_setresuid, kNobody, kNobody, kNobody) != 0) return -1;
+    return run_with({"status"});
+  });
+  EXPECT_EQ(nobody.get(), 3);
+  EXPECT_EQ(err_, "wsl4ctl: permission denied on " + path_ + ": run this as root or as a member of group wsl4\n");
+}
+
+TEST_F(Wsl4ctl, SomethingElseOnTheSocketIsStatus3) {
+  const auto other = http::listen_unix_socket(path_, 4);
+  ASSERT_TRUE(other);
+  const netlink::Fd listener(other->descriptor);
+  auto peer = std::async(std::launch::async, [&listener] {
+    pollfd waiting{listener.get(), POLLIN, 0};
+    ::poll(&waiting, 1, 30'000);
+    const netlink::Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    return ::send(client.get(), "SSH-2.0-x\r\n", 11, MSG_NOSIGNAL);
+  });
+  EXPECT_EQ(run_with({"status"}), 3);
+  EXPECT_EQ(peer.get(), 11);
+  EXPECT_NE(err_.find("is it the daemon's control socket?"), std::string::npos) << err_;
+}
+
+TEST_F(Wsl4ctl, RefusalsAreStatus1AndOneLine) {
+  node_.status_answer = tl::make_unexpected(control::Refusal{500, "the kernel does not answer", {"try again"}});
+  serve();
+  EXPECT_EQ(run_with({"status"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: the kernel does not answer: try again\n");
+  EXPECT_EQ(run_with({"flows", "--client", "nobody"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: Bad request: parameter 'client': 'nobody' is not an IPv4 or IPv6 address\n");
+}
+
+TEST_F(Wsl4ctl, Reload) {
+  serve();
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded; nothing changed\n");
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_, "nothing would change\n");
+}
+
+TEST_F(Wsl4ctl, ReloadThatChanges) {
+  node_.reload_answer = control::ReloadReport{true, "add chain inet wsl4 x", {"control.socket needs a restart"}};
+  serve();
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded\n");
+  EXPECT_EQ(err_, "warning: control.socket needs a restart\n");
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_, "add chain inet wsl4 x\n");
+  EXPECT_EQ(run_with({"--json", "reload"}), 0);
+  EXPECT_EQ(json::parse(out_).as_object().at("changed"), true);
+}
+
+TEST_F(Wsl4ctl, ReloadOfABadFileIsStatus2WithEveryProblem) {
+  node_.reload_answer =
+      tl::make_unexpected(control::Refusal{422, "the configuration has 2 errors; nothing was changed", {"f:1:1: x", "f:2:1: y"}});
+  serve();
+  EXPECT_EQ(run_with({"reload"}), 2);
+  EXPECT_EQ(err_, "f:1:1: x\nf:2:1: y\nwsl4ctl: the configuration has 2 errors; nothing was changed\n");
+}
+
+TEST_F(Wsl4ctl, FlowsPassTheirFiltersOn) {
+  node_.known_flows.resize(1);
+  serve();
+  EXPECT_EQ(run_with({"flows", "--snat", "[2001:db8::1]:5", "--service", "a&b", "--limit", "3"}), 0);
+  EXPECT_TRUE(out_.starts_with("SERVICE")) << out_;
+  EXPECT_EQ(run_with({"flows", "--json"}), 0);
+  EXPECT_EQ(json::parse(out_).as_object().at("flows").as_array().size(), 1U);
+  thread_.stop();
+  EXPECT_EQ(node_.flow_queries.at(0).snat, netlink::Endpoint::parse("[2001:db8::1]:5"));
+  EXPECT_EQ(node_.flow_queries.at(0).service, "a&b");
+}
+
+TEST_F(Wsl4ctl, Events) {
+  node_.known_events = {{1, {}, "started", "", "", "2 services"}};
+  serve();
+  EXPECT_EQ(run_with({"events"}), 0);
+  EXPECT_EQ(out_, "1970-01-01T00:00:00Z  started: 2 services\n");
+  EXPECT_EQ(run_with({"events", "--json"}), 0);
+  EXPECT_EQ(json::parse(out_).as_object().at("events").as_array().size(), 1U);
+}
+
+/// Ends the daemon after a few requests, as a user would see it end while following.
+TEST_F(Wsl4ctl, FollowingEventsAsksForWhatIsNewAndEndsWithTheDaemon) {
+  node_.known_events = {{1, {}, "started", "", "", ""}, {2, {}, "reloaded", "", "", ""}};
+  node_.on_events = [this](std::size_t asked) {
+    if (asked == 2) node_.known_events.push_back({3, {}, "ruleset-repaired", "", "", ""});
+    if (asked == 3) server_->stop();
+  };
+  serve();
+  EXPECT_EQ(run_with({"events", "--follow", "--json"}), 3);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3) << out_;
+  thread_.stop();
+  ASSERT_EQ(node_.event_queries.size(), 3U);
+  EXPECT_EQ(node_.event_queries[0].first, 0U);
+  EXPECT_EQ(node_.event_queries[1].first, 2U);
+  EXPECT_EQ(node_.event_queries[2].first, 3U);
+  EXPECT_GT(node_.event_queries[1].second.count(), 0);
+}
+
+TEST_F(Wsl4ctl, CheckOfAGoodFile) {
+  const std::string file = write("good.toml", kGoodFile);
+  EXPECT_EQ(run_plainly({"check", file}), 0);
+  EXPECT_EQ(out_, file + ": valid: 1 service, 1 backend, 0 pools\nnothing on this machine stands in the way\n") << err_;
+}
+
+TEST_F(Wsl4ctl, CheckOfAnEmptyFileSaysThatNothingIsDefined) {
+  const std::string file = write("empty.toml", "");
+  EXPECT_EQ(run_plainly({"check", file}), 0);
+  EXPECT_TRUE(out_.starts_with(file + ": valid, but no service is defined")) << out_;
+}
+
+TEST_F(Wsl4ctl, CheckOfABrokenFileIsStatus2) {
+  const std::string file = write("bad.toml", "[node]\nname = 5\ncolour = 1\n");
+  EXPECT_EQ(run_plainly({"check", file}), 2);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 2) << err_;
+  EXPECT_TRUE(err_.starts_with(file + ":2:")) << err_;
+  EXPECT_EQ(run_plainly({"check", file, "--json"}), 2);
+  const auto document = json::parse(out_).as_object();
+  EXPECT_EQ(document.at("ok"), false);
+  EXPECT_EQ(document.at("problems").as_array().size(), 2U);
+  EXPECT_EQ(run_plainly({"check", folder_.file("none.toml")}), 2);
+}
+
+TEST_F(Wsl4ctl, CheckTellsWhatStandsInTheWay) {
+  using Severity = host::Finding::Severity;
+  const std::string file = write("good.toml", kGoodFile);
+  findings_ = {{Severity::kWarning, "strict rp_filter on eth0", "sysctl -w net.ipv4.conf.eth0.rp_filter=2"}};
+  EXPECT_EQ(run_plainly({"check", file}), 0);
+  EXPECT_EQ(out_, file +
+                      ": valid: 1 service, 1 backend, 0 pools\nwarning: strict rp_filter on eth0\n"
+                      "  to mend it: sysctl -w net.ipv4.conf.eth0.rp_filter=2\n");
+  findings_.push_back({Severity::kError, "chain ip filter FORWARD drops", ""});
+  EXPECT_EQ(run_plainly({"check", file}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: 1 thing on this machine to mend before wsl4d can do its work, listed above\n");
+  EXPECT_EQ(run_plainly({"check", file, "--json"}), 1);
+  const auto document = json::parse(out_).as_object();
+  EXPECT_EQ(document.at("ok"), false);
+  EXPECT_EQ(document.at("findings").as_array().at(1).as_object().at("severity"), "error");
+}
+
+TEST_F(Wsl4ctl, PurgeIsRefusedWhileTheDaemonRuns) {
+  serve();
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: the daemon runs (it answers on " + path_ + "): stop it first (systemctl stop wsl4d)\n");
+  EXPECT_TRUE(purges_.empty());
+}
+
+TEST_F(Wsl4ctl, PurgeAsksTheSocketOfTheConfigurationToo) {
+  serve();
+  const std::string file = write("good.toml", "[control]\nsocket = \"" + path_ + "\"\n" + kGoodFile);
+  EXPECT_EQ(run_plainly({"purge", "--config", file}), 1);
+  EXPECT_TRUE(purges_.empty()) << out_ << err_;
+}
+
+TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
+  EXPECT_EQ(run_with({"purge", "--config", "/nowhere.toml"}), 0);
+  EXPECT_EQ(out_, "table removed, 3 addresses removed, 2,000 flows ended, 1 sysctl restored\n");
+  EXPECT_EQ(purges_, std::vector<std::string>{"/nowhere.toml"});
+  EXPECT_EQ(run_with({"purge", "--json"}), 0);
+  EXPECT_EQ(json::parse(out_).as_object().at("flows"), 2000);
+  purged_->failures = {"address 198.51.100.16: permission denied"};
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: address 198.51.100.16: permission denied\n");
+  purged_ = tl::make_unexpected(std::string("needs root"));
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: needs root\n");
+}
+
+TEST(Frame, FillsTheScreenAndNoMore) {
+  EXPECT_EQ(frame("a\nb\nc\n", 2), "\x1b[Ha\x1b[K\r\nb\x1b[K\x1b[J");
+  EXPECT_EQ(frame("a\n\nb", 5), "\x1b[Ha\x1b[K\r\n\x1b[K\r\nb\x1b[K\x1b[J");
+  EXPECT_EQ(frame("", 5), "\x1b[H\x1b[J");
+}
+
+TEST(Watch, RedrawsUntilInterruptedAndLeavesTheTerminalAsItWas) {
+  std::string out;
+  Console console;
+  console.terminal = true;
+  console.out = [&out](std::string_view text) { out += text; };
+  int drawn = 0;
+  EXPECT_EQ(watch(console,
+                  [&drawn]() -> std::string {
+                    if (++drawn == 2) ::raise(SIGINT);
+                    return "frame\n";
+                  }),
+            0);
+  EXPECT_EQ(drawn, 2);
+  EXPECT_TRUE(out.starts_with("\x1b[?1049h")) << out;
+  EXPECT_TRUE(out.ends_with("\x1b[?1049l")) << out;
+}
+
+}  // namespace
+}  // namespace wsl4::ctl

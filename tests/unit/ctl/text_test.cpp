@@ -1,0 +1,119 @@
+#include "daemon/ctl/text.h"
+
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include "daemon/control/json.h"
+#include "tests/support/fake_node.h"
+
+namespace wsl4::ctl {
+namespace {
+
+TEST(StatusText, ASingleNode) {
+  EXPECT_EQ(status_text(control::to_json(test::example_status()), false),
+            R"(lb-a  active since 2026-11-23 13:41:00 UTC, up 12 s, single node
+wsl4 0.1.0 on Linux 6.12.5, rules in sync, 100,321 of 4,000,000 conntrack entries, 0 event overruns
+
+chat  tcp, snat, round-robin, on 203.0.113.10:443 [2001:db8::10]:443
+  100,000 connections, 123.4 new/s, 2,000,000 in total, 7 refused (no_backend 7)
+  pool main: 100,000 of 3,145,680 ports in use on 1 address, fullest pair 3.3 %
+  BACKEND   ADDRESS              STATE  WEIGHT  CONNECTIONS   SHARE    TOTAL  CHECK
+  erlang-1  198.51.100.101:8888  up        100       33,333  33.3 %  700,000
+)");
+}
+
+TEST(StatusText, IPv6FitsAndWarningsAreSeen) {
+  auto status = test::example_status();
+  status.warnings = {"pool main: the fullest pair is at 90 %", "rp_filter is strict on eth0"};
+  status.ruleset_in_sync = false;
+  auto& service = status.services[0];
+  service.snat.reset();
+  service.mode = "dnat";
+  service.refused = 0;
+  service.refused_by.clear();
+  service.backends.push_back(service.backends[0]);
+  service.backends[1].name = "erlang-with-a-long-name";
+  service.backends[1].address = *netlink::Endpoint::parse("[2001:db8:1234:5678:9abc:def0:1234:5678]:65535");
+  service.backends[1].state = "draining";
+  service.backends[1].weight = 0;
+  service.backends[1].share = 0;
+  EXPECT_EQ(status_text(control::to_json(status), false),
+            R"(lb-a  active since 2026-11-23 13:41:00 UTC, up 12 s, single node
+wsl4 0.1.0 on Linux 6.12.5, rules NOT IN SYNC, 100,321 of 4,000,000 conntrack entries, 0 event overruns
+warning: pool main: the fullest pair is at 90 %
+warning: rp_filter is strict on eth0
+
+chat  tcp, dnat, round-robin, on 203.0.113.10:443 [2001:db8::10]:443
+  100,000 connections, 123.4 new/s, 2,000,000 in total, 0 refused
+  BACKEND                  ADDRESS                                         STATE     WEIGHT  CONNECTIONS   SHARE    TOTAL  CHECK
+  erlang-1                 198.51.100.101:8888                             up           100       33,333  33.3 %  700,000
+  erlang-with-a-long-name  [2001:db8:1234:5678:9abc:def0:1234:5678]:65535  draining       0       33,333   0.0 %  700,000
+)");
+}
+
+TEST(StatusText, ColoursStatesWarningsAndFullPools) {
+  auto status = test::example_status();
+  status.warnings = {"careful"};
+  status.services[0].backends[0].state = "down";
+  status.services[0].snat->worst_use = 0.9;
+  const std::string text = status_text(control::to_json(status), true);
+  for (const char* part :
+       {"\x1b[33mwarning: careful\x1b[0m", "\x1b[31mdown\x1b[0m", "\x1b[31m90.0 %\x1b[0m", "\x1b[32mactive\x1b[0m"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+  }
+}
+
+TEST(StatusText, NothingToShowIsSaid) {
+  auto status = test::example_status();
+  status.services[0].backends.clear();
+  EXPECT_NE(status_text(control::to_json(status), false).find("  no backends\n"), std::string::npos);
+  status.services.clear();
+  EXPECT_NE(status_text(control::to_json(status), false).find("\nno services\n"), std::string::npos);
+}
+
+TEST(StatusText, AnotherShapeThrows) {
+  for (const char* document : {"{}", R"({"node": 5})"})
+    EXPECT_ANY_THROW(status_text(boost::json::parse(document).as_object(), false));
+}
+
+control::FlowView example_flow() {
+  control::FlowView flow;
+  flow.service = "chat";
+  flow.backend = "erlang-1";
+  flow.protocol = "tcp";
+  flow.client = *netlink::Endpoint::parse("192.0.2.7:40000");
+  flow.vip = *netlink::Endpoint::parse("203.0.113.10:443");
+  flow.snat = *netlink::Endpoint::parse("198.51.100.16:1024");
+  flow.server = *netlink::Endpoint::parse("198.51.100.101:8888");
+  flow.state = "ESTABLISHED";
+  flow.expires = std::chrono::seconds(4199);
+  flow.age = std::chrono::seconds(61);
+  return flow;
+}
+
+TEST(FlowsText, ShowsBothSides) {
+  auto untranslated = example_flow();
+  untranslated.snat = untranslated.client;
+  untranslated.age.reset();
+  EXPECT_EQ(
+      flows_text(control::to_json(std::vector<control::FlowView>{example_flow(), untranslated}, true), false),
+      "SERVICE  PROTO  CLIENT           VIP               SNAT                SERVER               BACKEND   STATE              AGE"
+      "    EXPIRES\n"
+      "chat     tcp    192.0.2.7:40000  203.0.113.10:443  198.51.100.16:1024  198.51.100.101:8888  erlang-1  ESTABLISHED  1 min 1 s"
+      "  1 h 9 min\n"
+      "chat     tcp    192.0.2.7:40000  203.0.113.10:443  -                   198.51.100.101:8888  erlang-1  ESTABLISHED          -"
+      "  1 h 9 min\n"
+      "… and more; see --limit\n");
+  EXPECT_EQ(flows_text(control::to_json(std::vector<control::FlowView>{}, false), false), "no flows\n");
+}
+
+TEST(EventsText, ALineEach) {
+  const std::vector<control::NodeEvent> events{{1, {}, "started", "", "", "2 services"},
+                                               {2, {}, "backend-down", "chat", "erlang-1", ""}};
+  EXPECT_EQ(events_text(control::to_json(events), false),
+            "1970-01-01T00:00:00Z  started: 2 services\n"
+            "1970-01-01T00:00:00Z  backend-down  chat/erlang-1\n");
+}
+
+}  // namespace
+}  // namespace wsl4::ctl

@@ -1,0 +1,50 @@
+// The ruleset as an operator reads it. After an intended change write the texts anew: WSL4_WRITE_GOLDEN=1 unit_dataplane, and look
+// at what git says has changed.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "daemon/dataplane/diff.h"
+#include "tests/support/desired_states.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+void expect_golden(const std::string& name, const netlink::nft::Transaction& transaction) {
+  const auto path = std::string(WSL4_SOURCE_DIR) + "/tests/golden/" + name;
+  if (std::getenv("WSL4_WRITE_GOLDEN") != nullptr) std::ofstream(path) << transaction.to_text();
+  std::ifstream file(path);
+  ASSERT_TRUE(file) << path << " cannot be read";
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(), transaction.to_text());
+}
+
+TEST(Golden, OneService) {
+  service::DesiredState state;
+  state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
+  state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:8888", "198.18.2.2:8888"});
+  expect_golden("one_service.nft", netlink::nft::build_table(plan(state)));
+}
+
+TEST(Golden, BothFamiliesProtocolsAndModesOnAnOldKernel) {
+  auto state = test::two_services();
+  state.double_dnat = true;
+  state.services.at("chat").scheduler = config::Scheduler::kRandom;
+  state.services.at("chat").backends[0].name = "198.18.2.1:8888";
+  expect_golden("two_services_old_kernel.nft", netlink::nft::build_table(plan(state)));
+}
+
+TEST(Golden, ABackendIsReweightedAndAnotherLeaves) {
+  auto state = test::two_services();
+  Mirror mirror;
+  mirror.commit(state);
+  state.services.at("chat").backends[0].share_weight = 300;
+  state.services.at("dns").backends.pop_back();
+  expect_golden("transition.nft", mirror.transition(state));
+}
+
+}  // namespace
+}  // namespace wsl4::dataplane

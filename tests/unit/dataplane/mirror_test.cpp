@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "daemon/dataplane/diff.h"
+#include "tests/support/desired_states.h"
+#include "tests/support/fake_nftables.h"
+
+namespace wsl4::dataplane {
+namespace {
+
+using netlink::nft::Table;
+
+/// A mirror with the kernel that it mirrors.
+class Pair {
+ public:
+  void move_to(const service::DesiredState& next) {
+    const auto transaction = mirror.transition(next);
+    const auto committed = kernel.commit(transaction, std::nullopt);
+    ASSERT_TRUE(committed) << committed.error().message();
+    mirror.commit(next);
+    ASSERT_EQ(kernel.read_table(kTableName).value(), plan(next));
+    ASSERT_EQ(mirror.table(), plan(next));
+    ASSERT_EQ(mirror.state(), next);
+    EXPECT_TRUE(mirror.transition(next).empty());
+  }
+
+  test::FakeNftables kernel;
+  Mirror mirror;
+};
+
+TEST(Mirror, BuildsTheTableFirst) {
+  const service::DesiredState nothing;
+  Pair pair;
+  pair.move_to(nothing);
+  pair.move_to(test::two_services());
+  pair.move_to(nothing);
+}
+
+TEST(Mirror, WithoutACommitItStaysWhereItWas) {
+  Mirror mirror;
+  const auto first = test::two_services();
+  mirror.commit(first);
+  auto next = first;
+  next.services.erase("dns");
+  EXPECT_FALSE(mirror.transition(next).empty());
+  EXPECT_EQ(mirror.state(), first);
+  EXPECT_TRUE(mirror.transition(first).empty());
+}
+
+TEST(Mirror, RandomStatesFollowEachOther) {
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    std::mt19937 random(seed);
+    Pair pair;
+    for (int step = 0; step < 12; ++step) {
+      auto next = test::random_state(random);
+      if (random() % 8 == 0) next.mark = service::MarkLayout(0x0fff0000);
+      if (random() % 12 == 0) next.owned_table = true;
+      pair.move_to(next);
+      ASSERT_FALSE(HasFailure()) << "seed " << seed << ", step " << step;
+    }
+  }
+}
+
+TEST(Mirror, ABackendOfTwoServicesIsKnownUntilBothHaveLeftIt) {
+  service::DesiredState state;
+  state.pools["main"] = test::make_pool("main", {"198.18.1.1"});
+  state.services["a"] = test::make_service("a", {"198.18.0.1:80"}, {"198.18.2.1:80"}, 1);
+  state.services["b"] = test::make_service("b", {"198.18.0.2:80"}, {"198.18.2.1:80"}, 2);
+  Pair pair;
+  pair.move_to(state);
+  state.services.erase("a");
+  pair.move_to(state);
+  EXPECT_EQ(pair.mirror.table().sets.at("snat-backends-ip").elements.size(), 1U);
+  state.services.clear();
+  pair.move_to(state);
+  EXPECT_TRUE(pair.mirror.table().sets.at("snat-backends-ip").elements.empty());
+}
+
+TEST(Mirror, AListenAddressMovesFromOneServiceToAnother) {
+  auto state = test::two_services();
+  state.services["talk"] = test::make_service("talk", {"198.18.0.11:443"}, {"198.18.2.7:8888"}, 9);
+  Pair pair;
+  pair.move_to(state);
+  std::swap(state.services.at("chat").listen[0], state.services.at("talk").listen[0]);
+  pair.move_to(state);
+}
+
+TEST(Mirror, OneServiceAmongManyCostsThatService) {
+  auto state = test::many_services(500);
+  Pair pair;
+  pair.move_to(state);
+  state.services.at("service-250").backends[0].share_weight = 0;
+  const auto transaction = pair.mirror.transition(state);
+  EXPECT_FALSE(transaction.empty());
+  EXPECT_LT(transaction.weight(), 20U);
+}
+
+}  // namespace
+}  // namespace wsl4::dataplane

@@ -1,0 +1,203 @@
+#include "daemon/flows/collector.h"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <deque>
+
+#include "netlink/handle.h"
+
+namespace wsl4::flows {
+namespace {
+
+using namespace std::chrono_literals;
+using netlink::Endpoint;
+using netlink::Result;
+using netlink::conntrack::Event;
+using netlink::conntrack::EventKind;
+using netlink::conntrack::Flow;
+using netlink::conntrack::TcpState;
+
+const service::MarkLayout kMark;
+constexpr std::chrono::seconds kEstablished = 4200s;
+
+Flow flow(std::uint16_t port, service::BackendId id = 1, std::chrono::seconds left = kEstablished) {
+  Flow flow;
+  flow.original = {*Endpoint::parse("198.18.1.10:1"), *Endpoint::parse("198.18.1.100:443")};
+  flow.reply = {*Endpoint::parse("198.18.2.11:80"), *Endpoint::parse("198.18.2.101:1")};
+  flow.original.source.port = flow.reply.destination.port = port;
+  flow.id = port;
+  flow.status = netlink::conntrack::status::kAssured;
+  flow.mark = kMark.to_mark(id);
+  flow.tcp_state = TcpState::kEstablished;
+  flow.timeout = left;
+  return flow;
+}
+
+/// The kernel's table as a list; a dump shows what was there when it began, two entries a step.
+class ScriptedConntrack final : public netlink::conntrack::Conntrack {
+ public:
+  std::vector<Flow> table;
+  std::vector<Flow> erased;
+  std::function<void()> during_dump = [] {};  // after each step
+
+  Result<std::unique_ptr<netlink::conntrack::Dump>> dump(netlink::conntrack::MarkFilter) override {
+    class Listing final : public netlink::conntrack::Dump {
+     public:
+      Listing(std::vector<Flow> flows, std::function<void()> after_step)
+          : flows_(flows.begin(), flows.end()), after_step_(std::move(after_step)) {}
+      Result<bool> step(const netlink::conntrack::FlowSink& sink) override {
+        for (int count = 0; count < 2 && !flows_.empty(); ++count) {
+          sink(flows_.front());
+          flows_.pop_front();
+        }
+        after_step_();
+        return !flows_.empty();
+      }
+
+     private:
+      std::deque<Flow> flows_;
+      std::function<void()> after_step_;
+    };
+    return std::make_unique<Listing>(table, during_dump);
+  }
+  Result<std::size_t> erase(std::span<const Flow> flows) override {
+    erased.insert(erased.end(), flows.begin(), flows.end());
+    return flows.size();
+  }
+  Result<void> erase_by_mark(netlink::conntrack::MarkFilter) override { return {}; }
+  Result<std::vector<netlink::conntrack::InsertOutcome>> insert(std::span<const Flow>) override {
+    return std::vector<netlink::conntrack::InsertOutcome>{};
+  }
+};
+
+/// Events on demand.
+class ScriptedEvents final : public netlink::conntrack::EventSource {
+ public:
+  struct Script {
+    std::deque<Event> events;
+    bool overrun = false;
+    netlink::Fd readable{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+
+    void add(EventKind kind, Flow flow) {
+      events.push_back({kind, std::move(flow)});
+      wake();
+    }
+    void lose() {
+      overrun = true;
+      wake();
+    }
+    void wake() const {
+      const std::uint64_t one = 1;
+      ASSERT_EQ(::write(readable.get(), &one, sizeof one), static_cast<ssize_t>(sizeof one));
+    }
+  };
+
+  explicit ScriptedEvents(Script& script) : script_(script) {}
+  [[nodiscard]] int fd() const override { return script_.readable.get(); }
+  Result<netlink::conntrack::Drained> drain(std::size_t budget, const netlink::conntrack::EventSink& sink) override {
+    netlink::conntrack::Drained drained;
+    for (; drained.events < budget && !script_.events.empty(); ++drained.events) {
+      sink(script_.events.front());
+      script_.events.pop_front();
+    }
+    std::uint64_t count = 0;
+    if (script_.events.empty() && ::read(script_.readable.get(), &count, sizeof count) < 0) drained.more = false;
+    drained.overrun = std::exchange(script_.overrun, false);
+    return drained;
+  }
+
+ private:
+  Script& script_;
+};
+
+class RecordingProber final : public netlink::TcpProber {
+ public:
+  std::vector<std::pair<Endpoint, Endpoint>> probes;
+  Result<void> probe(const Endpoint& from, const Endpoint& to) override {
+    probes.emplace_back(from, to);
+    return {};
+  }
+};
+
+class CollectorTest : public testing::Test {
+ protected:
+  std::unique_ptr<Collector> make() {
+    return std::make_unique<Collector>(io, kMark,
+                                       Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), prober,
+                                                               [] { return kEstablished; }, [this] { ++overruns; }});
+  }
+  /// Runs what is due until `done`.
+  void run_until(const std::function<bool()>& done) {
+    while (!done()) io.run_one();
+  }
+
+  boost::asio::io_context io;
+  ScriptedConntrack conntrack;
+  ScriptedEvents::Script events;
+  RecordingProber prober;
+  int overruns = 0;
+};
+
+TEST_F(CollectorTest, StartsWithWhatTheKernelHolds) {
+  conntrack.table = {flow(1), flow(2), flow(3, 2)};
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  EXPECT_EQ(collector->counter().backend(1).connections, 2U);
+  EXPECT_EQ(collector->counter().backend(2).connections, 1U);
+  EXPECT_EQ(collector->rate(1), 0) << "flows that were there before are no arrivals";
+}
+
+TEST_F(CollectorTest, FollowsEvents) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  for (std::uint16_t port = 1; port <= 5000; ++port) events.add(EventKind::kUpdate, flow(port));
+  run_until([&] { return collector->counter().size() == 5000; });
+  events.add(EventKind::kDestroy, flow(17));
+  run_until([&] { return collector->counter().backend(1).connections == 4999; });
+}
+
+TEST_F(CollectorTest, AnOverrunIsHealedByADump) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  events.add(EventKind::kUpdate, flow(1));
+  run_until([&] { return collector->counter().size() == 1; });
+  conntrack.table = {flow(2), flow(3)};  // 1 ended, 2 and 3 began, and nobody told
+  events.lose();
+  run_until([&] { return collector->stats().resyncs == 2; });
+  EXPECT_EQ(collector->counter().backend(1).connections, 2U);
+  EXPECT_EQ(collector->stats().overruns, 1U);
+  EXPECT_EQ(overruns, 1);
+}
+
+TEST_F(CollectorTest, AnOverrunDuringADumpMeansAnotherDump) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  conntrack.table = {flow(1), flow(2), flow(3)};
+  bool lost_again = false;
+  conntrack.during_dump = [&] {
+    if (!std::exchange(lost_again, true)) events.lose();
+  };
+  events.lose();
+  run_until([&] { return collector->stats().resyncs == 3; });
+  EXPECT_EQ(collector->stats().overruns, 2U);
+  EXPECT_EQ(collector->counter().backend(1).connections, 3U);
+}
+
+TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
+  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 1, kEstablished - 59s), flow(3, 2, kEstablished - 61s)};
+  const auto collector = make();
+  collector->set_idle_timeouts({{1, 60s}});
+  ASSERT_TRUE(collector->start());
+  ASSERT_EQ(conntrack.erased.size(), 1U);
+  EXPECT_EQ(conntrack.erased[0].id, 1U);
+  EXPECT_EQ(collector->counter().backend(1).connections, 1U);
+  EXPECT_EQ(collector->stats().idle_ended, 1U);
+  ASSERT_EQ(prober.probes.size(), 2U);
+  EXPECT_EQ(prober.probes[0], std::pair(*Endpoint::parse("198.18.1.100:443"), *Endpoint::parse("198.18.1.10:1")));
+  EXPECT_EQ(prober.probes[1], std::pair(*Endpoint::parse("198.18.2.101:1"), *Endpoint::parse("198.18.2.11:80")));
+}
+
+}  // namespace
+}  // namespace wsl4::flows

@@ -1,0 +1,189 @@
+#include "daemon/flows/flow_counter.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace wsl4::flows {
+namespace {
+
+using netlink::Endpoint;
+using netlink::IpAddress;
+using netlink::conntrack::Flow;
+using netlink::conntrack::TcpState;
+namespace status = netlink::conntrack::status;
+
+const service::MarkLayout kMark;
+
+/// An established flow of client port `port` to backend `id` over the pool address 198.18.2.`snat`.
+Flow flow(std::uint16_t port, service::BackendId id, int snat = 1) {
+  const auto address = [](const std::string& text) { return *IpAddress::parse(text); };
+  Flow flow;
+  flow.original.source = {address("198.18.1.10"), port};
+  flow.original.destination = {address("198.18.1.100"), 443};
+  flow.reply.source = {address("198.18.2.11"), 8888};
+  flow.reply.destination = {address("198.18.2.10" + std::to_string(snat)), port};
+  flow.id = 1000U + port;
+  flow.status = status::kAssured | status::kSeenReply | status::kConfirmed;
+  flow.mark = kMark.to_mark(id);
+  flow.tcp_state = TcpState::kEstablished;
+  return flow;
+}
+
+Flow closing(Flow flow) {
+  flow.mark |= kMark.closing_bit();
+  flow.tcp_state = TcpState::kFinWait;
+  return flow;
+}
+
+Flow half_open(Flow flow) {
+  flow.status = status::kConfirmed;
+  flow.tcp_state = TcpState::kSynSent;
+  return flow;
+}
+
+TEST(FlowCounter, CountsFromTheFirstSightToDestroy) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.see(flow(2, 7, 2));
+  counter.see(flow(3, 8));
+  EXPECT_EQ(counter.backend(7), (BackendCount{2, 2, 2}));
+  EXPECT_EQ(counter.backend(8), (BackendCount{1, 1, 1}));
+  counter.forget(flow(1, 7));
+  EXPECT_EQ(counter.backend(7), (BackendCount{1, 1, 2}));
+  EXPECT_EQ(counter.size(), 2U);
+}
+
+TEST(FlowCounter, AClosingFlowHoldsItsPortButIsNoConnection) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.see(closing(flow(1, 7)));
+  EXPECT_EQ(counter.backend(7), (BackendCount{0, 1, 1}));
+  const auto pairs = counter.pairs();
+  ASSERT_EQ(pairs.size(), 1U);
+  EXPECT_EQ(pairs[0].connections, 0U);
+  EXPECT_EQ(pairs[0].held, 1U);
+}
+
+TEST(FlowCounter, ALateSightDoesNotReviveAClosedFlow) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.see(closing(flow(1, 7)));
+  counter.see(flow(1, 7));  // a dump's buffer, filled before the FIN
+  EXPECT_EQ(counter.backend(7), (BackendCount{0, 1, 1}));
+}
+
+TEST(FlowCounter, HalfOpenBecomesEstablishedOnce) {
+  FlowCounter counter(kMark);
+  counter.see(half_open(flow(1, 7)));
+  EXPECT_EQ(counter.backend(7), (BackendCount{0, 1, 0}));
+  counter.see(flow(1, 7));
+  counter.see(flow(1, 7));
+  EXPECT_EQ(counter.backend(7), (BackendCount{1, 1, 1}));
+}
+
+TEST(FlowCounter, ALateDestroyLeavesTheNextFlowWithTheSameTuple) {
+  FlowCounter counter(kMark);
+  const auto old = closing(flow(1, 7));
+  auto next = flow(1, 8);
+  next.id = 4711;
+  counter.see(old);
+  counter.see(next);
+  counter.forget(old);
+  EXPECT_EQ(counter.backend(7), (BackendCount{0, 0, 0}));
+  EXPECT_EQ(counter.backend(8), (BackendCount{1, 1, 1}));
+}
+
+TEST(FlowCounter, FlowsOfOthersAreIgnored) {
+  FlowCounter counter(kMark);
+  auto foreign = flow(1, 7);
+  foreign.mark = 0xff0000ff;  // bits outside the mask
+  counter.see(foreign);
+  EXPECT_EQ(counter.size(), 0U);
+}
+
+TEST(FlowCounter, UdpEntriesCountFromTheirFirstPacket) {
+  FlowCounter counter(kMark);
+  auto udp = half_open(flow(1, 7));
+  udp.original.protocol = udp.reply.protocol = netlink::Protocol::kUdp;
+  udp.tcp_state = TcpState::kNone;
+  counter.see(udp);
+  EXPECT_EQ(counter.backend(7), (BackendCount{1, 1, 1}));
+}
+
+TEST(FlowCounter, InModeDnatThePairHasNoPoolAddress) {
+  FlowCounter counter(kMark);
+  auto direct = flow(1, 7);
+  direct.reply.destination = direct.original.source;
+  counter.see(direct);
+  ASSERT_EQ(counter.pairs().size(), 1U);
+  EXPECT_TRUE(counter.pairs()[0].snat.is_unspecified());
+  EXPECT_EQ(counter.held_by_address(direct.original.source.address), 0U);
+  EXPECT_EQ(counter.held_by_address(direct.original.destination.address), 1U);
+}
+
+TEST(FlowCounter, AResyncForgetsWhatEndedWithoutAnEvent) {
+  FlowCounter counter(kMark);
+  for (std::uint16_t port = 1; port <= 10; ++port) counter.see(flow(port, 7));
+  counter.begin_resync();
+  for (std::uint16_t port = 1; port <= 4; ++port) counter.see(flow(port, 7));
+  counter.see(flow(20, 7));  // an event meanwhile: the dump had passed its place
+  EXPECT_EQ(counter.end_resync(), 6U);
+  EXPECT_EQ(counter.backend(7), (BackendCount{5, 5, 11}));
+}
+
+/// Whatever comes in whatever order, the counts are those of the flows that are known.
+TEST(FlowCounter, CountsAlwaysAddUp) {
+  std::mt19937 generator(20261124);
+  const auto random = [&generator] { return static_cast<std::uint32_t>(generator()); };
+  FlowCounter counter(kMark);
+  for (int step = 0; step < 200'000; ++step) {
+    auto any = flow(static_cast<std::uint16_t>(random() % 500), 1 + random() % 5, static_cast<int>(1 + random() % 3));
+    any.id = random() % 3;
+    switch (random() % 6) {
+      case 0:
+        counter.see(half_open(any));
+        break;
+      case 1:
+        counter.see(closing(any));
+        break;
+      case 2:
+        counter.forget(any);
+        break;
+      case 3:
+        if (random() % 1000 == 0)
+          counter.begin_resync();
+        else if (random() % 1000 == 0)
+          counter.end_resync();
+        break;
+      default:
+        counter.see(any);
+    }
+  }
+  std::uint64_t held = 0, connections = 0, held_in_pairs = 0, connections_in_pairs = 0;
+  for (service::BackendId id = 1; id <= 5; ++id) {
+    held += counter.backend(id).held;
+    connections += counter.backend(id).connections;
+  }
+  for (const auto& pair : counter.pairs()) {
+    EXPECT_GT(pair.held, 0U);
+    EXPECT_LE(pair.connections, pair.held);
+    held_in_pairs += pair.held;
+    connections_in_pairs += pair.connections;
+  }
+  EXPECT_EQ(held, counter.size());
+  EXPECT_EQ(held_in_pairs, counter.size());
+  EXPECT_EQ(connections_in_pairs, connections);
+  EXPECT_GT(connections, 0U);
+  EXPECT_EQ(counter.held_by_address(*IpAddress::parse("198.18.1.100")), counter.size());
+
+  counter.begin_resync();
+  counter.end_resync();
+  EXPECT_EQ(counter.size(), 0U);
+  EXPECT_TRUE(counter.live_backends().empty());
+  EXPECT_TRUE(counter.pairs().empty());
+}
+
+}  // namespace
+}  // namespace wsl4::flows

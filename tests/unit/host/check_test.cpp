@@ -1,0 +1,159 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/host/check.h"
+#include "tests/support/desired_states.h"
+#include "tests/support/fake_sysctls.h"
+
+namespace wsl4::host {
+namespace {
+
+using netlink::nft::Hook;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Severity = Finding::Severity;
+
+auto finding(Severity severity, const std::string& what, const std::string& remedy) {
+  return AllOf(Field(&Finding::severity, severity), Field(&Finding::what, HasSubstr(what)),
+               Field(&Finding::remedy, HasSubstr(remedy)));
+}
+
+/// A machine with nothing wrong, and a configuration that it can serve.
+class Check : public testing::Test {
+ protected:
+  Check() {
+    config_.pools = {{"main", {test::address("198.18.1.1"), test::address("198.18.1.2")}, 1, 65535, ""}};
+    config::Service service;
+    service.name = "chat";
+    service.listen = {test::endpoint("198.18.0.10:443")};
+    service.pool = "main";
+    service.backends = {{"b1", test::endpoint("198.18.2.1:80"), 100, 0, ""}, {"b2", test::endpoint("198.18.2.2:80"), 100, 0, ""}};
+    config_.services = {service};
+
+    machine_.kernel = {6, 17};
+    machine_.links = {{1, "lo", true, true, true, {}}, {2, "eth0", true, true, false, {}}, {3, "eth1.5", true, true, false, {}}};
+    machine_.addresses = {{2, test::address("198.18.0.1"), 24, 0}, {3, test::address("198.18.1.200"), 24, 0}};
+    machine_.base_chains.emplace();
+    sysctls_.values = wanted_sysctls(config_);
+    sysctls_.values["net/netfilter/nf_conntrack_max"] = "1000000";
+    sysctls_.values["net/netfilter/nf_conntrack_buckets"] = "262144";
+    sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "1024";
+    sysctls_.values["net/ipv4/conf/all/rp_filter"] = "0";
+    sysctls_.values["net/ipv4/conf/eth0/rp_filter"] = "0";
+    sysctls_.values["net/ipv4/conf/eth1.5/rp_filter"] = "0";
+  }
+
+  std::vector<Finding> findings() { return judge(config_, machine_, sysctls_); }
+
+  config::Config config_;
+  Machine machine_;
+  test::FakeSysctls sysctls_;
+};
+
+TEST_F(Check, AMachineInOrderHasNoFinding) { EXPECT_THAT(findings(), IsEmpty()); }
+
+TEST_F(Check, AnOldKernelIsAnError) {
+  machine_.kernel = {5, 15};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "kernel 5.15 is too old", "apt install")));
+}
+
+TEST_F(Check, WhatDebiansKernelLacksIsNamed) {
+  machine_.kernel = {6, 1};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "TIME_WAIT", "kernel 6.5"),
+                                      finding(Severity::kWarning, "owned", "kernel 6.9"),
+                                      finding(Severity::kWarning, "miss a map element", "kernel 6.17")));
+}
+
+TEST_F(Check, ASettingThatDiffersIsNamedWithItsCommand) {
+  sysctls_.values["net/ipv4/ip_forward"] = "0";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "net/ipv4/ip_forward is 0", "sysctl -w net/ipv4/ip_forward=1")));
+}
+
+TEST_F(Check, WithoutConntrackNothingWorks) {
+  sysctls_.values.erase("net/netfilter/nf_conntrack_events");
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "nf_conntrack_events", "modprobe nf_conntrack")));
+}
+
+TEST_F(Check, StrictReversePathFiltersAreNamedByInterface) {
+  sysctls_.values["net/ipv4/conf/eth1.5/rp_filter"] = "1";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "on eth1.5", "sysctl -w net/ipv4/conf/eth1.5/rp_filter=2")));
+}
+
+TEST_F(Check, TheStricterOfAllAndOwnReversePathFilterCounts) {
+  sysctls_.values["net/ipv4/conf/all/rp_filter"] = "1";
+  sysctls_.values["net/ipv4/conf/eth0/rp_filter"] = "2";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "on eth1.5", "rp_filter=2")));
+  sysctls_.values["net/ipv4/conf/all/rp_filter"] = "2";
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Check, DockersForwardPolicyIsNamed) {
+  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true}};
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kWarning, "Docker", "iptables -I FORWARD -m conntrack --ctstate DNAT -j ACCEPT")));
+}
+
+TEST_F(Check, OtherForwardPoliciesAreNamed) {
+  machine_.base_chains = {{"inet", "firewall", "passing", Hook::Point::kForward, 0, true},
+                          {"inet", "firewall", "in", Hook::Point::kInput, 0, true},
+                          {"inet", "open", "passing", Hook::Point::kForward, 0, false}};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "inet firewall passing",
+                                              "nft insert rule inet firewall passing ct status dnat accept")));
+}
+
+TEST_F(Check, AMissingInterfaceIsAnErrorOnce) {
+  config_.pools[0].interface = "eth7";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "no interface eth7", "ip link")));
+}
+
+TEST_F(Check, AnAddressThatNoInterfaceCoversIsAnError) {
+  config_.pools[0].addresses.push_back(test::address("198.19.9.9"));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.19.9.9", "interface")));
+  config_.addresses.manage = false;
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Check, AnAddressOnLoopbackCoversOnlyItself) {
+  machine_.addresses[0] = {1, test::address("198.18.0.1"), 24, 0};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.18.0.10", "interface")));
+  machine_.addresses[0].address = test::address("198.18.0.10");
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Check, TooFewConntrackEntriesForThePools) {
+  sysctls_.values["net/netfilter/nf_conntrack_max"] = "65536";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "nf_conntrack_max is 65536",
+                                              "sysctl -w net.netfilter.nf_conntrack_max=262140")));
+}
+
+TEST_F(Check, TooFewConntrackBuckets) {
+  sysctls_.values["net/netfilter/nf_conntrack_buckets"] = "16384";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "nf_conntrack_buckets is 16384", "hashsize")));
+}
+
+TEST_F(Check, AShortNeighbourTable) {
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "4";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "gc_thresh3 is 4", "gc_thresh3=16")));
+  sysctls_.values.erase("net/ipv4/neigh/default/gc_thresh3");
+  EXPECT_THAT(findings(), IsEmpty()) << "only the initial namespace has it";
+}
+
+TEST_F(Check, WhatCannotBeSeenIsAFindingItself) {
+  machine_.base_chains.reset();
+  machine_.unreadable = {{Severity::kWarning, "foreign nftables chains cannot be looked at", "as root"}};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "cannot be looked at", "root")));
+}
+
+TEST_F(Check, ErrorsComeFirst) {
+  machine_.kernel = {6, 12};
+  config_.pools[0].interface = "eth7";
+  const auto found = findings();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].severity, Severity::kError);
+}
+
+}  // namespace
+}  // namespace wsl4::host

@@ -1,0 +1,76 @@
+#include "daemon/metrics/metrics.h"
+
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_node.h"
+
+namespace wsl4::metrics {
+namespace {
+
+TEST(Metrics, AreDeclaredAsPrometheusAdvises) {
+  std::set<std::string_view> names;
+  for (const Declaration& declaration : declarations()) {
+    const std::string name(declaration.name);
+    EXPECT_TRUE(names.insert(declaration.name).second) << name << " is declared twice";
+    EXPECT_TRUE(std::regex_match(name, std::regex("wsl4_[a-z0-9_]+"))) << name;
+    EXPECT_EQ(name.ends_with("_total"), declaration.counter) << name;
+    EXPECT_TRUE(declaration.help.ends_with('.')) << name;
+  }
+}
+
+// The text format 0.0.4: HELP and TYPE once before the samples of each metric, label values in quotes, one number at the end.
+TEST(Metrics, FollowTheTextFormat) {
+  const std::regex help(R"(# HELP (\w+) .+)"), type(R"(# TYPE (\w+) (counter|gauge))");
+  const std::regex sample(R"re((\w+)(\{(\w+="([^"\\\n]|\\["\\n])*",?)+\})? -?[0-9.]+(e[+-]?[0-9]+)?)re");
+  std::istringstream text(render(test::example_status()));
+  std::map<std::string, int> types, helps;
+  std::set<std::string> seen;
+  std::string line, current;
+  while (std::getline(text, line)) {
+    std::smatch match;
+    if (std::regex_match(line, match, help)) {
+      EXPECT_EQ(++helps[match[1]], 1) << line;
+    } else if (std::regex_match(line, match, type)) {
+      current = match[1];
+      EXPECT_EQ(++types[current], 1) << line;
+    } else {
+      ASSERT_TRUE(std::regex_match(line, match, sample)) << line;
+      EXPECT_EQ(match[1], current) << line;
+      EXPECT_TRUE(seen.insert(line.substr(0, line.rfind(' '))).second) << "twice: " << line;
+    }
+  }
+  EXPECT_EQ(types.size(), declarations().size());
+}
+
+TEST(Metrics, TellWhatTheStatusTells) {
+  const std::string text = render(test::example_status());
+  for (const char* line :
+       {"wsl4_backend_connections{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 33333\n",
+        "wsl4_backend_connections_total{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 700000\n",
+        "wsl4_service_refused_total{service=\"chat\",reason=\"no_backend\"} 7\n",
+        "wsl4_snat_address_connections{service=\"chat\",pool=\"main\",address=\"198.51.100.16\"} 6250\n",
+        "wsl4_snat_ports_capacity{service=\"chat\",pool=\"main\"} 3145680\n",
+        "wsl4_snat_worst_use_ratio{service=\"chat\",pool=\"main\"} 0.033\n", "wsl4_conntrack_entries 100321\n",
+        "wsl4_conntrack_entries_max 4000000\n", "wsl4_ruleset_in_sync 1\n", "wsl4_uptime_seconds 12\n",
+        "wsl4_build_info{version=\"0.1.0\",kernel=\"6.12.5\"} 1\n", "wsl4_role{role=\"active\"} 1\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
+  }
+}
+
+TEST(Metrics, EscapeLabelValues) {
+  auto status = test::example_status();
+  status.services[0].name = "a\"b\\c\nd";
+  EXPECT_NE(render(status).find(R"(service="a\"b\\c\nd")"), std::string::npos);
+}
+
+TEST(Metrics, WithoutServicesAreStillValid) {
+  EXPECT_NE(render(control::Status{}).find("wsl4_ruleset_in_sync 0\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace wsl4::metrics

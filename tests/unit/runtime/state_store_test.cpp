@@ -1,0 +1,58 @@
+#include "daemon/runtime/state_store.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace wsl4::runtime {
+namespace {
+
+class StateStoreTest : public testing::Test {
+ protected:
+  StateStoreTest() {
+    std::string pattern = testing::TempDir() + "wsl4-state-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~StateStoreTest() override { std::filesystem::remove_all(directory_); }
+
+  void write(const std::string& text) const { std::ofstream(directory_ + "/state.json") << text; }
+
+  std::string directory_;
+};
+
+TEST_F(StateStoreTest, NoFileIsAnEmptyState) { EXPECT_EQ(StateStore(directory_).load(), State{}); }
+
+TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
+  State state;
+  state.old_sysctls = {{"net/ipv4/ip_forward", "0"}, {"net/netfilter/nf_conntrack_tcp_loose", "1"}};
+  state.addresses = {{*netlink::IpAddress::parse("198.18.1.100"), "front"}, {*netlink::IpAddress::parse("2001:db8::1"), "back"}};
+  const StateStore store(directory_);
+  ASSERT_TRUE(store.save(state));
+  EXPECT_EQ(store.load(), state);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/state.json.new"));
+  ASSERT_TRUE(store.remove());
+  EXPECT_EQ(store.load(), State{});
+  EXPECT_TRUE(store.remove()) << "removing what is not there is done already";
+}
+
+TEST_F(StateStoreTest, ABrokenFileIsAnErrorAndStays) {
+  for (const std::string text :
+       {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {}, "addresses": [{"address": "x", "interface": "y"}]})"}) {
+    write(text);
+    const auto loaded = StateStore(directory_).load();
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_NE(loaded.error().find("state.json is broken"), std::string::npos) << loaded.error();
+    EXPECT_TRUE(std::filesystem::exists(directory_ + "/state.json"));
+  }
+}
+
+TEST_F(StateStoreTest, AMissingDirectoryIsNamed) {
+  const auto saved = StateStore(directory_ + "/gone").save({});
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error(), "cannot create " + directory_ + "/gone/state.json.new: No such file or directory");
+}
+
+}  // namespace
+}  // namespace wsl4::runtime

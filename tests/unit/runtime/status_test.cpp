@@ -1,0 +1,146 @@
+#include "daemon/runtime/status.h"
+
+#include <gtest/gtest.h>
+
+#include "daemon/dataplane/names.h"
+
+namespace wsl4::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+using netlink::Endpoint;
+using netlink::IpAddress;
+
+IpAddress address(const std::string& text) { return *IpAddress::parse(text); }
+Endpoint endpoint(const std::string& text) { return *Endpoint::parse(text); }
+
+/// Service chat: backends a (weight 100), b (300), old (draining) over two pool addresses of 1,000 ports.
+service::DesiredState desired_state() {
+  service::DesiredState desired;
+  desired.pools["main"] = {"main", {address("198.18.2.101"), address("198.18.2.102"), address("2001:db8:2::101")}, 1, 1000};
+  auto& chat = desired.services["chat"];
+  chat.name = "chat";
+  chat.listen = {endpoint("198.18.1.100:443")};
+  chat.pool = "main";
+  chat.backends = {{"a", endpoint("198.18.2.11:80"), 1, 100, 100},
+                   {"b", endpoint("198.18.2.12:80"), 2, 300, 300},
+                   {"old", endpoint("198.18.2.13:80"), 3, 0, 0}};
+  return desired;
+}
+
+KernelCounts counts_of(const service::DesiredState& desired) {
+  KernelCounts counts;
+  counts.backends = {{1, {10, 12, 20}}, {2, {30, 33, 40}}, {3, {5, 5, 0}}};
+  counts.rates = {{1, 2.5}, {2, 7.5}};
+  counts.pairs = {{address("198.18.2.101"), 1, 10, 12}, {address("198.18.2.102"), 2, 30, 33}, {address("198.18.2.101"), 3, 5, 5}};
+  const auto& chat = desired.services.at("chat");
+  counts.counters[dataplane::names::no_backend_counter(chat)] = {9, 540};
+  counts.counters[dataplane::names::backend_counter(chat, chat.backends[0])] = {100, 0};
+  counts.counters[dataplane::names::backend_counter(chat, chat.backends[1])] = {300, 0};
+  counts.ruleset_in_sync = true;
+  return counts;
+}
+
+TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
+  const auto desired = desired_state();
+  control::Status status;
+  describe_services(status, desired, counts_of(desired));
+  ASSERT_EQ(status.services.size(), 1U);
+  const auto& chat = status.services[0];
+  EXPECT_EQ(chat.connections, 45U);
+  EXPECT_DOUBLE_EQ(chat.rate, 10);
+  EXPECT_EQ(chat.total, 400U);
+  EXPECT_EQ(chat.refused, 9U);
+  EXPECT_EQ(chat.refused_by.at("no_backend"), 9U);
+  ASSERT_EQ(chat.backends.size(), 3U);
+  EXPECT_EQ(chat.backends[0].state, "up");
+  EXPECT_DOUBLE_EQ(chat.backends[0].share, 0.25);
+  EXPECT_DOUBLE_EQ(chat.backends[1].share, 0.75);
+  EXPECT_EQ(chat.backends[2].state, "draining");
+  EXPECT_EQ(chat.backends[2].share, 0);
+  EXPECT_EQ(chat.backends[2].connections, 5U);
+  EXPECT_TRUE(status.warnings.empty());
+  EXPECT_TRUE(status.ruleset_in_sync);
+}
+
+TEST(DescribeServices, CapacityCountsPoolAddressesOfTheBackendsFamily) {
+  const auto desired = desired_state();
+  control::Status status;
+  describe_services(status, desired, counts_of(desired));
+  const auto& snat = *status.services[0].snat;
+  EXPECT_EQ(snat.capacity, 2U * 2U * 1000U);
+  EXPECT_EQ(snat.used, 50U);
+  ASSERT_EQ(snat.addresses.size(), 3U);
+  EXPECT_EQ(snat.addresses[0].connections, 15U);
+  EXPECT_EQ(snat.addresses[1].connections, 30U);
+  EXPECT_EQ(snat.addresses[2].connections, 0U);
+  EXPECT_DOUBLE_EQ(snat.worst_use, 0.033);
+}
+
+TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
+  auto desired = desired_state();
+  auto& other = desired.services["other"];
+  other = desired.services["chat"];
+  other.name = "other";
+  other.backends = {{"same", endpoint("198.18.2.11:80"), 4, 100, 100}};
+  auto counts = counts_of(desired);
+  counts.pairs.push_back({address("198.18.2.101"), 4, 900, 900});
+  control::Status status;
+  describe_services(status, desired, counts);
+  EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
+  EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
+  ASSERT_EQ(status.warnings.size(), 2U);
+  EXPECT_NE(status.warnings[0].find("91 % full"), std::string::npos) << status.warnings[0];
+}
+
+TEST(DescribeServices, AServiceWithoutAShareWarns) {
+  auto desired = desired_state();
+  for (auto& backend : desired.services["chat"].backends) backend.share_weight = 0;
+  control::Status status;
+  describe_services(status, desired, counts_of(desired));
+  ASSERT_EQ(status.warnings.size(), 1U);
+  EXPECT_EQ(status.warnings[0], "service chat: no backend takes new connections; they are refused");
+}
+
+netlink::conntrack::Flow flow() {
+  netlink::conntrack::Flow flow;
+  flow.original = {endpoint("198.18.1.10:4000"), endpoint("198.18.1.100:443")};
+  flow.reply = {endpoint("198.18.2.11:80"), endpoint("198.18.2.101:4000")};
+  flow.tcp_state = netlink::conntrack::TcpState::kEstablished;
+  flow.timeout = 100s;
+  flow.start_ns = 1'000'000'000ULL * 1000;
+  return flow;
+}
+
+TEST(Flows, AreFoundByTheirPoolPort) {
+  const BackendName backend{"chat", "a"};
+  control::FlowQuery query;
+  EXPECT_TRUE(matches(query, flow(), backend));
+  query.snat = endpoint("198.18.2.101:4000");
+  EXPECT_TRUE(matches(query, flow(), backend));
+  query.snat = endpoint("198.18.2.101:4001");
+  EXPECT_FALSE(matches(query, flow(), backend));
+  query = {};
+  query.service = "other";
+  EXPECT_FALSE(matches(query, flow(), backend));
+  query.service = "chat";
+  query.backend = "a";
+  query.client = address("198.18.1.10");
+  EXPECT_TRUE(matches(query, flow(), backend));
+  query.backend = "b";
+  EXPECT_FALSE(matches(query, flow(), backend));
+}
+
+TEST(Flows, AreShownWithAllFourEnds) {
+  const auto view = to_view(flow(), {"chat", "a"}, control::WallClock::time_point(1060s));
+  EXPECT_EQ(view.client, endpoint("198.18.1.10:4000"));
+  EXPECT_EQ(view.vip, endpoint("198.18.1.100:443"));
+  EXPECT_EQ(view.snat, endpoint("198.18.2.101:4000"));
+  EXPECT_EQ(view.server, endpoint("198.18.2.11:80"));
+  EXPECT_EQ(view.state, "ESTABLISHED");
+  EXPECT_EQ(view.age, 60s);
+  EXPECT_EQ(view.expires, 100s);
+}
+
+}  // namespace
+}  // namespace wsl4::runtime
