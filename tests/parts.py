@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Runs the parts of the test suite one after the other, each within its budget of time, and ends with one summary:
+the parts with their times, the failed tests, and as the last line `N passed, N failed`.
+
+usage: parts.py [PART...]     default: all parts, in the order of PARTS. Exit status 1 if a test failed or did not run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+JOBS = '2'
+
+
+@dataclass
+class Build:
+    """Configures a preset and builds targets of it."""
+    preset: str
+    targets: tuple[str, ...] = ('all',)
+
+
+@dataclass
+class Tests:
+    """All tests of a preset's build that have the label."""
+    preset: str
+    label: str
+    jobs: str = JOBS
+
+
+@dataclass
+class Part:
+    name: str
+    minutes: float      # budget; what is not done by then is ended and has failed
+    steps: tuple[Build | Tests, ...]
+
+
+# Budgets in minutes on two cores with an empty compiler cache; together below an hour.
+PARTS = (
+    Part('build', 30, (Build('dev'),)),
+    Part('unit', 3, (Tests('dev', 'unit'),)),
+    Part('kernel', 6, (Tests('dev', 'kernel'),)),
+    Part('e2e', 16, (Tests('dev', 'e2e', '1'),)),
+    Part('check', 3, (Tests('dev', 'check', '1'),)),
+)
+# Run by name only, until each has been seen to pass within a budget.
+MORE_PARTS = (
+    Part('machine', 16, (Tests('dev', 'machine', '1'),)),
+    Part('tidy', 12, (Tests('dev', 'tidy', '1'),)),
+    Part('asan', 15, (Build('asan', ('unit_tests',)), Tests('asan', 'unit'))),
+    Part('tsan', 15, (Build('tsan', ('unit_tests',)), Tests('tsan', 'unit'))),
+    Part('fuzz', 12, (Build('fuzz', ('wsl4d', 'wsl4ctl', 'fuzz_targets')), Tests('fuzz', 'fuzz'))),   # clang: the second compiler
+)
+
+
+@dataclass
+class Outcome:
+    """What came out of one or more steps."""
+    passed: int = 0
+    skipped: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, other: 'Outcome') -> None:
+        self.passed += other.passed
+        self.skipped += other.skipped
+        self.failed += other.failed
+
+
+def run(command: list[str], deadline: float) -> str | None:
+    """Runs a command until the deadline. None when it succeeded, else what went wrong."""
+    print('$', ' '.join(command), flush=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        status = process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        return None if status == 0 else f'exit status {status}'
+    except subprocess.TimeoutExpired:
+        return 'ran out of its time'
+    finally:
+        end_group(process)
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """Ends what a command left running. Tests remove their namespaces on SIGTERM, so they get time for it."""
+    for sign, patience in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
+        if not signal_group(process, sign):
+            return
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            process.poll()      # a zombie keeps the group alive
+            if not signal_group(process, 0):
+                return
+            time.sleep(0.1)
+
+
+def signal_group(process: subprocess.Popen, sign: int) -> bool:
+    """False if nobody of the group is left."""
+    try:
+        os.killpg(process.pid, sign)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def without_randomisation(preset: str) -> list[str]:
+    """The sanitizers of these compilers do not know the wide address randomisation of newer kernels."""
+    return ['setarch', '-R'] if preset in ('asan', 'tsan', 'fuzz') else []
+
+
+def build(step: Build, deadline: float) -> Outcome:
+    launcher = ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] if shutil.which('ccache') else []
+    commands = (['cmake', '--preset', step.preset, *launcher],
+                [*without_randomisation(step.preset), 'cmake', '--build', '--preset', step.preset, '-j', JOBS, '--target', *step.targets])
+    for command in commands:
+        problem = run(command, deadline)
+        if problem:
+            return Outcome(failed=[f'build of {step.preset}: {problem}'])
+    return Outcome()
+
+
+def tests(step: Tests, deadline: float) -> Outcome:
+    report = ROOT / 'build' / step.preset / f'{step.label}.xml'
+    report.unlink(missing_ok=True)
+    problem = run([*without_randomisation(step.preset), 'ctest', '--test-dir', f'build/{step.preset}', '-L', f'^{step.label}$', '-j', step.jobs,
+                   '--output-on-failure', '--no-tests=error', '--output-junit', str(report)], deadline)
+    outcome = read_report(report, f'{step.preset}/')
+    if problem and not outcome.failed:
+        outcome.failed.append(f'tests {step.label} of {step.preset}: {problem}')
+    return outcome
+
+
+def read_report(report: Path, prefix: str) -> Outcome:
+    """ctest's JUnit file. A test that ctest could not start counts as failed, not as skipped."""
+    outcome = Outcome()
+    if not report.exists():
+        return outcome
+    for case in ElementTree.parse(report).getroot().iter('testcase'):
+        if case.get('status') == 'run':
+            outcome.passed += 1
+        elif case.get('status') == 'disabled':
+            outcome.skipped += 1
+        else:
+            outcome.failed.append(prefix + case.get('name', '?'))
+    return outcome
+
+
+def run_part(part: Part) -> Outcome:
+    outcome = Outcome()
+    deadline = time.monotonic() + part.minutes * 60
+    for step in part.steps:
+        outcome.add(build(step, deadline) if isinstance(step, Build) else tests(step, deadline))
+        if outcome.failed and isinstance(step, Build):
+            break
+    return outcome
+
+
+def summary(rows: list[tuple[Part, float, Outcome]]) -> Outcome:
+    total = Outcome()
+    print('\n== summary\npart        time   budget  passed  failed')
+    for part, seconds, outcome in rows:
+        print(f'{part.name:8} {seconds / 60:5.1f} m  {part.minutes:4.0f} m  {outcome.passed:6}  {len(outcome.failed):6}')
+        total.add(outcome)
+    if total.failed:
+        print('\nfailed:')
+        for name in total.failed:
+            print(f'  {name}')
+    skipped = f', {total.skipped} skipped' if total.skipped else ''
+    print(f'\n{total.passed} passed, {len(total.failed)} failed{skipped}', flush=True)
+    return total
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - {part.name for part in PARTS + MORE_PARTS}
+    if unknown:
+        print(f'unknown part {", ".join(sorted(unknown))}; there are: {", ".join(part.name for part in PARTS + MORE_PARTS)}', file=sys.stderr)
+        return 2
+    rows = []
+    for part in PARTS + (MORE_PARTS if names else ()):
+        if names and part.name not in names:
+            continue
+        print(f'\n== {part.name} (at most {part.minutes:g} minutes)', flush=True)
+        started = time.monotonic()
+        outcome = run_part(part)
+        rows.append((part, time.monotonic() - started, outcome))
+    total = summary(rows)
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
