@@ -28,7 +28,7 @@ Counts rounded(const Counts& weights, std::int64_t sum) {
 }
 
 /// Smooth weighted round robin: in each step everybody gains its count, the richest one takes the slot and pays the total.
-Slots interleave(const Counts& counts) {
+Slots interleaved(const Counts& counts) {
   const auto total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
   Counts credit(counts.size());
   Slots slots;
@@ -53,9 +53,11 @@ Slots deal_in_turn(std::span<const int> weights) {
     divisor = std::gcd(divisor, counts.back());
   }
   if (sum == 0) return {};
-  if (sum / divisor > static_cast<std::int64_t>(kMaxCountedSlots)) return interleave(rounded(counts, sum));
+  if (sum / divisor > static_cast<std::int64_t>(kMaxCountedSlots)) return interleaved(rounded(counts, sum));
   for (auto& count : counts) count /= divisor;
-  return interleave(counts);
+  return interleaved(counts);
 }
+
+Slots interleave(std::span<const int> counts) { return interleaved({counts.begin(), counts.end()}); }
 
 }  // namespace wsl4::balance

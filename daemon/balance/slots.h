@@ -20,6 +20,9 @@ inline constexpr std::size_t kMaxCountedSlots = 4096;
 /// Interleaved, so that a heavy backend does not get its flows in one burst.
 [[nodiscard]] Slots deal_in_turn(std::span<const int> weights);
 
+/// Exactly so many slots for each, in the same order of turns.
+[[nodiscard]] Slots interleave(std::span<const int> counts);
+
 struct HashCandidate {
   std::string key;  // what the backend's places are drawn from: unique, the same on every node, not its position
   int weight = 1;

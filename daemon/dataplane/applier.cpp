@@ -42,21 +42,39 @@ Result<Applied> Applier::apply(const service::DesiredState& next, const std::fun
     applied = apply_to_found(next);
   } else {
     const auto transaction = mirror_.transition(next);
-    applied = Applied{transaction.weight()};
-    if (!transaction.empty()) {
-      const auto committed = nftables_.commit(transaction);
-      if (!committed) applied = tl::make_unexpected(committed.error());
-    }
+    applied = commit(transaction).map([&] { return Applied{transaction.weight()}; });
   }
   if (!applied) {
-    // What the kernel holds is uncertain from here on: read it, now if possible.
-    if (auto table = nftables_.read_table(kTableName)) found_ = std::move(*table);
+    read_again();
     return applied;
   }
   mirror_.commit(next);
   found_.reset();
   applied->duration = since(start);
   return applied;
+}
+
+Result<Applied> Applier::apply_shares(std::span<const service::ServiceState> services) {
+  if (found_) return Applied{};
+  const auto start = steady_clock::now();
+  const auto transaction = mirror_.transition(services);
+  const auto committed = commit(transaction);
+  if (!committed) {
+    read_again();
+    return tl::make_unexpected(committed.error());
+  }
+  mirror_.commit(services);
+  return Applied{transaction.weight(), since(start)};
+}
+
+Result<void> Applier::commit(const netlink::nft::Transaction& transaction) {
+  if (transaction.empty()) return {};
+  return nftables_.commit(transaction);
+}
+
+/// After a failure what the kernel holds is uncertain.
+void Applier::read_again() {
+  if (auto table = nftables_.read_table(kTableName)) found_ = std::move(*table);
 }
 
 Result<Applied> Applier::apply_to_found(const service::DesiredState& next) {
@@ -67,11 +85,7 @@ Result<Applied> Applier::apply_to_found(const service::DesiredState& next) {
   auto changes = diff(**found_, want);
   const auto objects = changes.weight();
   transaction.append(std::move(changes));
-  if (!transaction.empty()) {
-    const auto committed = nftables_.commit(transaction);
-    if (!committed) return tl::make_unexpected(committed.error());
-  }
-  return Applied{objects};
+  return commit(transaction).map([objects] { return Applied{objects}; });
 }
 
 Result<Applied> Applier::build_in_pieces(const service::DesiredState& next, const std::function<void()>& between) {

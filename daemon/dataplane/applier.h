@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "daemon/dataplane/diff.h"
@@ -34,12 +35,18 @@ class Applier {
   netlink::Result<Applied> apply(
       const service::DesiredState& next, const std::function<void()>& between = [] {});
 
+  /// Gives services of the state that was applied last their new shares, in one transaction. Nothing is done (0 objects) while the
+  /// kernel's state is uncertain: the next `apply` or `repair` comes first.
+  netlink::Result<Applied> apply_shares(std::span<const service::ServiceState> services);
+
   /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
   netlink::Result<Applied> repair();
 
   [[nodiscard]] bool in_sync() const { return !found_.has_value(); }
 
  private:
+  netlink::Result<void> commit(const netlink::nft::Transaction& transaction);
+  void read_again();
   netlink::Result<Applied> apply_to_found(const service::DesiredState& next);
   netlink::Result<Applied> build_in_pieces(const service::DesiredState& next, const std::function<void()>& between);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "daemon/dataplane/plan.h"
 
@@ -24,6 +25,11 @@ class Mirror {
 
   [[nodiscard]] netlink::nft::Transaction transition(const service::DesiredState& next) const;
   void commit(const service::DesiredState& next);
+
+  /// The same for services of the present state that have other shares; costs only those, however many others there are.
+  [[nodiscard]] netlink::nft::Transaction transition(std::span<const service::ServiceState> services) const;
+  void commit(std::span<const service::ServiceState> services);
+
   /// The whole table as it should stand in the kernel now.
   [[nodiscard]] netlink::nft::Table table() const;
   [[nodiscard]] const service::DesiredState& state() const;

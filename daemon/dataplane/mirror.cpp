@@ -85,6 +85,20 @@ struct Mirror::Impl {
     return change;
   }
 
+  [[nodiscard]] Change changed(std::span<const service::ServiceState> services) const {
+    Change change;
+    for (const auto& now : services) {
+      const auto& old = state.services.at(now.name);
+      if (old == now) continue;
+      change.before.push_back(plan_service(state, old));
+      change.after.push_back(plan_service(state, now));
+    }
+    return change;
+  }
+
+  [[nodiscard]] Transaction to_transaction(const Change& change, Table have, Table want) const;
+  void count_holders(const Change& change);
+
   [[nodiscard]] static Touched touched(const Change& change) {
     Touched touched;
     for (const auto& fragment : change.before) {
@@ -136,6 +150,21 @@ void merge_own(Table& table, const std::vector<Fragment>& fragments) {
 
 }  // namespace
 
+Transaction Mirror::Impl::to_transaction(const Change& change, Table have, Table want) const {
+  merge_own(have, change.before);
+  merge_own(want, change.after);
+  add_shared(touched(change), have, want);
+  return diff(have, want);
+}
+
+void Mirror::Impl::count_holders(const Change& change) {
+  for (const auto& [place, held] : touched(change)) {
+    auto& count = holders[place_key(place.first, place.second)];
+    count = static_cast<std::uint32_t>(count + held.after - held.before);
+    if (count == 0) holders.erase(place_key(place.first, place.second));
+  }
+}
+
 Mirror::Mirror() : impl_(std::make_unique<Impl>()) {}
 Mirror::~Mirror() = default;
 Mirror::Mirror(Mirror&&) noexcept = default;
@@ -145,22 +174,23 @@ Transaction Mirror::transition(const DesiredState& next) const {
   if (!impl_->exists) return netlink::nft::build_table(plan(next));
   auto have = plan_base(impl_->state), want = plan_base(next);
   if (have.owned != want.owned) return diff(table(), plan(next));
-  const auto change = impl_->changed(next);
-  merge_own(have, change.before);
-  merge_own(want, change.after);
-  impl_->add_shared(Impl::touched(change), have, want);
-  return diff(have, want);
+  return impl_->to_transaction(impl_->changed(next), std::move(have), std::move(want));
 }
 
 void Mirror::commit(const DesiredState& next) {
-  const auto change = impl_->changed(next);
-  for (const auto& [place, holders] : Impl::touched(change)) {
-    auto& count = impl_->holders[place_key(place.first, place.second)];
-    count = static_cast<std::uint32_t>(count + holders.after - holders.before);
-    if (count == 0) impl_->holders.erase(place_key(place.first, place.second));
-  }
+  impl_->count_holders(impl_->changed(next));
   impl_->state = next;
   impl_->exists = true;
+}
+
+Transaction Mirror::transition(std::span<const service::ServiceState> services) const {
+  const auto base = plan_base(impl_->state);
+  return impl_->to_transaction(impl_->changed(services), base, base);
+}
+
+void Mirror::commit(std::span<const service::ServiceState> services) {
+  impl_->count_holders(impl_->changed(services));
+  for (const auto& service : services) impl_->state.services.at(service.name) = service;
 }
 
 Table Mirror::table() const { return plan(impl_->state); }

@@ -48,6 +48,7 @@ std::string service_slots(const service::ServiceState& service, netlink::Family 
   return for_family("slots/" + service.name, family);
 }
 std::string no_backend_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-backend"; }
+std::string full_counter(const service::ServiceState& service) { return "service/" + service.name + "-full"; }
 std::string no_source_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-source"; }
 
 std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend) {

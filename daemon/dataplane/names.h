@@ -43,6 +43,8 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string service_slots(const service::ServiceState& service, netlink::Family family);
 /// Packets of new flows that were refused since no backend has a share.
 [[nodiscard]] std::string no_backend_counter(const service::ServiceState& service);
+/// The same where backends are there, but all are full.
+[[nodiscard]] std::string full_counter(const service::ServiceState& service);
 /// Packets of new flows that were dropped since no pool address could be set (a look-up missed during a commit).
 [[nodiscard]] std::string no_source_counter(const service::ServiceState& service);
 

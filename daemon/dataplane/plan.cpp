@@ -50,6 +50,7 @@ class ServicePlanner {
 
   Fragment plan() {
     fragment_.counters[names::no_backend_counter(service_)] = {names::comment("new flows refused: no backend")};
+    fragment_.counters[names::full_counter(service_)] = {names::comment("new flows refused: all backends are full")};
     if (service_.mode == config::Mode::kSnat)
       fragment_.counters[names::no_source_counter(service_)] = {names::comment("new flows dropped: no pool address")};
     for (const auto family : {Family::kIpv4, Family::kIpv6}) {
@@ -84,7 +85,7 @@ class ServicePlanner {
     std::vector<int> weights;
     weights.reserve(backends.size());
     for (const auto* backend : backends) weights.push_back(backend->share_weight);
-    return balance::deal_in_turn(weights);
+    return service_.slots == 0 ? balance::deal_in_turn(weights) : balance::interleave(weights);
   }
 
   Selector selector(std::uint32_t modulus) const {
@@ -104,7 +105,7 @@ class ServicePlanner {
   void add_family(Family family) {
     const auto backends = backends_of(family);
     const auto slots = deal(backends);
-    auto map = slot_map({address_type(family), Type::kInetService}, slots.size());
+    auto map = slot_map({address_type(family), Type::kInetService}, std::max<std::size_t>(slots.size(), service_.slots));
     for (std::size_t slot = 0; slot < slots.size(); ++slot) {
       const auto& to = backends[slots[slot]]->address;
       add_slot(map, slot, KeyBuilder().add(to.address).add_port(to.port).take());
@@ -121,10 +122,11 @@ class ServicePlanner {
       chain.rules.push_back(dnat);
       chain.rules.back().comment = "once more: older kernels can miss an element during a commit";
     }
-    chain.rules.push_back(
-        {{CountNamed{names::no_backend_counter(service_)}, Reject{service_.protocol == Protocol::kTcp}}, "no backend"});
+    const bool full = service_.refusal == service::Refusal::kFull;
+    const auto counter = full ? names::full_counter(service_) : names::no_backend_counter(service_);
     // `reject with tcp reset` needs the protocol in its rule.
-    chain.rules.back().statements.insert(chain.rules.back().statements.begin(), MatchL4Proto{service_.protocol});
+    chain.rules.push_back(
+        {{MatchL4Proto{service_.protocol}, CountNamed{counter}, Reject{service_.protocol == Protocol::kTcp}}, full ? "full" : "no backend"});
     fragment_.sets.emplace(names::service_slots(service_, family), std::move(map));
     fragment_.chains.emplace(names::service_chain(service_, family), std::move(chain));
   }

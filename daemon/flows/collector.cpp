@@ -144,24 +144,15 @@ void Collector::finish_resync() {
   schedule_resync(std::exchange(resync_again_, false) ? std::chrono::milliseconds(0) : look_interval(shortest, last_dump_));
 }
 
-/// Without its entry the next packet of either end meets the guard, which resets it; the probes make silent ends send one.
 void Collector::end_idle() {
-  if (idle_.empty()) return;
-  const auto erased = dependencies_.conntrack.erase(idle_);
-  if (!erased) {
+  const auto ended = dependencies_.ender.end(idle_, FlowEnder::Tell::kBothEnds);
+  if (!ended) {
     ++stats_.errors;
-    log::warning("idle-flows-not-ended", "error=\"{}\"", erased.error().message());
+    log::warning("idle-flows-not-ended", "error=\"{}\"", ended.error().message());
     return;
   }
-  stats_.idle_ended += *erased;
-  for (const auto& flow : idle_) {
-    counter_.forget(flow);
-    for (const auto& [from, to] :
-         {std::pair(flow.original.destination, flow.original.source), std::pair(flow.reply.destination, flow.reply.source)}) {
-      const auto sent = dependencies_.prober.probe(from, to);
-      if (!sent) log::debug("idle-probe-failed", "to={} error=\"{}\"", to.to_string(), sent.error().message());
-    }
-  }
+  stats_.idle_ended += *ended;
+  for (const auto& flow : idle_) counter_.forget(flow);
 }
 
 void Collector::sample_rates() {

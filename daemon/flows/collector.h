@@ -15,8 +15,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "daemon/flows/flow_counter.h"
+#include "daemon/flows/flow_ender.h"
 #include "netlink/conntrack/conntrack.h"
-#include "netlink/tcp_probe.h"
 
 namespace wsl4::flows {
 
@@ -35,7 +35,7 @@ class Collector {
   struct Dependencies {
     netlink::conntrack::Conntrack& conntrack;
     std::unique_ptr<netlink::conntrack::EventSource> events;
-    netlink::TcpProber& prober;
+    FlowEnder& ender;
     /// nf_conntrack_tcp_timeout_established as it is now.
     std::function<std::chrono::seconds()> established_timeout;
     /// Called once per overrun.

@@ -101,6 +101,7 @@ class KernelWorker {
   KernelCallbacks callbacks_;
   boost::asio::io_context io_{1};
   Parts parts_;
+  flows::FlowEnder ender_;
   flows::Collector collector_;
   dataplane::Applier applier_;
   boost::asio::posix::stream_descriptor monitor_fd_;

@@ -19,9 +19,13 @@ struct BackendState {
   netlink::Endpoint address;
   BackendId id = 0;
   int weight = 100;      // as configured
-  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
+  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal. With ServiceState::slots its number of slots
+  std::uint64_t max_connections = 0;  // 0: what the pool can carry
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };
+
+/// Why a service without a backend for new flows refuses them.
+enum class Refusal : std::uint8_t { kNoBackend, kFull };
 
 struct ServiceState {
   std::string name;
@@ -29,7 +33,11 @@ struct ServiceState {
   std::vector<netlink::Endpoint> listen;
   config::Scheduler scheduler = config::Scheduler::kRoundRobin;
   config::Mode mode = config::Mode::kSnat;
-  std::string pool;                    // empty in mode dnat
+  std::string pool;  // empty in mode dnat
+  /// Slots of each family's map. 0: as many as the weights need. Else share_weights are numbers of slots that the live counts have
+  /// dealt, and the map's size stays when they change.
+  std::uint32_t slots = 0;
+  Refusal refusal = Refusal::kNoBackend;
   std::vector<BackendState> backends;  // in the file's order
   friend bool operator==(const ServiceState&, const ServiceState&) = default;
 };

@@ -14,7 +14,14 @@ constexpr std::uint64_t kResyncsKept = 2;
 PoolState to_state(const config::Pool& pool) { return {pool.name, pool.addresses, pool.port_min, pool.port_max}; }
 
 ServiceState to_state(const config::Service& service) {
-  return {service.name, service.protocol, service.listen, service.scheduler, service.mode, service.pool, {}};
+  ServiceState state;
+  state.name = service.name;
+  state.protocol = service.protocol;
+  state.listen = service.listen;
+  state.scheduler = service.scheduler;
+  state.mode = service.mode;
+  state.pool = service.pool;
+  return state;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "netlink/handle.h"
+#include "tests/support/recording_prober.h"
 
 namespace wsl4::flows {
 namespace {
@@ -112,20 +113,11 @@ class ScriptedEvents final : public netlink::conntrack::EventSource {
   Script& script_;
 };
 
-class RecordingProber final : public netlink::TcpProber {
- public:
-  std::vector<std::pair<Endpoint, Endpoint>> probes;
-  Result<void> probe(const Endpoint& from, const Endpoint& to) override {
-    probes.emplace_back(from, to);
-    return {};
-  }
-};
-
 class CollectorTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> make() {
     return std::make_unique<Collector>(io, kMark,
-                                       Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), prober,
+                                       Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender,
                                                                [] { return kEstablished; }, [this] { ++overruns; }});
   }
   /// Runs what is due until `done`.
@@ -136,7 +128,8 @@ class CollectorTest : public testing::Test {
   boost::asio::io_context io;
   ScriptedConntrack conntrack;
   ScriptedEvents::Script events;
-  RecordingProber prober;
+  test::RecordingProber prober;
+  FlowEnder ender{conntrack, prober};
   int overruns = 0;
 };
 

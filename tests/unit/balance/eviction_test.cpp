@@ -1,0 +1,76 @@
+#include "daemon/balance/eviction.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <random>
+
+namespace wsl4::balance {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::Each;
+
+constexpr Pace::Time kStart{};
+
+TEST(Pace, KeepsItsRateHoweverOftenItIsAsked) {
+  for (const auto step : {7ms, 50ms, 99ms}) {
+    Pace pace(100, kStart);
+    std::uint64_t taken = 0;
+    for (auto now = kStart; now <= kStart + 60s; now += step) taken += pace.take(now, 1000);
+    EXPECT_NEAR(static_cast<double>(taken), 6000, 10) << step.count();
+  }
+}
+
+TEST(Pace, MakesAPauseNotGoodInOneBurst) {
+  Pace pace(100, kStart);
+  EXPECT_EQ(pace.take(kStart + 1h, 1000), 25U);
+  EXPECT_EQ(pace.take(kStart + 1h, 1000), 0U);
+}
+
+TEST(Pace, ARateBelowOneASecondComesToItsTurn) {
+  Pace pace(0.5, kStart);
+  EXPECT_EQ(pace.take(kStart + 1900ms, 10), 0U);
+  EXPECT_EQ(pace.take(kStart + 2s, 10), 1U);
+  EXPECT_EQ(pace.take(kStart + 3s, 10), 0U);
+}
+
+TEST(Pace, WhatIsNotWantedIsKeptForTheNext) {
+  Pace pace(100, kStart);
+  EXPECT_EQ(pace.take(kStart + 100ms, 4), 4U);
+  EXPECT_EQ(pace.take(kStart + 100ms, 10), 6U);
+}
+
+TEST(Surplus, IsWhatABackendHasAboveItsFairPart) {
+  EXPECT_THAT(surplus(std::vector<Load>{{20000, 100}, {20000, 100}, {20000, 100}, {0, 100}}), ElementsAre(4850, 4850, 4850, 0));
+  EXPECT_THAT(surplus(std::vector<Load>{{10000, 300}, {10000, 100}}), ElementsAre(0, 4950));
+}
+
+TEST(Surplus, IsNoneWhereAllIsFairOrNobodyTakesFlows) {
+  EXPECT_THAT(surplus(std::vector<Load>{{100, 10}, {101, 10}}), Each(0));
+  EXPECT_THAT(surplus(std::vector<Load>{{500, 0}, {10, 100}}), Each(0)) << "a backend that drains is no matter of balance";
+  EXPECT_THAT(surplus(std::vector<Load>{{500, 0}}), Each(0));
+}
+
+TEST(Divide, GivesAwayTheNumberInProportionAndNeverMoreThanThereIs) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::uint64_t> surpluses(1 + random() % 8);
+    for (auto& one : surpluses) one = random() % 3 == 0 ? 0 : random() % 10000;
+    const auto all = std::accumulate(surpluses.begin(), surpluses.end(), std::uint64_t{0});
+    const std::uint64_t number = random() % 12000;
+    const auto parts = divide(number, surpluses);
+    EXPECT_EQ(std::accumulate(parts.begin(), parts.end(), std::uint64_t{0}), std::min(number, all)) << "round " << round;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      EXPECT_LE(parts[i], surpluses[i]);
+      if (number >= all) continue;
+      const auto exact = static_cast<double>(number) * static_cast<double>(surpluses[i]) / static_cast<double>(all);
+      EXPECT_NEAR(static_cast<double>(parts[i]), exact, static_cast<double>(parts.size())) << "round " << round;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wsl4::balance
