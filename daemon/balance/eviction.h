@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "daemon/balance/least_connections.h"
+
 namespace wsl4::balance {
 
 /// So many a second, evenly: what has been promised and not yet taken is kept, but never more than a quarter of a second's worth, so
@@ -26,13 +28,7 @@ class Pace {
   double due_ = 0;
 };
 
-/// One backend of a service that is being rebalanced.
-struct Load {
-  std::uint64_t connections = 0;
-  int weight = 0;  // 0: takes no new flows, so it has no fair part, and nothing is moved away from it either
-};
-
-/// What each backend has above its fair part (by weight, of all flows on backends with a weight), less a margin of 1 % of that part:
+/// What each backend has above its fair part (by weight, of all flows on backends that have one), less a margin of 1 % of that part:
 /// moving those would gain nothing and cost reconnects.
 [[nodiscard]] std::vector<std::uint64_t> surplus(std::span<const Load> loads);
 

@@ -96,7 +96,7 @@ struct Service {
   Protocol protocol = Protocol::kTcp;
   std::vector<Endpoint> listen;
   std::string interface;
-  Scheduler scheduler = Scheduler::kRoundRobin;  // least-connections once it exists
+  Scheduler scheduler = Scheduler::kLeastConnections;
   Mode mode = Mode::kSnat;
   std::string pool;                                               // name; the only pool if not set; empty in mode dnat
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0 = never

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 // Choices stand in the order of the enums that they fill (config.h).
 constexpr Choice kProtocols[] = {{"tcp"}, {"udp"}};
-constexpr Choice kSchedulers[] = {{"least-connections", false}, {"round-robin"}, {"random"}, {"source-hash"}};
+constexpr Choice kSchedulers[] = {{"least-connections"}, {"round-robin"}, {"random"}, {"source-hash"}};
 constexpr Choice kModes[] = {{"snat"}, {"dnat"}};
 constexpr Choice kDownActions[] = {{"auto"}, {"reset", false}, {"keep", false}};
 constexpr Choice kHealthTypes[] = {{"tcp", false},       {"http", false},       {"https", false},
@@ -177,9 +177,9 @@ constexpr Setting kBackend[] = {
      .default_text = "0",
      .min = 0,
      .max = 1'000'000'000,
-     .missing = kNoLimits,
      .example = "60000",
-     .help = "Flows that it may carry; 0 = what the pool can carry.",
+     .help = "Flows that it may carry; 0 = what the pool can carry. A burst may pass it by what arrives between two deals, at most "
+             "100 ms.",
      .field = field<&Backend::max_connections>()},
     {.key = "public",
      .type = Type::kText,
@@ -220,11 +220,11 @@ constexpr Setting kService[] = {
      .field = field<&Service::interface>()},
     {.key = "scheduler",
      .type = Type::kChoice,
-     .default_text = R"("round-robin")",
+     .default_text = R"("least-connections")",
      .choices = kSchedulers,
-     .missing = "no scheduling by live counts yet",
-     .example = R"("round-robin")",
-     .help = "How new flows are spread. All schedulers are weighted.",
+     .example = R"("least-connections")",
+     .help = "How new flows are spread. All schedulers are weighted. least-connections goes by the established flows that the kernel "
+             "has, so a reload, a restart or a crash forgets nothing.",
      .field = field<&Service::scheduler>()},
     {.key = "mode",
      .type = Type::kChoice,
@@ -265,7 +265,6 @@ constexpr Setting kService[] = {
      .min = milliseconds(1s),
      .max = milliseconds(24h),
      .zero = true,
-     .missing = "no slow start yet",
      .example = R"("30s")",
      .help = "Time in which a new backend's share grows to its full one; 0s = none.",
      .field = field<&Service::slow_start>()},

@@ -33,7 +33,7 @@ netlink::nft::Transaction Applier::preview(const service::DesiredState& next) co
   return netlink::nft::build_table(plan(next));
 }
 
-Result<Applied> Applier::apply(const service::DesiredState& next, const std::function<void()>& between) {
+Result<Applied> Applier::apply(service::DesiredState next, const std::function<void()>& between) {
   const auto start = steady_clock::now();
   Result<Applied> applied;
   if (found_ && !*found_) {
@@ -48,7 +48,7 @@ Result<Applied> Applier::apply(const service::DesiredState& next, const std::fun
     read_again();
     return applied;
   }
-  mirror_.commit(next);
+  mirror_.commit(std::move(next));
   found_.reset();
   applied->duration = since(start);
   return applied;
@@ -113,8 +113,7 @@ Result<Applied> Applier::repair() {
   if (!table) return tl::make_unexpected(table.error());
   if (*table && **table == mirror_.table()) return Applied{0, since(start)};
   found_ = std::move(*table);
-  const auto state = mirror_.state();
-  return apply(state);
+  return apply(mirror_.state());
 }
 
 }  // namespace wsl4::dataplane

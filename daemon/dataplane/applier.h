@@ -33,7 +33,7 @@ class Applier {
   /// One transaction, but for a table built from nothing, which comes in pieces (its base first). `between` is called between
   /// pieces. After a failure the kernel's state is read again by the next call.
   netlink::Result<Applied> apply(
-      const service::DesiredState& next, const std::function<void()>& between = [] {});
+      service::DesiredState next, const std::function<void()>& between = [] {});
 
   /// Gives services of the state that was applied last their new shares, in one transaction. Nothing is done (0 objects) while the
   /// kernel's state is uncertain: the next `apply` or `repair` comes first.
@@ -41,6 +41,9 @@ class Applier {
 
   /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
   netlink::Result<Applied> repair();
+
+  /// What was applied last.
+  [[nodiscard]] const service::DesiredState& state() const { return mirror_.state(); }
 
   [[nodiscard]] bool in_sync() const { return !found_.has_value(); }
 

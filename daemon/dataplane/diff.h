@@ -24,7 +24,7 @@ class Mirror {
   Mirror& operator=(Mirror&&) noexcept;
 
   [[nodiscard]] netlink::nft::Transaction transition(const service::DesiredState& next) const;
-  void commit(const service::DesiredState& next);
+  void commit(service::DesiredState next);
 
   /// The same for services of the present state that have other shares; costs only those, however many others there are.
   [[nodiscard]] netlink::nft::Transaction transition(std::span<const service::ServiceState> services) const;

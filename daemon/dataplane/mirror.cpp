@@ -177,9 +177,9 @@ Transaction Mirror::transition(const DesiredState& next) const {
   return impl_->to_transaction(impl_->changed(next), std::move(have), std::move(want));
 }
 
-void Mirror::commit(const DesiredState& next) {
+void Mirror::commit(DesiredState next) {
   impl_->count_holders(impl_->changed(next));
-  impl_->state = next;
+  impl_->state = std::move(next);
   impl_->exists = true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/balance/least_connections.h"
 #include "daemon/balance/slots.h"
 #include "daemon/dataplane/names.h"
 
@@ -85,7 +86,20 @@ class ServicePlanner {
     std::vector<int> weights;
     weights.reserve(backends.size());
     for (const auto* backend : backends) weights.push_back(backend->share_weight);
-    return service_.slots == 0 ? balance::deal_in_turn(weights) : balance::interleave(weights);
+    return balance::deal_in_turn(weights);
+  }
+
+  /// Where each slot leads; null: nowhere, the flow is refused.
+  std::vector<const Endpoint*> targets(Family family) const {
+    std::vector<const Endpoint*> targets;
+    if (const auto dealt = service_.dealt.find(family); dealt != service_.dealt.end()) {
+      for (const auto place : dealt->second)
+        targets.push_back(place == balance::kNoBackend ? nullptr : &service_.backends[place].address);
+      return targets;
+    }
+    const auto backends = backends_of(family);
+    for (const auto place : deal(backends)) targets.push_back(&backends[place]->address);
+    return targets;
   }
 
   Selector selector(std::uint32_t modulus) const {
@@ -103,15 +117,11 @@ class ServicePlanner {
 
   /// The service's chain and slot map of one family.
   void add_family(Family family) {
-    const auto backends = backends_of(family);
-    const auto slots = deal(backends);
-    auto map = slot_map({address_type(family), Type::kInetService}, std::max<std::size_t>(slots.size(), service_.slots));
-    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
-      const auto& to = backends[slots[slot]]->address;
-      add_slot(map, slot, KeyBuilder().add(to.address).add_port(to.port).take());
-    }
-
+    const auto slots = targets(family);
+    auto map = slot_map({address_type(family), Type::kInetService}, slots.size());
     map.port_protocol = service_.protocol;
+    for (std::size_t slot = 0; slot < slots.size(); ++slot)
+      if (slots[slot]) add_slot(map, slot, KeyBuilder().add(slots[slot]->address).add_port(slots[slot]->port).take());
 
     Chain chain{std::nullopt, names::comment("service " + service_.name), {}};
     const Rule dnat{

@@ -77,7 +77,13 @@ void Collector::on_events() {
       schedule_resync(std::chrono::milliseconds(0));
     }
   }
+  tell_counts();
   wait_for_events();
+}
+
+void Collector::tell_counts() {
+  const auto changed = counter_.take_changed();
+  if (!changed.empty()) dependencies_.on_counts(changed);
 }
 
 void Collector::schedule_resync(std::chrono::milliseconds delay) {
@@ -136,6 +142,7 @@ void Collector::finish_resync() {
   ++stats_.resyncs;
   last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - dump_started_);
   const auto forgotten = counter_.end_resync();
+  tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
   std::chrono::milliseconds shortest{0};
   for (const auto& [id, timeout] : idle_timeouts_) {

@@ -40,6 +40,8 @@ class Collector {
     std::function<std::chrono::seconds()> established_timeout;
     /// Called once per overrun.
     std::function<void()> on_overrun;
+    /// Called with the backends whose counts have changed, once per wake-up.
+    std::function<void(const std::vector<service::BackendId>&)> on_counts;
   };
 
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
@@ -64,6 +66,7 @@ class Collector {
   void finish_resync();
   void end_idle();
   void sample_rates();
+  void tell_counts();
 
   boost::asio::io_context& io_;
   Dependencies dependencies_;

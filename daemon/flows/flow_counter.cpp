@@ -48,6 +48,7 @@ FlowCounter::AddressIndex FlowCounter::intern(const netlink::IpAddress& address)
 }
 
 void FlowCounter::account(const Record& record, std::int64_t sign) {
+  changed_.insert(record.backend);
   const auto delta = static_cast<std::uint64_t>(sign);  // wraps: adding 2^64-1 takes one away
   BackendCount& backend = backends_[record.backend];
   Pair& pair = pairs_[pair_key(record)];
@@ -118,6 +119,12 @@ std::vector<PairCount> FlowCounter::pairs() const {
 std::uint64_t FlowCounter::held_by_address(const netlink::IpAddress& address) const {
   const auto place = address_index_.find(address);
   return place == address_index_.end() ? 0 : held_by_address_[place->second];
+}
+
+std::vector<service::BackendId> FlowCounter::take_changed() {
+  std::vector<service::BackendId> changed(changed_.begin(), changed_.end());
+  changed_.clear();
+  return changed;
 }
 
 std::vector<service::BackendId> FlowCounter::live_backends() const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "daemon/service/desired_state.h"
 #include "netlink/conntrack/conntrack.h"
@@ -54,6 +55,8 @@ class FlowCounter {
   [[nodiscard]] std::vector<PairCount> pairs() const;
   /// How many entries have `address` as VIP or pool address.
   [[nodiscard]] std::uint64_t held_by_address(const netlink::IpAddress& address) const;
+  /// Backends whose counts have changed since the last call.
+  [[nodiscard]] std::vector<service::BackendId> take_changed();
   /// Numbers that flows bear.
   [[nodiscard]] std::vector<service::BackendId> live_backends() const;
   [[nodiscard]] std::size_t size() const { return flows_.size(); }
@@ -81,6 +84,7 @@ class FlowCounter {
   boost::unordered_flat_map<std::uint64_t, Record> flows_;  // by hash of the original tuple
   boost::unordered_flat_map<std::uint64_t, Pair> pairs_;
   boost::unordered_flat_map<service::BackendId, BackendCount> backends_;
+  boost::unordered_flat_set<service::BackendId> changed_;
   std::map<netlink::IpAddress, AddressIndex> address_index_;
   std::vector<netlink::IpAddress> addresses_;
   std::vector<std::uint64_t> held_by_address_;

@@ -34,8 +34,15 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       ender_(*parts_.conntrack, *parts_.prober),
       collector_(io_, mark,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_,
-                                                std::move(established_timeout), callbacks_.on_overrun}),
+                                                std::move(established_timeout), callbacks_.on_overrun,
+                                                [this](const auto& backends) { balancer_.counts_changed(backends); }}),
       applier_(*parts_.nftables),
+      balancer_(
+          io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
+          [this](const netlink::Error& error) {
+            log::error("shares-not-applied", "error=\"{}\"", error.message());
+            repair();
+          }),
       monitor_fd_(io_),
       beat_timer_(io_),
       repair_timer_(io_) {}
@@ -119,10 +126,26 @@ bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < 
 
 Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
   alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
-  auto applied = applier_.apply(next);
+  auto applied = applier_.apply(balancer_.deal_all(next));
   beat();
-  if (applied) collector_.set_idle_timeouts(std::move(idle_timeouts));
+  if (!applied) {
+    balancer_.deal_all(wanted_);
+    return applied;
+  }
+  wanted_ = next;
+  collector_.set_idle_timeouts(std::move(idle_timeouts));
   return applied;
+}
+
+netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
+  auto transaction = applier_.preview(balancer_.deal_all(next));
+  balancer_.deal_all(wanted_);
+  return transaction;
+}
+
+balance::LiveCount KernelWorker::live_count(service::BackendId backend) const {
+  const auto count = collector_.counter().backend(backend);
+  return {count.connections, count.started, std::nullopt};
 }
 
 void KernelWorker::watch_table() {
@@ -158,6 +181,8 @@ KernelCounts KernelWorker::counts() {
     counts.backends[id] = collector_.counter().backend(id);
     counts.rates[id] = collector_.rate(id);
   }
+  for (const auto& [name, service] : applier_.state().services)
+    for (const auto& backend : service.backends) counts.shares[backend.id] = service.share_of(backend);
   counts.pairs = collector_.counter().pairs();
   if (auto counters = parts_.nftables->read_counters(dataplane::kTableName)) counts.counters = std::move(*counters);
   counts.collector = collector_.stats();

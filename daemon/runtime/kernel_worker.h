@@ -19,6 +19,7 @@
 
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/collector.h"
+#include "daemon/runtime/balancer.h"
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/tcp_probe.h"
@@ -29,6 +30,7 @@ namespace wsl4::runtime {
 struct KernelCounts {
   boost::unordered_flat_map<service::BackendId, flows::BackendCount> backends;
   boost::unordered_flat_map<service::BackendId, double> rates;
+  boost::unordered_flat_map<service::BackendId, double> shares;  // of the new flows of its service and family, 0-1
   std::vector<flows::PairCount> pairs;
   std::map<std::string, netlink::nft::CounterValue> counters;  // named counters of the table
   flows::CollectorStats collector;
@@ -72,7 +74,7 @@ class KernelWorker {
 
   // On the kernel thread (or before `run`):
   netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
-  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next) const { return applier_.preview(next); }
+  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
   [[nodiscard]] KernelCounts counts();
   [[nodiscard]] const flows::Collector& collector() const { return collector_; }
   /// Passes every flow of ours that the kernel has to `sink`, until it returns false.
@@ -96,6 +98,7 @@ class KernelWorker {
   void watch_table();
   void repair();
   void beat();
+  [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
   const service::MarkLayout mark_;
   KernelCallbacks callbacks_;
@@ -104,6 +107,8 @@ class KernelWorker {
   flows::FlowEnder ender_;
   flows::Collector collector_;
   dataplane::Applier applier_;
+  Balancer balancer_;
+  service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;
   std::uint64_t repairs_ = 0;

@@ -90,7 +90,7 @@ control::SnatStatus describe_snat(const service::ServiceState& service, const se
   return snat;
 }
 
-control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend, int shares,
+control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend,
                                         const KernelCounts& counts) {
   control::BackendStatus described;
   described.name = backend.name;
@@ -99,7 +99,8 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
   described.weight = backend.weight;
   const auto count = counts.backends.find(backend.id);
   described.connections = count == counts.backends.end() ? 0 : count->second.connections;
-  described.share = shares == 0 ? 0 : static_cast<double>(backend.share_weight) / shares;
+  described.max_connections = backend.max_connections;
+  if (const auto share = counts.shares.find(backend.id); share != counts.shares.end()) described.share = share->second;
   described.total = counter(counts, dataplane::names::backend_counter(service, backend));
   return described;
 }
@@ -112,17 +113,15 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
   described.listen = service.listen;
   described.scheduler = to_string(service.scheduler);
   described.mode = service.mode == config::Mode::kSnat ? "snat" : "dnat";
-  std::map<netlink::Family, int> shares;  // each family has a deal of its own
-  for (const auto& backend : service.backends) shares[backend.address.address.family()] += backend.share_weight;
   for (const auto& backend : service.backends) {
-    described.backends.push_back(describe_backend(service, backend, shares[backend.address.address.family()], counts));
+    described.backends.push_back(describe_backend(service, backend, counts));
     described.connections += described.backends.back().connections;
     described.total += described.backends.back().total;
     const auto rate = counts.rates.find(backend.id);
     if (rate != counts.rates.end()) described.rate += rate->second;
   }
   described.refused_by = {
-      {"no_backend", counter(counts, dataplane::names::no_backend_counter(service))}, {"full", 0}, {"client_limit", 0}};
+      {"no_backend", counter(counts, dataplane::names::no_backend_counter(service))}, {"full", counter(counts, dataplane::names::full_counter(service))}, {"client_limit", 0}};
   for (const auto& [reason, count] : described.refused_by) described.refused += count;
   if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables);
   return described;

@@ -2,6 +2,7 @@
 // turns it into a ruleset, the health and run-time overlays (later) only change the fields of BackendState.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,13 +15,16 @@ namespace wsl4::service {
 /// Numbers backends within the conntrack mark. Node-local, 1 and up; 0 means "no flow of ours".
 using BackendId = std::uint32_t;
 
+using WallTime = std::chrono::system_clock::time_point;
+
 struct BackendState {
   std::string name;
   netlink::Endpoint address;
   BackendId id = 0;
   int weight = 100;      // as configured
-  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal. With ServiceState::slots its number of slots
+  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
   std::uint64_t max_connections = 0;  // 0: what the pool can carry
+  WallTime serving_since{};           // for slow start; long ago if it is no newcomer
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };
 
@@ -31,14 +35,18 @@ struct ServiceState {
   std::string name;
   netlink::Protocol protocol = netlink::Protocol::kTcp;
   std::vector<netlink::Endpoint> listen;
-  config::Scheduler scheduler = config::Scheduler::kRoundRobin;
+  config::Scheduler scheduler = config::Scheduler::kLeastConnections;
   config::Mode mode = config::Mode::kSnat;
   std::string pool;  // empty in mode dnat
-  /// Slots of each family's map. 0: as many as the weights need. Else share_weights are numbers of slots that the live counts have
-  /// dealt, and the map's size stays when they change.
-  std::uint32_t slots = 0;
-  Refusal refusal = Refusal::kNoBackend;
+  std::chrono::milliseconds slow_start{0};
   std::vector<BackendState> backends;  // in the file's order
+  /// What the live counts have dealt, for each family: slot -> position in `backends`, or balance::kNoBackend. Empty: the slots follow
+  /// from the share_weights.
+  std::map<netlink::Family, std::vector<std::uint32_t>> dealt;
+  Refusal refusal = Refusal::kNoBackend;
+
+  /// Of the new flows that come over the backend's family, 0-1.
+  [[nodiscard]] double share_of(const BackendState& backend) const;
   friend bool operator==(const ServiceState&, const ServiceState&) = default;
 };
 

@@ -21,6 +21,7 @@ ServiceState to_state(const config::Service& service) {
   state.scheduler = service.scheduler;
   state.mode = service.mode;
   state.pool = service.pool;
+  state.slow_start = service.slow_start;
   return state;
 }
 

@@ -15,6 +15,13 @@ using testing::Each;
 
 constexpr Pace::Time kStart{};
 
+/// Connections and weight of each.
+std::vector<Load> loads(std::initializer_list<std::pair<std::uint64_t, int>> backends) {
+  std::vector<Load> loads;
+  for (const auto& [connections, weight] : backends) loads.push_back({connections, weight, std::nullopt, 1.0});
+  return loads;
+}
+
 TEST(Pace, KeepsItsRateHoweverOftenItIsAsked) {
   for (const auto step : {7ms, 50ms, 99ms}) {
     Pace pace(100, kStart);
@@ -44,14 +51,14 @@ TEST(Pace, WhatIsNotWantedIsKeptForTheNext) {
 }
 
 TEST(Surplus, IsWhatABackendHasAboveItsFairPart) {
-  EXPECT_THAT(surplus(std::vector<Load>{{20000, 100}, {20000, 100}, {20000, 100}, {0, 100}}), ElementsAre(4850, 4850, 4850, 0));
-  EXPECT_THAT(surplus(std::vector<Load>{{10000, 300}, {10000, 100}}), ElementsAre(0, 4950));
+  EXPECT_THAT(surplus(loads({{20000, 100}, {20000, 100}, {20000, 100}, {0, 100}})), ElementsAre(4850, 4850, 4850, 0));
+  EXPECT_THAT(surplus(loads({{10000, 300}, {10000, 100}})), ElementsAre(0, 4950));
 }
 
 TEST(Surplus, IsNoneWhereAllIsFairOrNobodyTakesFlows) {
-  EXPECT_THAT(surplus(std::vector<Load>{{100, 10}, {101, 10}}), Each(0));
-  EXPECT_THAT(surplus(std::vector<Load>{{500, 0}, {10, 100}}), Each(0)) << "a backend that drains is no matter of balance";
-  EXPECT_THAT(surplus(std::vector<Load>{{500, 0}}), Each(0));
+  EXPECT_THAT(surplus(loads({{100, 10}, {101, 10}})), Each(0));
+  EXPECT_THAT(surplus(loads({{500, 0}, {10, 100}})), Each(0)) << "a backend that drains is no matter of balance";
+  EXPECT_THAT(surplus(loads({{500, 0}})), Each(0));
 }
 
 TEST(Divide, GivesAwayTheNumberInProportionAndNeverMoreThanThereIs) {

@@ -192,19 +192,15 @@ addresses = ["198.18.1.0/30"]
 [[service]]
 name = "s"
 listen = ["198.18.0.1:80"]
-scheduler = "least-connections"
 on_backend_down = "reset"
-slow_start = "30s"
 discovery = "dns:_ws._tcp.example.com"
 client_limits.connections = 10
 client_limits.rate = 5
 )~",
-       R"~(f:7:13: service[0].scheduler: "least-connections" is not available in this version: no scheduling by live counts yet (round-robin | random | source-hash)
-f:8:19: service[0].on_backend_down: "reset" is not available in this version: no health checks yet (only auto)
-f:9:14: service[0].slow_start: "30s" is not available in this version: no slow start yet (only "0s")
-f:10:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
-f:11:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
-f:12:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
+       R"~(f:7:19: service[0].on_backend_down: "reset" is not available in this version: no health checks yet (only auto)
+f:8:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
+f:9:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
+f:10:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
       {"not available: health checks",
        R"~([[pool]]
 name = "p"
@@ -241,11 +237,9 @@ name = "s"
 listen = ["198.18.0.1:80"]
 [[service.backend]]
 address = "198.18.2.1:80"
-max_connections = 60000
 public = "wss://erlang-1.example.com/ws"
 )~",
-       R"~(f:9:19: service[0].backend[0].max_connections: 60000 is not available in this version: no limits on connections yet (only 0)
-f:10:10: service[0].backend[0].public: "wss://erlang-1.example.com/ws" is not available in this version: wsl4ctl has no pick yet (leave it out))~"},
+       R"~(f:9:10: service[0].backend[0].public: "wss://erlang-1.example.com/ws" is not available in this version: wsl4ctl has no pick yet (leave it out))~"},
   });
   return kFiles;
 }

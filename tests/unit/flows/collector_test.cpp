@@ -118,7 +118,8 @@ class CollectorTest : public testing::Test {
   std::unique_ptr<Collector> make() {
     return std::make_unique<Collector>(io, kMark,
                                        Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender,
-                                                               [] { return kEstablished; }, [this] { ++overruns; }});
+                                                               [] { return kEstablished; }, [this] { ++overruns; },
+                                                               [](const auto&) {}});
   }
   /// Runs what is due until `done`.
   void run_until(const std::function<bool()>& done) {

@@ -32,6 +32,7 @@ KernelCounts counts_of(const service::DesiredState& desired) {
   KernelCounts counts;
   counts.backends = {{1, {10, 12, 20}}, {2, {30, 33, 40}}, {3, {5, 5, 0}}};
   counts.rates = {{1, 2.5}, {2, 7.5}};
+  counts.shares = {{1, 0.25}, {2, 0.75}, {3, 0}};
   counts.pairs = {{address("198.18.2.101"), 1, 10, 12}, {address("198.18.2.102"), 2, 30, 33}, {address("198.18.2.101"), 3, 5, 5}};
   const auto& chat = desired.services.at("chat");
   counts.counters[dataplane::names::no_backend_counter(chat)] = {9, 540};

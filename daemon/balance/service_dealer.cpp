@@ -1,0 +1,143 @@
+#include "daemon/balance/service_dealer.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace wsl4::balance {
+namespace {
+
+using netlink::Family;
+using service::BackendState;
+
+/// A backend that was full takes flows again when it has so much room: a hundredth of its limit.
+constexpr std::uint64_t kRoomAgain = 100;
+
+std::optional<std::uint64_t> lesser(std::optional<std::uint64_t> one, std::optional<std::uint64_t> other) {
+  if (!one || !other) return one ? one : other;
+  return std::min(*one, *other);
+}
+
+bool is_of(Family family, const BackendState& backend) { return backend.address.address.family() == family; }
+
+}  // namespace
+
+std::uint64_t ServiceDealer::started_of(Family family, const LiveCounts& counts) const {
+  std::uint64_t started = 0;
+  for (const auto& backend : wanted_.backends)
+    if (is_of(family, backend)) started += counts(backend.id).started;
+  return started;
+}
+
+void ServiceDealer::want(service::ServiceState wanted, const LiveCounts& counts, TimePoint now) {
+  wanted_ = std::move(wanted);
+  std::map<Family, Deal> deals;
+  for (const auto& backend : wanted_.backends) {
+    const auto family = backend.address.address.family();
+    if (auto known = deals_.extract(family)) deals.insert(std::move(known));
+    deals.try_emplace(family);
+  }
+  deals_ = std::move(deals);
+  for (auto& [family, deal] : deals_) {
+    // A backend that came or went changes the sum without an arrival.
+    deal.started = started_of(family, counts);
+    deal.clock.changed();
+  }
+  observe(counts, now);
+}
+
+void ServiceDealer::observe(const LiveCounts& counts, TimePoint now) {
+  for (auto& [family, deal] : deals_) {
+    const auto started = started_of(family, counts);
+    deal.clock.arrived(started - std::exchange(deal.started, started), now);
+    deal.clock.changed();
+  }
+}
+
+void ServiceDealer::expect(std::uint64_t flows, TimePoint now) {
+  for (auto& [family, deal] : deals_) deal.clock.expect(flows, now);
+}
+
+std::optional<ServiceDealer::TimePoint> ServiceDealer::due() const {
+  std::optional<TimePoint> first;
+  for (const auto& [family, deal] : deals_) {
+    const auto due = deal.clock.due(deal.free);
+    if (due && (!first || *due < *first)) first = due;
+  }
+  return first;
+}
+
+std::optional<std::uint64_t> ServiceDealer::room_of(const BackendState& backend, const LiveCount& count) const {
+  if (backend.max_connections == 0) return count.free_ports;
+  const auto room = backend.max_connections - std::min(backend.max_connections, count.connections);
+  return lesser(room, count.free_ports);
+}
+
+service::ServiceState ServiceDealer::deal(const LiveCounts& counts, TimePoint now, WallTime wall) {
+  auto dealt = wanted_;
+  for (auto& [family, deal] : deals_) {
+    if (wanted_.scheduler == config::Scheduler::kLeastConnections) {
+      deal_by_counts(dealt, family, deal, counts, now, wall);
+    } else {
+      deal_by_weights(dealt, family, deal, counts, now);
+    }
+  }
+  dealt.refusal = refusal_;
+  return dealt;
+}
+
+void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family, Deal& deal, const LiveCounts& counts,
+                                   TimePoint now, WallTime wall) {
+  std::vector<std::uint32_t> places;  // of this family in `backends`
+  std::vector<Load> loads;
+  int weights = 0;
+  bool starting = false;
+  deal.free.reset();
+  for (std::uint32_t place = 0; place < service.backends.size(); ++place) {
+    const auto& backend = service.backends[place];
+    if (!is_of(family, backend)) continue;
+    const auto count = counts(backend.id);
+    const auto room = room_of(backend, count);
+    places.push_back(place);
+    loads.push_back({count.connections, backend.share_weight, room, 1.0});
+    weights += backend.share_weight;
+    if (backend.share_weight > 0 && room && *room > 0) deal.free = lesser(deal.free, room);
+  }
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    if (loads[i].weight == 0) continue;
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(wall - service.backends[places[i]].serving_since);
+    loads[i].share_cap = slow_start_cap(static_cast<double>(loads[i].weight) / weights, age, service.slow_start);
+    starting = starting || age < service.slow_start;
+  }
+  auto slots = deal_by_share(shares(loads, deal.clock.deal(now, deal.free)), counted_slots(places.size()));
+  if (starting) deal.clock.changed();
+  for (auto& slot : slots)
+    if (slot != kNoBackend) slot = places[slot];
+  if (std::ranges::find(slots, kNoBackend) != slots.end())
+    refusal_ = weights > 0 ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  service.dealt.insert_or_assign(family, std::move(slots));
+}
+
+void ServiceDealer::deal_by_weights(service::ServiceState& service, Family family, Deal& deal, const LiveCounts& counts,
+                                    TimePoint now) {
+  bool wanted = false, served = false;
+  deal.free.reset();
+  for (auto& backend : service.backends) {
+    if (!is_of(family, backend) || backend.share_weight == 0) continue;
+    wanted = true;
+    const auto room = room_of(backend, counts(backend.id));
+    const auto enough = full_.contains(backend.id) ? backend.max_connections / kRoomAgain + 1 : 1;
+    if (room && *room < enough) {
+      full_.insert(backend.id);
+      backend.share_weight = 0;
+      continue;
+    }
+    full_.erase(backend.id);
+    served = true;
+    deal.free = lesser(deal.free, room);
+  }
+  if (!served) refusal_ = wanted ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  std::ignore = deal.clock.deal(now, deal.free);
+}
+
+}  // namespace wsl4::balance

@@ -1,0 +1,50 @@
+// Gives every service its shares by the live counts: deals again what has changed, a bounded number of services at a time, and hands
+// the result to the applier. Lives on the kernel thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "daemon/balance/service_dealer.h"
+#include "daemon/dataplane/applier.h"
+
+namespace wsl4::runtime {
+
+class Balancer {
+ public:
+  /// `on_failure` is called when the kernel refused new shares; the old ones go on.
+  Balancer(boost::asio::io_context& io, dataplane::Applier& applier, balance::LiveCounts counts,
+           std::function<void(const netlink::Error&)> on_failure);
+
+  /// `next` with its slots dealt, for the applier to bring into the kernel. What has not changed keeps its deal.
+  service::DesiredState deal_all(const service::DesiredState& next);
+
+  /// Counts of these backends have changed.
+  void counts_changed(const std::vector<service::BackendId>& backends);
+  /// All flows of the backend are about to come back to the service.
+  void expect(service::BackendId backend, std::uint64_t flows);
+
+ private:
+  balance::ServiceDealer* dealer_of(service::BackendId backend);
+  void wake(std::chrono::steady_clock::time_point when);
+  void deal_what_is_due();
+
+  dataplane::Applier& applier_;
+  balance::LiveCounts counts_;
+  std::function<void(const netlink::Error&)> on_failure_;
+  boost::asio::steady_timer timer_;
+  bool waiting_ = false;
+  std::map<std::string, balance::ServiceDealer> dealers_;
+  boost::unordered_flat_map<service::BackendId, std::string> services_;  // which a backend belongs to
+  std::set<std::string> pending_;                                        // services that may be due
+};
+
+}  // namespace wsl4::runtime
