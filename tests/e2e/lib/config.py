@@ -21,14 +21,16 @@ class Backend:
     address: str
     port: int = 80
     weight: int = 100
+    max_connections: int = 0
 
     @property
     def endpoint(self):
         return endpoint(self.address, self.port)
 
     def toml(self):
-        weight = f"weight = {self.weight}\n" if self.weight != 100 else ""
-        return f'[[service.backend]]\nname = "{self.name}"\naddress = "{self.endpoint}"\n{weight}'
+        more = "".join(f"{key} = {value}\n" for key, value, usual in
+                       (("weight", self.weight, 100), ("max_connections", self.max_connections, 0)) if value != usual)
+        return f'[[service.backend]]\nname = "{self.name}"\naddress = "{self.endpoint}"\n{more}'
 
 
 @dataclasses.dataclass
@@ -41,6 +43,7 @@ class Service:
     mode: str = "snat"
     pool: str = ""
     idle_timeout: str = ""
+    slow_start: str = ""
 
     def toml(self):
         lines = ["[[service]]", f'name = "{self.name}"', f'scheduler = "{self.scheduler}"']
@@ -51,8 +54,9 @@ class Service:
             lines.append(f'mode = "{self.mode}"')
         if self.pool:
             lines.append(f'pool = "{self.pool}"')
-        if self.idle_timeout:
-            lines.append(f'idle_timeout = "{self.idle_timeout}"')
+        for key in ("idle_timeout", "slow_start"):
+            if getattr(self, key):
+                lines.append(f'{key} = "{getattr(self, key)}"')
         return "\n".join(lines) + "\n" + "".join(backend.toml() for backend in self.backends)
 
 

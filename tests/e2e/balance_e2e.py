@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# timeout: 240
+"""Live counts decide: least-connections, limits and slow start, over joins, ends, reloads and crashes of the daemon."""
+
+import dataclasses
+
+from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, endpoint, pool4, pool6
+from lib.case import E2eTest, main
+from lib.config import Backend, Pool, Service
+from lib.load import Clients, Servers
+from lib.wait import until
+
+FLOWS = 2000    # on each backend
+
+
+class Balance(E2eTest):
+    def begin(self, backends, addresses=BACKENDS4[:4], pool=None, vip=VIP4, **settings):
+        Servers(self.bed, addresses)
+        self.service = Service("chat", [endpoint(vip, 443)], backends, scheduler="least-connections", **settings)
+        self.start([self.service], [Pool("main", pool or pool4(4))])
+
+    def reload(self, backends):
+        self.service.backends = backends
+        self.daemon.reload()
+
+    def expect_near(self, expected, tolerance=0.02):
+        def near():
+            counts = self.daemon.counts("chat")
+            return all(abs(counts[name] - count) <= max(2, tolerance * count) for name, count in expected.items())
+        until(near, lambda: f"counts near {expected}; status tells {self.daemon.counts('chat')}", 20, 0.2)
+
+    def open(self, clients, count, **how):
+        opened = clients.open(count, **how)
+        self.assertEqual((opened["ok"], opened["failed"]), (count, {}))
+
+    def test_a_newcomer_is_filled_first_and_a_crash_changes_nothing(self):
+        three = [Backend(f"b{n}", BACKENDS4[n]) for n in range(3)]
+        self.begin(three)
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.open(clients, 3 * FLOWS)
+        self.expect_near({f"b{n}": FLOWS for n in range(3)})
+        self.reload(three + [Backend("b3", BACKENDS4[3])])
+        self.open(clients, FLOWS // 2)
+        self.daemon.restart(9)
+        self.open(clients, FLOWS // 2)
+        self.expect_near({f"b{n}": FLOWS for n in range(4)})
+        self.assertEqual(clients.echo()["answered"], 4 * FLOWS)
+
+    def test_by_weight_and_after_ends(self):
+        weights = (100, 200, 300)
+        self.begin([Backend(f"b{n}", BACKENDS4[n], weight=weight) for n, weight in enumerate(weights)])
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.open(clients, 6000)
+        expected = {f"b{n}": 10 * weight for n, weight in enumerate(weights)}
+        self.expect_near(expected)
+        for how in ("fin", "reset"):        # whoever lost some gets them back
+            clients.close(3000, how)
+            until(lambda: sum(self.daemon.counts("chat").values()) == 3000, lambda: f"3000 flows left: {self.daemon.counts('chat')}", 20, 0.2)
+            self.open(clients, 3000)
+            self.expect_near(expected)
+
+    def test_the_next_flow_goes_to_the_emptiest(self):
+        self.begin([Backend(f"b{n}", BACKENDS6[n]) for n in range(3)], addresses=BACKENDS6[:3], pool=pool6(2), vip=VIP6)
+        clients = Clients(self.bed, endpoint(VIP6, 443), source="2001:db8:c::1000")
+        for number in range(1, 10):
+            self.open(clients, 1)
+            until(lambda: sum(self.daemon.counts("chat").values()) == number, f"{number} flows counted")
+            counts = self.daemon.counts("chat").values()
+            self.assertLessEqual(max(counts) - min(counts), 1, counts)
+            until(lambda: self.emptiest_gets_all(), lambda: f"shares by counts: {self.daemon.service('chat')}")
+
+    def emptiest_gets_all(self):
+        backends = self.daemon.service("chat")["backends"]
+        least = min(backend["connections"] for backend in backends)
+        return all(backend["share"] < 0.1 for backend in backends if backend["connections"] > least)
+
+    def test_max_connections_ends_a_share_and_all_full_is_a_reset(self):
+        limited = [dataclasses.replace(Backend(f"b{n}", BACKENDS4[n]), max_connections=limit) for n, limit in enumerate((100, 300))]
+        self.begin(limited)
+        clients = Clients(self.bed, f"{VIP4}:443")
+        for number in range(30, 301, 30):       # slowly: what arrives between two deals may pass a limit
+            self.open(clients, 30)
+            until(lambda: sum(self.daemon.counts("chat").values()) == number, f"{number} flows counted")
+        self.expect_near({"b0": 100, "b1": 200}, 0.3)
+        opened = clients.open(400, concurrency=4)
+        held = sum(self.daemon.counts("chat").values())
+        self.assertGreaterEqual(held, 390)
+        self.assertEqual(opened["ok"] + opened["failed"]["refused"], 400, "refused is a reset: nothing waits")
+        refused = self.daemon.service("chat")["refused_by"]
+        self.assertEqual((refused["full"], refused["no_backend"]), (opened["failed"]["refused"], 0))
+        self.assertEqual({backend["share"] for backend in self.daemon.service("chat")["backends"]}, {0})
+        clients.close(200, "reset")
+        until(lambda: sum(self.daemon.counts("chat").values()) < held - 190, "ended flows leave the counts")
+        self.open(clients, 50, concurrency=4)
+
+    def test_slow_start_holds_a_newcomer_back(self):
+        pair = [Backend(f"b{n}", BACKENDS4[n]) for n in range(2)]
+        self.begin(pair[:1], slow_start="1h")
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.open(clients, 500)
+        self.reload(pair)
+        until(lambda: self.daemon.backend("chat", "b1")["share"] > 0, "a share for the newcomer")
+        self.daemon.restart(9)
+        self.open(clients, 1000)
+        until(lambda: sum(self.daemon.counts("chat").values()) == 1500, lambda: f"1500 flows: {self.daemon.counts('chat')}")
+        newcomer = self.daemon.counts("chat")["b1"]
+        self.assertGreater(newcomer, 20)
+        self.assertLess(newcomer, 0.08 * 1000, "a tenth of its fair half of what came, and a slot's rounding")
+
+
+if __name__ == "__main__":
+    main()
