@@ -111,7 +111,10 @@ Result<Applied> Applier::repair() {
   const auto start = steady_clock::now();
   auto table = nftables_.read_table(kTableName);
   if (!table) return tl::make_unexpected(table.error());
-  if (*table && **table == mirror_.table()) return Applied{0, since(start)};
+  if (*table && **table == mirror_.table()) {
+    found_.reset();
+    return Applied{0, since(start)};
+  }
   found_ = std::move(*table);
   return apply(mirror_.state());
 }

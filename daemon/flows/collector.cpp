@@ -2,7 +2,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include "daemon/flows/idle.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::flows {
@@ -27,6 +26,8 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       event_fd_(io),
       resync_timer_(io),
       rate_timer_(io) {}
+
+void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
 
 netlink::Result<void> Collector::start() {
   // The event source keeps the descriptor; asio gets a duplicate to close.
@@ -106,7 +107,7 @@ void Collector::begin_resync() {
   }
   dump_ = std::move(*dump);
   dump_started_ = steady_clock::now();
-  established_timeout_ = dependencies_.established_timeout();
+  look_at_timeout();
   counter_.begin_resync();
 }
 
@@ -115,7 +116,7 @@ netlink::Result<bool> Collector::step() {
   auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
     counter_.see(flow);
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
-    if (timeout != idle_timeouts_.end() && is_idle(flow, established_timeout_, timeout->second)) idle_.push_back(flow);
+    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, dump_started_)) idle_.push_back(flow);
   });
   end_idle();
   return more;
@@ -164,7 +165,7 @@ void Collector::end_idle() {
 
 void Collector::sample_rates() {
   auto& sample = started_samples_.emplace_back();
-  for (const auto id : counter_.live_backends()) sample[id] = counter_.backend(id).started;
+  for (const auto id : counter_.seen_backends()) sample[id] = counter_.backend(id).started;
   if (started_samples_.size() > kRateSamples) started_samples_.pop_front();
   rate_timer_.expires_after(kRateInterval);
   rate_timer_.async_wait([this](const boost::system::error_code& cancelled) {

@@ -16,6 +16,7 @@
 
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/flow_ender.h"
+#include "daemon/flows/idle.h"
 #include "netlink/conntrack/conntrack.h"
 
 namespace wsl4::flows {
@@ -45,6 +46,10 @@ class Collector {
   };
 
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
+
+  /// Notes the present value of nf_conntrack_tcp_timeout_established. To be called before the daemon changes it for the first time;
+  /// later changes are noticed with each dump.
+  void look_at_timeout();
 
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
   netlink::Result<void> start();
@@ -79,7 +84,7 @@ class Collector {
   std::unique_ptr<netlink::conntrack::Dump> dump_;
   std::chrono::steady_clock::time_point dump_started_;
   std::chrono::milliseconds last_dump_{0};
-  std::chrono::seconds established_timeout_{0};  // as read at the present dump's start
+  TimeoutHistory timeouts_;
   bool resync_again_ = false;                    // events were lost while a dump was running
   std::vector<netlink::conntrack::Flow> idle_;   // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last

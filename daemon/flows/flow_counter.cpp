@@ -127,6 +127,12 @@ std::vector<service::BackendId> FlowCounter::take_changed() {
   return changed;
 }
 
+std::vector<service::BackendId> FlowCounter::seen_backends() const {
+  std::vector<service::BackendId> seen;
+  for (const auto& [id, count] : backends_) seen.push_back(id);
+  return seen;
+}
+
 std::vector<service::BackendId> FlowCounter::live_backends() const {
   std::vector<service::BackendId> live;
   for (const auto& [id, count] : backends_) {

@@ -57,6 +57,8 @@ class FlowCounter {
   [[nodiscard]] std::uint64_t held_by_address(const netlink::IpAddress& address) const;
   /// Backends whose counts have changed since the last call.
   [[nodiscard]] std::vector<service::BackendId> take_changed();
+  /// Numbers that flows bear or have borne since this object was made.
+  [[nodiscard]] std::vector<service::BackendId> seen_backends() const;
   /// Numbers that flows bear.
   [[nodiscard]] std::vector<service::BackendId> live_backends() const;
   [[nodiscard]] std::size_t size() const { return flows_.size(); }

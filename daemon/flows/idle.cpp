@@ -11,13 +11,42 @@ constexpr std::chrono::milliseconds kLongestInterval{30'000};
 constexpr std::chrono::milliseconds kShortestInterval{2'000};
 constexpr int kLooksPerTimeout = 20;
 constexpr int kCostShare = 100;
+/// The kernel tells whole seconds, and a look takes a while.
+constexpr std::chrono::seconds kSlack{2};
+/// Beyond so many changes the oldest is forgotten.
+constexpr std::size_t kEras = 64;
 
 }  // namespace
 
-bool is_idle(const netlink::conntrack::Flow& flow, std::chrono::seconds established_timeout,
-             std::chrono::milliseconds idle_timeout) {
+void TimeoutHistory::seen(std::chrono::seconds value, TimePoint now) {
+  if (eras_.empty()) {
+    eras_.push_back({value, TimePoint::min(), TimePoint::max()});
+  } else if (eras_.back().value != value) {
+    eras_.back().last = now;
+    eras_.push_back({value, last_look_, TimePoint::max()});
+    if (eras_.size() > kEras) eras_.pop_front();
+  }
+  last_look_ = now;
+}
+
+bool TimeoutHistory::silent_for(std::chrono::milliseconds silence, std::chrono::seconds left, TimePoint now) const {
+  bool known = false;
+  for (const auto& era : eras_) {
+    // Where the timer began in this era, the last packet was so long ago, and so within the era.
+    const auto passed = era.value - left;
+    const bool possible = (era.last == TimePoint::max() || passed >= now - era.last - kSlack) &&
+                          (era.first == TimePoint::min() || passed <= now - era.first + kSlack) && passed >= -kSlack;
+    if (!possible) continue;
+    if (passed < silence) return false;
+    known = true;
+  }
+  return known;
+}
+
+bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history, std::chrono::milliseconds idle_timeout,
+             TimeoutHistory::TimePoint now) {
   if (idle_timeout.count() == 0 || flow.tcp_state != netlink::conntrack::TcpState::kEstablished) return false;
-  return flow.timeout > kUnacknowledgedTimeout && flow.timeout <= established_timeout - idle_timeout;
+  return flow.timeout > kUnacknowledgedTimeout && history.silent_for(idle_timeout, flow.timeout, now);
 }
 
 std::chrono::milliseconds look_interval(std::chrono::milliseconds shortest_idle_timeout, std::chrono::milliseconds last_dump) {

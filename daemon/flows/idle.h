@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 
 #include "netlink/conntrack/flow.h"
 
@@ -17,9 +18,32 @@ inline constexpr std::chrono::seconds kUnacknowledgedTimeout{300};
 /// What the sysctl is above the longest idle_timeout.
 inline constexpr std::chrono::seconds kEstablishedMargin{600};
 
-/// `established_timeout` is the sysctl's value, `idle_timeout` the service's (0 = never).
-[[nodiscard]] bool is_idle(const netlink::conntrack::Flow& flow, std::chrono::seconds established_timeout,
-                           std::chrono::milliseconds idle_timeout);
+/// The values that the sysctl has had. A flow's timer began at the value that was in force at its last packet, so what is left of it
+/// tells the silence only together with when each value was in force: a reload that raises the value must not make a flow that has
+/// just spoken look silent for hours.
+class TimeoutHistory {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// The sysctl is `value` now. What it was at the first look it has been for ever.
+  void seen(std::chrono::seconds value, TimePoint now);
+
+  /// True if a flow with so much time left has been silent for `silence` or longer, whichever value its timer began at.
+  [[nodiscard]] bool silent_for(std::chrono::milliseconds silence, std::chrono::seconds left, TimePoint now) const;
+
+ private:
+  /// A value that may have been in force between `first` (the last look that saw another) and `last` (the first that did again).
+  struct Era {
+    std::chrono::seconds value;
+    TimePoint first, last;
+  };
+  std::deque<Era> eras_;  // oldest first
+  TimePoint last_look_;
+};
+
+/// `idle_timeout` is the service's (0 = never).
+[[nodiscard]] bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history,
+                           std::chrono::milliseconds idle_timeout, TimeoutHistory::TimePoint now);
 
 /// How long to wait between two looks at all flows, so that a flow ends between 1.0 and 1.1 times `shortest_idle_timeout` (+ 60 s),
 /// and the looking costs at most a hundredth of the time (`last_dump` is how long the last one took).

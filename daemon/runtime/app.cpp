@@ -128,6 +128,7 @@ tl::expected<void, std::string> App::start() {
   if (!announcer) return tl::make_unexpected(announcer.error().message());
   announcer_ = std::move(*announcer);
 
+  kernel_->look_at_timeout();
   set_sysctls(config_);
   if (auto applied = adopt_and_apply(); !applied) return applied;
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, state_.addresses);
@@ -180,13 +181,39 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   resolver_.adopt(known, kernel_->collector().counter().live_backends());
   auto desired = resolver_.resolve(config_);
   if (!desired) return tl::make_unexpected(desired.error());
+  std::vector<std::pair<std::string, netlink::Endpoint>> serving;
+  for (const auto& [service, backend] : known) serving.emplace_back(service, backend.address);
+  newcomers_ = service::Newcomers(serving, state_.newcomers);
+  newcomers_.update(*desired, control::WallClock::now());
   const auto applied = kernel_->apply(*desired, idle_timeouts(config_, *desired));
   if (!applied) return tl::make_unexpected(applied.error().message());
   desired_ = std::move(*desired);
+  keep_newcomers();
   const auto flows = kernel_->collector().counter().size();
   events_.add("started", fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
                                      desired_.services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
+}
+
+void App::keep_newcomers() {
+  auto next = state_;
+  next.newcomers = newcomers_.starting();
+  if (next == state_) return;
+  if (const auto saved = store_.save(next); !saved) {
+    log::warning("state-not-saved", "error=\"{}\"", saved.error());
+    return;
+  }
+  state_ = std::move(next);
+}
+
+/// What somebody else has changed meanwhile is set again: without it flows would stop or be reset.
+void App::watch_sysctls() {
+  const auto wanted = host::wanted_sysctls(config_);
+  for (const auto& [name, value] : wanted) {
+    const auto present = sysctls_->read(name);
+    if (!present || *present == value) continue;
+    if (sysctls_->write(name, value)) events_.add("sysctl-restored", fmt::format("{} was {}, is {} again", name, *present, value));
+  }
 }
 
 void App::place_addresses(const std::set<netlink::IpAddress>& in_use) {
@@ -270,6 +297,7 @@ asio::awaitable<void> App::tend() {
     tend_timer_.expires_after(kTendInterval);
     co_await tend_timer_.async_wait(asio::use_awaitable);
     const auto held = co_await changing_.acquire();
+    watch_sysctls();
     co_await drop_drained();
     auto question = [this, own = addresses_->own()] {
       std::set<netlink::IpAddress> in_use;
@@ -344,6 +372,8 @@ asio::awaitable<Outcome<bool>> App::apply_new(config::Config next) {
   auto resolver = resolver_;
   auto desired = resolver.resolve(next);
   if (!desired) co_return refused(422, desired.error());
+  auto newcomers = newcomers_;
+  newcomers.update(*desired, control::WallClock::now());
   set_sysctls(next);
   auto work = [this, &desired = *desired, timeouts = idle_timeouts(next, *desired)]() mutable {
     return kernel_->apply(desired, std::move(timeouts));
@@ -353,7 +383,9 @@ asio::awaitable<Outcome<bool>> App::apply_new(config::Config next) {
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   resolver_ = std::move(resolver);
+  newcomers_ = std::move(newcomers);
   desired_ = std::move(*desired);
+  keep_newcomers();
   config_ = std::move(next);
   log::set_level(config_.node.log_level);
   std::set<netlink::IpAddress> keep;  // the next tending asks the counts before it takes any away

@@ -58,6 +58,8 @@ class App final : public control::Node {
   void place_addresses(const std::set<netlink::IpAddress>& in_use);
   void watch_signals();
   void feed_watchdog();
+  void keep_newcomers();
+  void watch_sysctls();
   [[nodiscard]] std::chrono::seconds established_timeout() const;
   [[nodiscard]] std::vector<std::string> warnings() const;
 
@@ -74,6 +76,7 @@ class App final : public control::Node {
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<addresses::Manager> addresses_;
   service::Resolver resolver_;
+  service::Newcomers newcomers_;
   service::DesiredState desired_;
   std::unique_ptr<KernelWorker> kernel_;
   std::unique_ptr<control::Server> server_;

@@ -130,6 +130,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
   beat();
   if (!applied) {
     balancer_.deal_all(wanted_);
+    repair();
     return applied;
   }
   wanted_ = next;

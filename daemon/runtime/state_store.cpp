@@ -16,13 +16,21 @@ namespace json = boost::json;
 
 namespace {
 
+/// Since 1970, UTC.
+std::int64_t seconds_of(service::WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
 json::value to_json(const State& state) {
   json::object sysctls;
   for (const auto& [name, value] : state.old_sysctls) sysctls[name] = value;
   json::array addresses;
   for (const auto& [address, interface] : state.addresses)
     addresses.push_back({{"address", address.to_string()}, {"interface", interface}});
-  return {{"version", 1}, {"old_sysctls", sysctls}, {"addresses", addresses}};
+  json::array newcomers;
+  for (const auto& [service, address, since] : state.newcomers)
+    newcomers.push_back({{"service", service}, {"address", address.to_string()}, {"since", seconds_of(since)}});
+  return {{"version", 1}, {"old_sysctls", sysctls}, {"addresses", addresses}, {"newcomers", newcomers}};
 }
 
 State from_json(const json::value& document) {
@@ -32,6 +40,14 @@ State from_json(const json::value& document) {
     const auto address = netlink::IpAddress::parse(std::string_view(entry.at("address").as_string()));
     if (!address) throw std::invalid_argument("an address");
     state.addresses.push_back({*address, std::string(entry.at("interface").as_string())});
+  }
+  const auto* newcomers = document.as_object().if_contains("newcomers");
+  if (newcomers == nullptr) return state;
+  for (const auto& entry : newcomers->as_array()) {
+    const auto address = netlink::Endpoint::parse(std::string_view(entry.at("address").as_string()));
+    if (!address) throw std::invalid_argument("an address with a port");
+    const std::chrono::seconds since(entry.at("since").as_int64());
+    state.newcomers.push_back({std::string(entry.at("service").as_string()), *address, service::WallTime(since)});
   }
   return state;
 }

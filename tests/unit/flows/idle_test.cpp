@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace wsl4::flows {
 namespace {
 
@@ -10,6 +12,7 @@ using netlink::conntrack::Flow;
 using netlink::conntrack::TcpState;
 
 constexpr std::chrono::seconds kEstablished = 3600s + kEstablishedMargin;
+constexpr TimeoutHistory::TimePoint kNow{1000h};
 
 Flow with(std::chrono::seconds remaining, TcpState state = TcpState::kEstablished) {
   Flow flow;
@@ -18,27 +21,114 @@ Flow with(std::chrono::seconds remaining, TcpState state = TcpState::kEstablishe
   return flow;
 }
 
+/// With one value since ever.
+bool idle(const Flow& flow, std::chrono::milliseconds idle_timeout) {
+  TimeoutHistory history;
+  history.seen(kEstablished, kNow - 1h);
+  return is_idle(flow, history, idle_timeout, kNow);
+}
+
 TEST(IsIdle, SilentForTheTimeoutAndNotAMomentLess) {
-  EXPECT_FALSE(is_idle(with(kEstablished), kEstablished, 1h));
-  EXPECT_FALSE(is_idle(with(kEstablished - 3599s), kEstablished, 1h));
-  EXPECT_TRUE(is_idle(with(kEstablished - 3600s), kEstablished, 1h));
+  EXPECT_FALSE(idle(with(kEstablished), 1h));
+  EXPECT_FALSE(idle(with(kEstablished - 3599s), 1h));
+  EXPECT_TRUE(idle(with(kEstablished - 3600s), 1h));
 }
 
 TEST(IsIdle, UnacknowledgedDataIsTheKernelsMatter) {
-  EXPECT_TRUE(is_idle(with(301s), kEstablished, 1h));
-  EXPECT_FALSE(is_idle(with(300s), kEstablished, 1h));
+  EXPECT_TRUE(idle(with(301s), 1h));
+  EXPECT_FALSE(idle(with(300s), 1h));
 }
 
 TEST(IsIdle, AShorterServiceBesideALongerOne) {
-  EXPECT_FALSE(is_idle(with(kEstablished - 4s), kEstablished, 5s));
-  EXPECT_TRUE(is_idle(with(kEstablished - 5s), kEstablished, 5s));
+  EXPECT_FALSE(idle(with(kEstablished - 4s), 5s));
+  EXPECT_TRUE(idle(with(kEstablished - 5s), 5s));
 }
 
-TEST(IsIdle, NeverMeansNever) { EXPECT_FALSE(is_idle(with(301s), kEstablished, 0s)); }
+TEST(IsIdle, NeverMeansNever) { EXPECT_FALSE(idle(with(301s), 0s)); }
 
 TEST(IsIdle, OnlyEstablishedFlows) {
-  EXPECT_FALSE(is_idle(with(400s, TcpState::kTimeWait), kEstablished, 1h));
-  EXPECT_FALSE(is_idle(with(400s, TcpState::kNone), kEstablished, 1h));
+  EXPECT_FALSE(idle(with(400s, TcpState::kTimeWait), 1h));
+  EXPECT_FALSE(idle(with(400s, TcpState::kNone), 1h));
+}
+
+/// The kernel and our looks at it: a flow that speaks now and then while the sysctl changes.
+class Timeline : public testing::Test {
+ protected:
+  void change(std::chrono::seconds value) { value_ = value; }
+  void look() { history_.seen(value_, now_); }
+  void pass(std::chrono::seconds time) { now_ += time; }
+  void speak() {
+    spoke_ = now_;
+    began_at_ = value_;
+  }
+  bool idle(std::chrono::milliseconds idle_timeout) {
+    const auto left = began_at_ - std::chrono::duration_cast<std::chrono::seconds>(now_ - spoke_);
+    return is_idle(with(left), history_, idle_timeout, now_);
+  }
+
+  TimeoutHistory history_;
+  TimeoutHistory::TimePoint now_ = kNow, spoke_ = kNow;
+  std::chrono::seconds value_ = kEstablished, began_at_ = kEstablished;
+};
+
+TEST_F(Timeline, ARaisedValueMakesNobodyLookSilent) {
+  look();
+  pass(10s);
+  speak();
+  pass(10s);
+  change(12h + kEstablishedMargin);
+  look();
+  EXPECT_FALSE(idle(1h));
+  pass(3500s);
+  look();
+  EXPECT_FALSE(idle(1h));
+  pass(100s);
+  EXPECT_TRUE(idle(1h)) << "it still ends in time";
+}
+
+TEST_F(Timeline, ALoweredValueLetsNobodyLiveLonger) {
+  change(12h + kEstablishedMargin);
+  look();
+  pass(10s);
+  speak();
+  pass(10s);
+  change(kEstablished);
+  look();
+  EXPECT_FALSE(idle(1h));
+  pass(3590s);
+  look();
+  EXPECT_TRUE(idle(1h));
+}
+
+TEST_F(Timeline, AChangeSeenLateIsNoReasonToEndAnybody) {
+  look();
+  pass(20s);
+  change(432000s);  // somebody else, and nobody looked
+  pass(5s);
+  speak();
+  pass(5s);
+  look();
+  EXPECT_FALSE(idle(1h));
+  pass(3600s);
+  look();
+  EXPECT_TRUE(idle(1h));
+}
+
+TEST_F(Timeline, NeverEndsAFlowEarlyWhateverHappens) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(seed);
+    history_ = {};
+    now_ = spoke_ = kNow;
+    began_at_ = value_ = kEstablished;
+    look();
+    for (int step = 0; step < 200; ++step) {
+      pass(std::chrono::seconds(random() % 400));
+      if (random() % 4 == 0) change(std::chrono::seconds(4200 + random() % 20000));
+      if (random() % 3 == 0) speak();
+      if (random() % 2 == 0) look();
+      EXPECT_FALSE(now_ - spoke_ < 1h && idle(1h)) << "seed " << seed << ", step " << step;
+    }
+  }
 }
 
 TEST(LookInterval, ATwentiethOfTheTimeoutWithinBounds) {
