@@ -73,7 +73,7 @@ tl::expected<DesiredState, std::string> Resolver::resolve(const config::Config& 
         if (!id) return tl::make_unexpected(id.error());
         entry.backend.id = *id;
       }
-      entry.backend = {backend.name, backend.address, entry.backend.id, backend.weight, backend.weight};
+      entry.backend = {backend.name, backend.address, entry.backend.id, backend.weight, backend.weight, backend.max_connections};
       entry.configured = true;
       entry.left_at = 0;
       resolved.backends.push_back(entry.backend);
