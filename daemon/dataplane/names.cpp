@@ -18,16 +18,24 @@ bool is_plain(char character) {
          (character >= '0' && character <= '9') || character == '-' || character == '_' || character == '.';
 }
 
-/// The name itself where nft takes it; else what is left of it and the backend's number behind a slash, which no plain name has.
-std::string backend_part(const service::BackendState& backend) {
-  if (backend.name.size() <= kMaxBackendPart && std::ranges::all_of(backend.name, is_plain)) return backend.name;
+/// A backend that moved to another address drains at the old one, under the same name.
+bool is_first_of_name(const service::ServiceState& service, const service::BackendState& backend) {
+  const auto first = std::ranges::find(service.backends, backend.name, &service::BackendState::name);
+  return first == service.backends.end() || first->id == backend.id;
+}
+
+/// The name itself where nft takes it and nobody before has it; else what is left of it and the backend's number behind a slash,
+/// which no plain name has.
+std::string backend_part(const service::ServiceState& service, const service::BackendState& backend) {
+  const bool plain = backend.name.size() <= kMaxBackendPart && std::ranges::all_of(backend.name, is_plain);
+  if (plain && is_first_of_name(service, backend)) return backend.name;
   auto part = backend.name.substr(0, kMaxBackendPart);
   std::ranges::replace_if(part, std::not_fn(is_plain), '_');
   return part + '/' + std::to_string(backend.id);
 }
 
 std::string of_backend(const service::ServiceState& service, const service::BackendState& backend) {
-  return "backend/" + service.name + '/' + backend_part(backend);
+  return "backend/" + service.name + '/' + backend_part(service, backend);
 }
 
 }  // namespace
@@ -47,6 +55,7 @@ std::string service_chain(const service::ServiceState& service, netlink::Family 
 std::string service_slots(const service::ServiceState& service, netlink::Family family) {
   return for_family("slots/" + service.name, family);
 }
+std::string new_flows_counter(const service::ServiceState& service) { return "service/" + service.name; }
 std::string no_backend_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-backend"; }
 std::string full_counter(const service::ServiceState& service) { return "service/" + service.name + "-full"; }
 std::string no_source_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-source"; }

@@ -13,6 +13,7 @@ namespace wsl4::dataplane::names {
 // Base chains, named as their hooks.
 inline constexpr const char* kPrerouting = "prerouting";    // finds the service of a new flow
 inline constexpr const char* kPostrouting = "postrouting";  // finds its backend's chain
+inline constexpr const char* kOutput = "output";            // prerouting's work for what this machine itself sends to a VIP
 inline constexpr const char* kInput = "input";
 inline constexpr const char* kForward = "forward";
 // Chains of the guard.
@@ -41,6 +42,8 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string service_chain(const service::ServiceState& service, netlink::Family family);
 /// Map: slot -> backend address . port.
 [[nodiscard]] std::string service_slots(const service::ServiceState& service, netlink::Family family);
+/// New flows (first packets), refused ones too.
+[[nodiscard]] std::string new_flows_counter(const service::ServiceState& service);
 /// Packets of new flows that were refused since no backend has a share.
 [[nodiscard]] std::string no_backend_counter(const service::ServiceState& service);
 /// The same where backends are there, but all are full.

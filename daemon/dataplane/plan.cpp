@@ -50,6 +50,7 @@ class ServicePlanner {
   ServicePlanner(const service::DesiredState& state, const service::ServiceState& service) : state_(state), service_(service) {}
 
   Fragment plan() {
+    fragment_.counters[names::new_flows_counter(service_)] = {names::comment("new flows, refused ones too")};
     fragment_.counters[names::no_backend_counter(service_)] = {names::comment("new flows refused: no backend")};
     fragment_.counters[names::full_counter(service_)] = {names::comment("new flows refused: all backends are full")};
     if (service_.mode == config::Mode::kSnat)
@@ -124,19 +125,15 @@ class ServicePlanner {
       if (slots[slot]) add_slot(map, slot, KeyBuilder().add(slots[slot]->address).add_port(slots[slot]->port).take());
 
     Chain chain{std::nullopt, names::comment("service " + service_.name), {}};
-    const Rule dnat{
-        {MatchL4Proto{service_.protocol}, DnatFromMap{family, selector(map.slot_modulus), names::service_slots(service_, family)}},
-        ""};
-    chain.rules.push_back(dnat);
-    if (state_.double_dnat) {
-      chain.rules.push_back(dnat);
-      chain.rules.back().comment = "once more: older kernels can miss an element during a commit";
-    }
+    const MatchL4Proto protocol{service_.protocol};
+    const DnatFromMap dnat{family, selector(map.slot_modulus), names::service_slots(service_, family)};
+    chain.rules.push_back({{protocol, CountNamed{names::new_flows_counter(service_)}, dnat}, ""});
+    if (state_.double_dnat) chain.rules.push_back({{protocol, dnat}, kOnceMore});
     const bool full = service_.refusal == service::Refusal::kFull;
     const auto counter = full ? names::full_counter(service_) : names::no_backend_counter(service_);
     // `reject with tcp reset` needs the protocol in its rule.
     chain.rules.push_back(
-        {{MatchL4Proto{service_.protocol}, CountNamed{counter}, Reject{service_.protocol == Protocol::kTcp}}, full ? "full" : "no backend"});
+        {{protocol, CountNamed{counter}, Reject{service_.protocol == Protocol::kTcp}}, full ? "full" : "no backend"});
     fragment_.sets.emplace(names::service_slots(service_, family), std::move(map));
     fragment_.chains.emplace(names::service_chain(service_, family), std::move(chain));
   }

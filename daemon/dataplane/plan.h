@@ -20,6 +20,9 @@ inline constexpr const char* kTableName = "wsl4";
 /// In the table's comment; another one found in the kernel means: replace the table in one batch.
 inline constexpr int kLayoutVersion = 1;
 
+/// On kernels before 6.17 a lookup stands twice: the second sees the new generation.
+inline constexpr const char* kOnceMore = "once more: older kernels can miss an element during a commit";
+
 /// Own objects by name; shared elements by (set name, key). Two fragments may hold the same shared element if the data is equal
 /// (a backend that serves two services): it leaves the kernel with its last holder.
 struct Fragment {

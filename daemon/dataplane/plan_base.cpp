@@ -31,19 +31,32 @@ MatchInSet from_backend(Family family, std::string set) {
 }
 MatchInSet to_pool(Family family) { return {{daddr(family)}, names::pool_addresses(family)}; }
 
-Chain prerouting() {
-  Chain chain{Hook{Hook::Type::kNat, Hook::Point::kPrerouting, kBeforeDstnat}, "finds the service of a new flow", {}};
+Chain find_service(Hook::Point point, std::string comment) {
+  Chain chain{Hook{Hook::Type::kNat, point, kBeforeDstnat}, std::move(comment), {}};
   for (const auto family : {Family::kIpv4, Family::kIpv6})
     chain.rules.push_back({{LookupVerdict{{daddr(family), Field::kL4Proto, Field::kThDport}, names::services(family)}}, ""});
   return chain;
 }
 
-Chain postrouting() {
+/// Never with the client's address: a flow of ours that found no chain here was missed during a commit, and is sent again.
+Rule drop_unfound(Family family, Protocol protocol) {
+  return {{MatchCtStatusDnat{}, MatchL4Proto{protocol},
+           MatchInSet{{original_daddr(family), Field::kL4Proto, Field::kCtOrigProtoDst}, names::service_ports(family)},
+           MatchInSet{{daddr(family), Field::kL4Proto, Field::kThDport}, names::snat_backends(family)},
+           Verdict{Verdict::Kind::kDrop, ""}},
+          "its chain was missed during a commit: the client sends again"};
+}
+
+Chain postrouting(bool lookups_can_miss) {
   Chain chain{Hook{Hook::Type::kNat, Hook::Point::kPostrouting, kBeforeSrcnat}, "finds the backend's chain of a new flow", {}};
   for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
     for (const auto family : {Family::kIpv4, Family::kIpv6}) {
       const Concat key{original_daddr(family), Field::kCtOrigProtoDst, Field::kL4Proto, daddr(family), Field::kThDport};
-      chain.rules.push_back({{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(family)}}, ""});
+      const Rule find{{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(family)}}, ""};
+      chain.rules.push_back(find);
+      if (!lookups_can_miss) continue;
+      chain.rules.push_back({find.statements, kOnceMore});
+      chain.rules.push_back(drop_unfound(family, protocol));
     }
   }
   return chain;
@@ -123,9 +136,13 @@ Table plan_base(const service::DesiredState& state) {
   table.comment = "wsl4 layout " + std::to_string(kLayoutVersion);
   table.owned = state.owned_table;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) add_shared_sets(table, family);
-  table.chains = {{names::kPrerouting, prerouting()}, {names::kPostrouting, postrouting()},
-                  {names::kInput, input()},           {names::kForward, forward(state.mark)},
-                  {names::kGuard, guard()},           {names::kRefuse, refuse()}};
+  table.chains = {{names::kPrerouting, find_service(Hook::Point::kPrerouting, "finds the service of a new flow")},
+                  {names::kOutput, find_service(Hook::Point::kOutput, "the same for what this machine sends to a VIP")},
+                  {names::kPostrouting, postrouting(state.double_dnat)},
+                  {names::kInput, input()},
+                  {names::kForward, forward(state.mark)},
+                  {names::kGuard, guard()},
+                  {names::kRefuse, refuse()}};
   return table;
 }
 

@@ -116,13 +116,14 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
   for (const auto& backend : service.backends) {
     described.backends.push_back(describe_backend(service, backend, counts));
     described.connections += described.backends.back().connections;
-    described.total += described.backends.back().total;
     const auto rate = counts.rates.find(backend.id);
     if (rate != counts.rates.end()) described.rate += rate->second;
   }
   described.refused_by = {
       {"no_backend", counter(counts, dataplane::names::no_backend_counter(service))}, {"full", counter(counts, dataplane::names::full_counter(service))}, {"client_limit", 0}};
   for (const auto& [reason, count] : described.refused_by) described.refused += count;
+  const auto all = counter(counts, dataplane::names::new_flows_counter(service));
+  described.total = all - std::min(all, described.refused);
   if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables);
   return described;
 }

@@ -31,6 +31,13 @@ TEST(Names, AreWhatNftTakes) {
   for (const auto& [name, counter] : table.counters) expect_usable(name);
 }
 
+TEST(Names, ABackendThatMovedKeepsItsNameAndItsOldAddressGetsANumber) {
+  auto service = test::make_service("a", {}, {});
+  service.backends = {backend("erlang-1", 7), backend("erlang-1", 3)};
+  EXPECT_EQ(names::backend_chain(service, service.backends[0]), "backend/a/erlang-1");
+  EXPECT_EQ(names::backend_chain(service, service.backends[1]), "backend/a/erlang-1/3");
+}
+
 TEST(Names, OfBackendsAreUnique) {
   const auto service = test::make_service("a", {}, {});
   std::set<std::string> names;

@@ -136,6 +136,32 @@ TEST_F(Plan, ABackendWithoutAShareGetsNoNewFlowButIsStillKnown) {
   EXPECT_TRUE(plan(state_).chains.contains("backend/chat/b1"));
 }
 
+TEST_F(Plan, FullIsCountedAsFull) {
+  chat_.refusal = service::Refusal::kFull;
+  chat_.dealt[netlink::Family::kIpv4] = {UINT32_MAX, UINT32_MAX};
+  const auto trace = tracer(state_).arrive(packet("198.19.0.1:1000", "198.18.0.10:443"));
+  EXPECT_EQ(trace.end, End::kReset);
+  EXPECT_THAT(trace.counters, ElementsAre("service/chat", "service/chat-full"));
+}
+
+TEST_F(Plan, DealtSlotsAreWhatTheyAreAndTheMapKeepsItsSize) {
+  chat_.dealt[netlink::Family::kIpv4] = {1, UINT32_MAX, 1, 1};
+  auto trace_it = tracer(state_);
+  std::map<Endpoint, int> reached;
+  int refused = 0;
+  for (std::uint16_t port = 1; port <= 40; ++port) {
+    auto arriving = packet("198.19.0.1:1", "198.18.0.10:443");
+    arriving.from.port = port;
+    const auto trace = trace_it.arrive(arriving);
+    if (trace.end == End::kForwarded) ++reached[trace.to];
+    if (trace.end == End::kReset) ++refused;
+  }
+  EXPECT_THAT(reached, ElementsAre(std::pair(endpoint("198.18.2.2:8888"), 30)));
+  EXPECT_EQ(refused, 10);
+  chat_.dealt[netlink::Family::kIpv4] = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+  EXPECT_EQ(plan(state_).sets.at("slots/chat-ip").slot_modulus, 4U);
+}
+
 TEST_F(Plan, WithoutAnyShareNewFlowsAreRefusedAndCounted) {
   for (auto& backend : chat_.backends) backend.share_weight = 0;
   for (auto& backend : dns_.backends) backend.share_weight = 0;

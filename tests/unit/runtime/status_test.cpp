@@ -35,6 +35,7 @@ KernelCounts counts_of(const service::DesiredState& desired) {
   counts.shares = {{1, 0.25}, {2, 0.75}, {3, 0}};
   counts.pairs = {{address("198.18.2.101"), 1, 10, 12}, {address("198.18.2.102"), 2, 30, 33}, {address("198.18.2.101"), 3, 5, 5}};
   const auto& chat = desired.services.at("chat");
+  counts.counters[dataplane::names::new_flows_counter(chat)] = {509, 0};
   counts.counters[dataplane::names::no_backend_counter(chat)] = {9, 540};
   counts.counters[dataplane::names::backend_counter(chat, chat.backends[0])] = {100, 0};
   counts.counters[dataplane::names::backend_counter(chat, chat.backends[1])] = {300, 0};
@@ -50,7 +51,7 @@ TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.connections, 45U);
   EXPECT_DOUBLE_EQ(chat.rate, 10);
-  EXPECT_EQ(chat.total, 400U);
+  EXPECT_EQ(chat.total, 500U) << "those of backends that have gone count on";
   EXPECT_EQ(chat.refused, 9U);
   EXPECT_EQ(chat.refused_by.at("no_backend"), 9U);
   ASSERT_EQ(chat.backends.size(), 3U);
