@@ -66,7 +66,7 @@ TEST_F(Plan, ANewFlowGoesToABackendFromAPoolAddressAndIsMarked) {
   EXPECT_EQ(state_.mark.to_id(trace.mark), 1U);
   EXPECT_FALSE(state_.mark.is_closing(trace.mark));
   EXPECT_EQ(trace.events, 0x14U);
-  EXPECT_THAT(trace.counters, ElementsAre("backend/chat/b1"));
+  EXPECT_THAT(trace.counters, ElementsAre("service/chat", "backend/chat/b1"));
 }
 
 TEST_F(Plan, ANewIpv6FlowStaysIpv6) {
@@ -168,11 +168,11 @@ TEST_F(Plan, WithoutAnyShareNewFlowsAreRefusedAndCounted) {
   auto trace_it = tracer(state_);
   const auto tcp = trace_it.arrive(packet("198.19.0.1:1000", "198.18.0.10:443"));
   EXPECT_EQ(tcp.end, End::kReset);
-  EXPECT_THAT(tcp.counters, ElementsAre(names::no_backend_counter(chat_)));
+  EXPECT_THAT(tcp.counters, ElementsAre(names::new_flows_counter(chat_), names::no_backend_counter(chat_)));
   EXPECT_EQ(trace_it.arrive(packet("[2001:db8:9::1]:1000", "[2001:db8::10]:443")).end, End::kReset);
   const auto udp = trace_it.arrive(datagram("198.19.0.1:1000", "198.18.0.53:53"));
   EXPECT_EQ(udp.end, End::kUnreachable);
-  EXPECT_THAT(udp.counters, ElementsAre(names::no_backend_counter(dns_)));
+  EXPECT_THAT(udp.counters, ElementsAre(names::new_flows_counter(dns_), names::no_backend_counter(dns_)));
 }
 
 TEST_F(Plan, WithoutABackendAtAllNewFlowsAreRefused) {
