@@ -43,6 +43,8 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
             log::error("shares-not-applied", "error=\"{}\"", error.message());
             repair();
           }),
+      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark),
+                 [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
       monitor_fd_(io_),
       beat_timer_(io_),
       repair_timer_(io_) {}
@@ -134,6 +136,12 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
     return applied;
   }
   wanted_ = next;
+  Evictions::Rates drains;
+  for (const auto& [name, service] : next.services)
+    for (const auto& backend : service.backends)
+      if (backend.evict > 0) drains.emplace(backend.id, backend.evict);
+  evictions_.set_drains(drains);
+  evictions_.set_services(next.services);
   collector_.set_idle_timeouts(std::move(idle_timeouts));
   return applied;
 }

@@ -20,6 +20,7 @@
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/collector.h"
 #include "daemon/runtime/balancer.h"
+#include "daemon/runtime/evictions.h"
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/tcp_probe.h"
@@ -79,6 +80,9 @@ class KernelWorker {
   netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
   [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
   [[nodiscard]] KernelCounts counts();
+  [[nodiscard]] Evictions& evictions() { return evictions_; }
+  /// So many flows of the backend are about to come back together: its service is dealt for that.
+  void expect(service::BackendId backend, std::uint64_t flows) { balancer_.expect(backend, flows); }
   [[nodiscard]] const flows::Collector& collector() const { return collector_; }
   /// Passes every flow of ours that the kernel has to `sink`, until it returns false.
   boost::asio::awaitable<netlink::Result<void>> visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink);
@@ -111,6 +115,7 @@ class KernelWorker {
   flows::Collector collector_;
   dataplane::Applier applier_;
   Balancer balancer_;
+  Evictions evictions_;
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;

@@ -24,6 +24,7 @@ struct BackendState {
   int weight = 100;      // as configured
   int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
   std::uint64_t max_connections = 0;  // 0: what the pool can carry
+  double evict = 0;                   // flows to reset per second, of one that drains
   WallTime serving_since{};           // for slow start; long ago if it is no newcomer
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };

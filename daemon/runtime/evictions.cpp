@@ -1,0 +1,106 @@
+#include "daemon/runtime/evictions.h"
+
+#include <numeric>
+
+#include <boost/asio/post.hpp>
+
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace {
+
+/// Evictions come in small groups, so that clients do not come back in waves.
+constexpr std::chrono::milliseconds kTick{20};
+
+std::vector<std::pair<service::BackendId, int>> weights_of(const service::ServiceState& service) {
+  std::vector<std::pair<service::BackendId, int>> weights;
+  for (const auto& backend : service.backends) weights.emplace_back(backend.id, backend.share_weight);
+  return weights;
+}
+
+}  // namespace
+
+void Evictions::set_drains(const Rates& rates) {
+  std::erase_if(drains_, [&](const auto& drain) {
+    const auto rate = rates.find(drain.first);
+    const bool goes_on = rate != rates.end() && rate->second == drain.second.per_second();
+    if (!goes_on) evictor_.forget(drain.first);
+    return !goes_on;
+  });
+  for (const auto& [backend, rate] : rates) drains_.try_emplace(backend, rate, Clock::now());
+  wake();
+}
+
+void Evictions::end_all(service::BackendId backend, flows::FlowEnder::Tell tell) {
+  evictor_.end_all(backend, tell);
+  if (!std::exchange(stepping_, true)) step();
+}
+
+std::uint64_t Evictions::rebalance(const service::ServiceState& service, double per_second) {
+  Rebalance rebalance{balance::Pace(per_second, Clock::now()), weights_of(service)};
+  const auto surplus = surplus_of(rebalance);
+  const auto all = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
+  rebalances_.erase(service.name);
+  if (per_second > 0 && all > 0) rebalances_.emplace(service.name, std::move(rebalance));
+  wake();
+  return all;
+}
+
+void Evictions::set_services(const std::map<std::string, service::ServiceState>& services) {
+  std::erase_if(rebalances_, [&](const auto& item) { return !services.contains(item.first); });
+  for (auto& [name, rebalance] : rebalances_) rebalance.weights = weights_of(services.at(name));
+}
+
+std::vector<std::uint64_t> Evictions::surplus_of(const Rebalance& rebalance) const {
+  std::vector<balance::Load> loads;
+  for (const auto& [backend, weight] : rebalance.weights) loads.push_back({connections_(backend), weight, std::nullopt, 1.0});
+  return balance::surplus(loads);
+}
+
+void Evictions::wake() {
+  if (waiting_ || (drains_.empty() && rebalances_.empty())) return;
+  waiting_ = true;
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    waiting_ = false;
+    if (!cancelled) tick();
+  });
+}
+
+void Evictions::tick() {
+  const auto now = Clock::now();
+  for (auto& [backend, pace] : drains_) evict(backend, pace.take(now, connections_(backend)));
+  for (auto item = rebalances_.begin(); item != rebalances_.end();) {
+    auto& rebalance = item->second;
+    const auto surplus = surplus_of(rebalance);
+    const auto all = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
+    const auto parts = balance::divide(rebalance.pace.take(now, all), surplus);
+    for (std::size_t i = 0; i < parts.size(); ++i) evict(rebalance.weights[i].first, parts[i]);
+    item = all == 0 ? rebalances_.erase(item) : std::next(item);
+  }
+  wake();
+}
+
+void Evictions::evict(service::BackendId backend, std::uint64_t number) {
+  if (number == 0) return;
+  const auto ended = evictor_.evict(backend, number);
+  if (ended) {
+    ended_ += *ended;
+  } else {
+    log::warning("eviction-failed", "backend={} error=\"{}\"", backend, ended.error().message());
+  }
+}
+
+void Evictions::step() {
+  const auto ended = evictor_.step();
+  if (ended) {
+    ended_ += *ended;
+  } else {
+    log::warning("flows-not-ended", "error=\"{}\"", ended.error().message());
+  }
+  stepping_ = evictor_.busy();
+  if (stepping_) boost::asio::post(io_, [this] { step(); });
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,67 @@
+// Ends flows on purpose: those of a backend that went down, of one that drains with eviction, and the surplus of over-full ones. Lives
+// on the kernel thread; works in small pieces, so that events and commits have their turn.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/balance/eviction.h"
+#include "daemon/flows/evictor.h"
+
+namespace wsl4::runtime {
+
+class Evictions {
+ public:
+  using Rates = std::map<service::BackendId, double>;  // flows per second
+
+  /// `connections` tells a backend's established flows.
+  Evictions(boost::asio::io_context& io, flows::Evictor evictor, std::function<std::uint64_t(service::BackendId)> connections)
+      : evictor_(std::move(evictor)), connections_(std::move(connections)), timer_(io), io_(io) {}
+
+  /// Backends that drain with eviction, all of them; one that is not there (any more) is left alone.
+  void set_drains(const Rates& rates);
+
+  /// Ends all flows of a backend, as fast as it goes.
+  void end_all(service::BackendId backend, flows::FlowEnder::Tell tell);
+
+  /// Moves what the service's backends have above their fair part, so many flows a second over all of them, until all are even; a rate
+  /// of 0 stops it. Returns the present surplus.
+  std::uint64_t rebalance(const service::ServiceState& service, double per_second);
+  /// Services that are being rebalanced end with their service, and go on with its present weights.
+  void set_services(const std::map<std::string, service::ServiceState>& services);
+  [[nodiscard]] bool is_rebalancing(const std::string& service) const { return rebalances_.contains(service); }
+
+  [[nodiscard]] std::uint64_t ended() const { return ended_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Rebalance {
+    balance::Pace pace;
+    std::vector<std::pair<service::BackendId, int>> weights;
+  };
+
+  [[nodiscard]] std::vector<std::uint64_t> surplus_of(const Rebalance& rebalance) const;
+  void wake();
+  void tick();
+  void evict(service::BackendId backend, std::uint64_t number);
+  void step();
+
+  flows::Evictor evictor_;
+  std::function<std::uint64_t(service::BackendId)> connections_;
+  boost::asio::steady_timer timer_;
+  boost::asio::io_context& io_;
+  bool waiting_ = false, stepping_ = false;
+  std::map<service::BackendId, balance::Pace> drains_;
+  std::map<std::string, Rebalance> rebalances_;
+  std::uint64_t ended_ = 0;
+};
+
+}  // namespace wsl4::runtime
