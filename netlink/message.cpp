@@ -1,6 +1,7 @@
 #include "netlink/message.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 
@@ -25,6 +26,14 @@ std::optional<T> read_big_endian(ByteSpan value) {
   T result = 0;
   for (const auto byte : value) result = static_cast<T>((result << 8) | byte);
   return result;
+}
+
+template <class T>
+std::array<std::uint8_t, sizeof(T)> big_endian(T value) {
+  std::array<std::uint8_t, sizeof(T)> bytes{};
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte, value = static_cast<T>(value >> 8))
+    *byte = static_cast<std::uint8_t>(value);
+  return bytes;
 }
 
 }  // namespace
@@ -102,16 +111,9 @@ void MessageWriter::put(std::uint16_t type, ByteSpan value) {
   append(value.data(), value.size());
 }
 
-void MessageWriter::put_be16(std::uint16_t type, std::uint16_t value) {
-  const std::uint8_t bytes[] = {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
-  put(type, bytes);
-}
-
-void MessageWriter::put_be32(std::uint16_t type, std::uint32_t value) {
-  const std::uint8_t bytes[] = {static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16),
-                                static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
-  put(type, bytes);
-}
+void MessageWriter::put_be16(std::uint16_t type, std::uint16_t value) { put(type, big_endian(value)); }
+void MessageWriter::put_be32(std::uint16_t type, std::uint32_t value) { put(type, big_endian(value)); }
+void MessageWriter::put_be64(std::uint16_t type, std::uint64_t value) { put(type, big_endian(value)); }
 
 std::size_t MessageWriter::begin_nest(std::uint16_t type) {
   const std::size_t nest = bytes_.size();

@@ -73,6 +73,7 @@ class MessageWriter {
   void put_u8(std::uint16_t type, std::uint8_t value) { put(type, {&value, 1}); }
   void put_be16(std::uint16_t type, std::uint16_t value);
   void put_be32(std::uint16_t type, std::uint32_t value);
+  void put_be64(std::uint16_t type, std::uint64_t value);
 
   /// The position to hand to `end_nest`.
   [[nodiscard]] std::size_t begin_nest(std::uint16_t type);

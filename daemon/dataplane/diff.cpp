@@ -22,22 +22,7 @@ using Names = std::set<std::string, std::less<>>;
 
 bool same_kind(const Chain& left, const Chain& right) { return left.hook == right.hook && left.comment == right.comment; }
 bool same_kind(const CounterObject& left, const CounterObject& right) { return left == right; }
-bool same_kind(const Set& left, const Set& right) {
-  return left.key == right.key && left.data == right.data && left.verdicts == right.verdicts &&
-         left.slot_modulus == right.slot_modulus && left.port_protocol == right.port_protocol && left.size == right.size &&
-         left.comment == right.comment;
-}
-
-Set without_elements(const Set& set) {
-  return {.key = set.key,
-          .data = set.data,
-          .verdicts = set.verdicts,
-          .slot_modulus = set.slot_modulus,
-          .port_protocol = set.port_protocol,
-          .size = set.size,
-          .comment = set.comment,
-          .elements = {}};
-}
+bool same_kind(const Set& left, const Set& right) { return without_elements(left) == without_elements(right); }
 
 /// What must go and what must come; an object of another kind does both, since the kernel changes none in place.
 struct Replaced {
@@ -102,10 +87,7 @@ class Differ {
 
   bool refers_to_replaced(const nft::Rule& rule) const {
     return std::ranges::any_of(rule.statements, [&](const Statement& statement) {
-      if (const auto* match = std::get_if<nft::MatchInSet>(&statement)) return sets_.both.contains(match->set);
-      if (const auto* lookup = std::get_if<nft::LookupVerdict>(&statement)) return sets_.both.contains(lookup->map);
-      if (const auto* dnat = std::get_if<nft::DnatFromMap>(&statement)) return sets_.both.contains(dnat->map);
-      if (const auto* snat = std::get_if<nft::SnatFromMap>(&statement)) return sets_.both.contains(snat->map);
+      if (const auto* set = nft::set_of(statement)) return sets_.both.contains(*set);
       if (const auto* count = std::get_if<nft::CountNamed>(&statement)) return counters_.both.contains(count->counter);
       if (const auto* verdict = std::get_if<Verdict>(&statement)) return chains_.both.contains(verdict->chain);
       return false;

@@ -57,6 +57,15 @@ std::size_t plain_size(Type type) {
 /// A lone field is not padded, fields of a concatenation are.
 std::size_t size_of(const std::vector<Type>& types) { return types.size() == 1 ? plain_size(types[0]) : padded_size(types); }
 
+std::size_t data_size_of(const Set& spec) { return spec.data_ranges ? padded_data_size(spec) : size_of(spec.data); }
+
+std::uint32_t set_flags(const Set& spec) {
+  std::uint32_t flags = spec.verdicts || !spec.data.empty() ? NFT_SET_MAP : 0;
+  if (spec.dynamic) flags |= NFT_SET_EVAL;
+  if (spec.timeout.count() != 0) flags |= NFT_SET_TIMEOUT;
+  return flags;
+}
+
 struct FreeRule {
   void operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
 };
@@ -136,7 +145,7 @@ class Encoder {
     start(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
     put_string(NFTA_SET_TABLE, table_);
     put_string(NFTA_SET_NAME, add.name);
-    writer_.put_be32(NFTA_SET_FLAGS, spec.verdicts || !spec.data.empty() ? NFT_SET_MAP : 0);
+    writer_.put_be32(NFTA_SET_FLAGS, set_flags(spec));
     writer_.put_be32(NFTA_SET_KEY_TYPE, type_number(spec.key));
     writer_.put_be32(NFTA_SET_KEY_LEN, static_cast<std::uint32_t>(size_of(spec.key)));
     if (spec.verdicts) {
@@ -144,8 +153,11 @@ class Encoder {
       writer_.put_be32(NFTA_SET_DATA_LEN, 0);
     } else if (!spec.data.empty()) {
       writer_.put_be32(NFTA_SET_DATA_TYPE, type_number(spec.data));
-      writer_.put_be32(NFTA_SET_DATA_LEN, static_cast<std::uint32_t>(size_of(spec.data)));
+      writer_.put_be32(NFTA_SET_DATA_LEN, static_cast<std::uint32_t>(data_size_of(spec)));
     }
+    constexpr std::uint64_t kMilliseconds = 1000;
+    if (spec.timeout.count() != 0)
+      writer_.put_be64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(spec.timeout.count()) * kMilliseconds);
     writer_.put_be32(NFTA_SET_ID, ++set_id_);
     if (spec.size != 0) {
       const auto nest = writer_.begin_nest(NFTA_SET_DESC);
@@ -231,7 +243,7 @@ class Encoder {
     const auto nest = writer_.begin_nest(NFTA_LIST_ELEM);
     put_data(NFTA_SET_ELEM_KEY, ByteSpan(key).first(std::min(key.size(), size_of(spec.key))));
     if (const auto* data = std::get_if<Bytes>(&element.data)) {
-      put_data(NFTA_SET_ELEM_DATA, ByteSpan(*data).first(std::min(data->size(), size_of(spec.data))));
+      put_data(NFTA_SET_ELEM_DATA, ByteSpan(*data).first(std::min(data->size(), data_size_of(spec))));
     } else if (const auto* verdict = std::get_if<Verdict>(&element.data)) {
       put_verdict(*verdict);
     }

@@ -144,6 +144,8 @@ void decode_set(ByteSpan payload, Table& table) {
   each(payload, [&](std::uint16_t type, ByteSpan value) {
     if (type == NFTA_SET_TABLE) owner = text(value);
     if (type == NFTA_SET_NAME) name = text(value);
+    if (type == NFTA_SET_FLAGS) set.dynamic = (number(value) & NFT_SET_EVAL) != 0;
+    if (type == NFTA_SET_TIMEOUT) set.timeout = std::chrono::seconds(read_be64(value).value_or(0) / 1000);
     if (type == NFTA_SET_KEY_TYPE) set.key = types_of(number(value)).value_or(std::vector<Type>{});
     if (type == NFTA_SET_DATA_TYPE) {
       set.verdicts = number(value) == kVerdictType;
@@ -156,6 +158,7 @@ void decode_set(ByteSpan payload, Table& table) {
     }
     if (type == NFTA_SET_USERDATA) {
       set.comment = read_set_comment(value);
+      set.data_ranges = read_data_ranges(value);
       set.slot_modulus = read_slot_modulus(value);
       set.port_protocol = read_port_protocol(value);
     }
@@ -172,7 +175,7 @@ void decode_elements(ByteSpan payload, Table& table) {
     if (type == NFTA_SET_ELEM_LIST_ELEMENTS) list = value;
   });
   const auto set = table.sets.find(name);
-  if (owner != table.name || set == table.sets.end()) return;
+  if (owner != table.name || set == table.sets.end() || set->second.dynamic) return;
   each_nested(list, [&](std::uint16_t, ByteSpan value) { set->second.elements.insert(decode_element(value)); });
 }
 

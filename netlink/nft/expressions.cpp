@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -31,6 +32,7 @@ std::optional<Family> family_of(Field field) {
       return Family::kIpv4;
     case Field::kIp6Saddr:
     case Field::kIp6Daddr:
+    case Field::kIp6SaddrNet:
     case Field::kCtOrigIp6Daddr:
       return Family::kIpv6;
     default:
@@ -88,6 +90,31 @@ class Encoder {
     put(expression, NFTNL_EXPR_NAT_REG_PROTO_MAX, NFT_REG_3);
     put(expression, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
   }
+  void operator()(const SnatFromBlocks& nat) {
+    select(nat.selector, nat.family);
+    look_up(nat.map, NFT_REG_1);
+    auto& expression = add_nat(NFT_NAT_SNAT, nat.family);
+    // The map's data is address . port . address . port.
+    const std::uint32_t port = NFT_REG32_00 + (nat.family == Family::kIpv4 ? kIpv4Size : kIpv6Size) / kWord;
+    put(expression, NFTNL_EXPR_NAT_REG_PROTO_MIN, port);
+    put(expression, NFTNL_EXPR_NAT_REG_ADDR_MAX, port + 1);
+    put(expression, NFTNL_EXPR_NAT_REG_PROTO_MAX, port + 1 + port - NFT_REG32_00);
+  }
+  void operator()(const LimitClientConnections& limit) {
+    auto& counter = new_expression("connlimit");
+    put(counter, NFTNL_EXPR_CONNLIMIT_COUNT, limit.count);
+    put(counter, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+    keep_per_client(NFT_DYNSET_OP_ADD, limit.family, limit.set, counter);
+  }
+  void operator()(const LimitClientRate& limit) {
+    auto& bucket = new_expression("limit");
+    nftnl_expr_set_u64(&bucket, NFTNL_EXPR_LIMIT_RATE, limit.per_second);
+    nftnl_expr_set_u64(&bucket, NFTNL_EXPR_LIMIT_UNIT, 1);
+    put(bucket, NFTNL_EXPR_LIMIT_BURST, limit.burst);
+    put(bucket, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+    put(bucket, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+    keep_per_client(NFT_DYNSET_OP_UPDATE, limit.family, limit.set, bucket);
+  }
   void operator()(const CountNamed& count) {
     auto& expression = add("objref");
     put(expression, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
@@ -107,11 +134,12 @@ class Encoder {
   }
 
  private:
+  static nftnl_expr& new_expression(const char* name) { return *nftnl_expr_alloc(name); }
   /// Owned by the rule.
   nftnl_expr& add(const char* name) {
-    nftnl_expr* expression = nftnl_expr_alloc(name);
-    nftnl_rule_add_expr(&rule_, expression);
-    return *expression;
+    auto& expression = new_expression(name);
+    nftnl_rule_add_expr(&rule_, &expression);
+    return expression;
   }
   static void put(nftnl_expr& expression, std::uint16_t attribute, std::uint32_t value) {
     nftnl_expr_set_u32(&expression, attribute, value);
@@ -156,19 +184,19 @@ class Encoder {
     put(expression, NFTNL_EXPR_CT_KEY, key);
     put(expression, NFTNL_EXPR_CT_SREG, NFT_REG_1);
   }
-  /// Register 1 = (register 1 & keep) ^ flip.
-  void bitwise(std::uint32_t keep, std::uint32_t flip, std::uint32_t size) {
+  /// Register = (register & keep) ^ flip; `keep` and `flip` point to `size` bytes.
+  void bitwise(std::uint32_t at, const void* keep, const void* flip, std::uint32_t size) {
     auto& expression = add("bitwise");
-    put(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-    put(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    put(expression, NFTNL_EXPR_BITWISE_SREG, at);
+    put(expression, NFTNL_EXPR_BITWISE_DREG, at);
     put(expression, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
     put(expression, NFTNL_EXPR_BITWISE_LEN, size);
-    nftnl_expr_set(&expression, NFTNL_EXPR_BITWISE_MASK, &keep, size);
-    nftnl_expr_set(&expression, NFTNL_EXPR_BITWISE_XOR, &flip, size);
+    nftnl_expr_set(&expression, NFTNL_EXPR_BITWISE_MASK, keep, size);
+    nftnl_expr_set(&expression, NFTNL_EXPR_BITWISE_XOR, flip, size);
   }
   void match_any_bit(std::uint32_t bits, std::uint32_t size) {
     const std::uint32_t zero = 0;
-    bitwise(bits, zero, size);
+    bitwise(NFT_REG_1, &bits, &zero, size);
     compare(NFT_CMP_NEQ, &zero, size);
   }
   void match_any_ct_bit(std::uint32_t key, std::uint32_t bits) {
@@ -177,7 +205,7 @@ class Encoder {
   }
   void change_mark(std::uint32_t keep, std::uint32_t flip) {
     get_ct(NFT_CT_MARK, NFT_REG_1);
-    bitwise(keep, flip, kWord);
+    bitwise(NFT_REG_1, &keep, &flip, kWord);
     set_ct(NFT_CT_MARK);
   }
   void immediate(std::uint32_t to, const void* data, std::uint32_t size) {
@@ -190,6 +218,15 @@ class Encoder {
     put(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
     nftnl_expr_set_str(&expression, NFTNL_EXPR_LOOKUP_SET, set.c_str());
     if (to) put(expression, NFTNL_EXPR_LOOKUP_DREG, *to);
+  }
+  /// The client's element, made if it is not there, evaluates its own copy of `expression`.
+  void keep_per_client(std::uint32_t operation, Family family, const std::string& set, nftnl_expr& expression) {
+    load({client_field(family)});
+    auto& dynset = add("dynset");
+    put(dynset, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+    put(dynset, NFTNL_EXPR_DYNSET_OP, operation);
+    nftnl_expr_set_str(&dynset, NFTNL_EXPR_DYNSET_SET_NAME, set.c_str());
+    nftnl_expr_set(&dynset, NFTNL_EXPR_DYNSET_EXPR, &expression, 0);
   }
   /// An inet rule that reads an address applies to that address's family only; once per rule is enough.
   void depend_on(Family family) {
@@ -220,6 +257,11 @@ class Encoder {
         return payload(NFT_PAYLOAD_NETWORK_HEADER, kIp6SaddrOffset, kIpv6Size, to);
       case Field::kIp6Daddr:
         return payload(NFT_PAYLOAD_NETWORK_HEADER, kIp6DaddrOffset, kIpv6Size, to);
+      case Field::kIp6SaddrNet: {
+        load(Field::kIp6Saddr, to);
+        constexpr std::array<std::uint32_t, 4> kFirstHalf{~0U, ~0U, 0, 0}, kNone{};
+        return bitwise(to, kFirstHalf.data(), kNone.data(), kIpv6Size);
+      }
       case Field::kCtOrigIpDaddr:
         return get_original_ct(NFT_CT_DST_IP, to);
       case Field::kCtOrigIp6Daddr:
@@ -266,6 +308,7 @@ int append_name(nftnl_expr* expression, void* data) {
     if (nftnl_expr_is_set(expression, attribute)) names.emplace_back(nftnl_expr_get_str(expression, attribute));
   };
   if (kind == "lookup") take(NFTNL_EXPR_LOOKUP_SET);
+  if (kind == "dynset") take(NFTNL_EXPR_DYNSET_SET_NAME);
   if (kind == "objref") take(NFTNL_EXPR_OBJREF_IMM_NAME);
   if (kind == "immediate") take(NFTNL_EXPR_IMM_CHAIN);
   return 0;

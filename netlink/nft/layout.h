@@ -16,4 +16,7 @@ namespace wsl4::netlink::nft {
                          [](std::size_t sum, Type type) { return sum + padded_size(type); });
 }
 
+/// What one element of the map holds.
+[[nodiscard]] inline std::size_t padded_data_size(const Set& set) { return padded_size(set.data) * (set.data_ranges ? 2 : 1); }
+
 }  // namespace wsl4::netlink::nft

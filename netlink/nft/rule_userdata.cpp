@@ -61,7 +61,7 @@ class Unpacker {
     add(size);
     if (size > rest_.size()) return fail();
     key.resize(size);
-    for (auto& field : key) add(field, Field::kThDport);
+    for (auto& field : key) add(field, Field::kIp6SaddrNet);
     return *this;
   }
   Unpacker& add(Selector& selector) {
@@ -148,6 +148,15 @@ void fields(Archive& a, S& s) { a.add(s.counter); }
 template <class Archive, class S>
 requires std::is_same_v<std::remove_const_t<S>, Reject>
 void fields(Archive& a, S& s) { a.add(s.tcp_reset); }
+template <class Archive, class S>
+requires std::is_same_v<std::remove_const_t<S>, SnatFromBlocks>
+void fields(Archive& a, S& s) { a.add(s.family).add(s.selector).add(s.map); }
+template <class Archive, class S>
+requires std::is_same_v<std::remove_const_t<S>, LimitClientConnections>
+void fields(Archive& a, S& s) { a.add(s.family).add(s.set).add(s.count); }
+template <class Archive, class S>
+requires std::is_same_v<std::remove_const_t<S>, LimitClientRate>
+void fields(Archive& a, S& s) { a.add(s.family).add(s.set).add(s.per_second).add(s.burst); }
 
 bool names_chain(Verdict::Kind kind) { return kind == Verdict::Kind::kJump || kind == Verdict::Kind::kGoto; }
 

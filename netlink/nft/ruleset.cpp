@@ -5,6 +5,30 @@
 
 namespace wsl4::netlink::nft {
 
+const std::string* set_of(const Statement& statement) {
+  return std::visit(
+      [](const auto& s) -> const std::string* {
+        if constexpr (requires { s.set; }) return &s.set;
+        if constexpr (requires { s.map; }) return &s.map;
+        return nullptr;
+      },
+      statement);
+}
+
+Set without_elements(const Set& set) {
+  return {.key = set.key,
+          .data = set.data,
+          .data_ranges = set.data_ranges,
+          .verdicts = set.verdicts,
+          .slot_modulus = set.slot_modulus,
+          .port_protocol = set.port_protocol,
+          .size = set.size,
+          .dynamic = set.dynamic,
+          .timeout = set.timeout,
+          .comment = set.comment,
+          .elements = {}};
+}
+
 KeyBuilder& KeyBuilder::add(const IpAddress& address) {
   const auto bytes = address.bytes();
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());

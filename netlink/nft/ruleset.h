@@ -5,6 +5,7 @@
 // into the kernel's register expressions (nft(8); kernel net/netfilter/nft_*.c).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,7 +20,7 @@ namespace wsl4::netlink::nft {
 // ---- selectors ------------------------------------------------------------------------------------------------
 
 /// What a packet can be asked for. Address fields are of one family; a rule that uses one matches only that family
-/// (the nfproto dependency is stated by the encoder, as nft does).
+/// (the nfproto dependency is stated by the encoder, as nft does). A rule's userdata holds these numbers: new ones go to the end.
 enum class Field : std::uint8_t {
   kIpSaddr,
   kIpDaddr,
@@ -30,9 +31,13 @@ enum class Field : std::uint8_t {
   kCtOrigProtoDst,  // ct original proto-dst: the VIP's port (needs an l4proto match before it)
   kL4Proto,         // meta l4proto, 1 byte
   kThSport,
-  kThDport,  // 2 bytes, network order
+  kThDport,      // 2 bytes, network order
+  kIp6SaddrNet,  // ip6 saddr and ffff:ffff:ffff:ffff::, its /64; alone in a key, since nft takes no mask within a concatenation
 };
 using Concat = std::vector<Field>;
+
+/// By what a client is known: its IPv4 address, or the /64 of its IPv6 address.
+constexpr Field client_field(Family family) { return family == Family::kIpv4 ? Field::kIpSaddr : Field::kIp6SaddrNet; }
 
 /// Where a slot number comes from: `numgen inc|random mod N` or `jhash ip saddr mod N seed S`.
 struct Selector {
@@ -125,6 +130,43 @@ struct Reject {
   friend bool operator==(const Reject&, const Reject&) = default;
 };
 
+/// `snat ip to SELECTOR map @map`: the map's data are ranges of address . port (Set::data_ranges). In a range of one address and at
+/// most 128 ports the kernel finds every free port (kernel nf_nat_core.c, get_unique_tuple); a flow that meets a full one is
+/// dropped, and no later rule sees it. nft 1.0.6 lists all of this. It loads IPv4 only (for IPv6 it names the wrong registers:
+/// ENODATA), and no range of one port (EINVAL).
+struct SnatFromBlocks {
+  Family family;
+  Selector selector;
+  std::string map;
+  friend bool operator==(const SnatFromBlocks&, const SnatFromBlocks&) = default;
+};
+/// `add @set { ip saddr ct count over COUNT }`, by client_field: matches when the client has more than COUNT flows, this one
+/// counted. For a chain that sees a flow's first packet only. Kernel nft_connlimit.c, nf_conncount.c:
+/// - Counted are the flows that came to this statement since the set was made and whose conntrack entry lives, but in TIME_WAIT and
+///   CLOSE. One that is refused afterwards, by this rule or another, never counts.
+/// - The set is dynamic, with a size and no timeout (EOPNOTSUPP). A client without flows leaves it within about a second.
+/// - A full set limits the clients that it holds, and no others.
+/// - Who has gone is looked up at most once a tick (1 to 10 ms) per client: one that ends a flow at its limit and begins another
+///   within the same tick is refused.
+/// - A new flow costs a look-up for each flow of its client, and once a second every flow counted costs one (0.5 us).
+struct LimitClientConnections {
+  Family family;
+  std::string set;
+  std::uint32_t count;
+  friend bool operator==(const LimitClientConnections&, const LimitClientConnections&) = default;
+};
+/// `update @set { ip saddr limit rate over PER_SECOND/second burst BURST packets }`, by client_field: matches when the client has
+/// used up its burst, which refills at that rate. The set is dynamic, with a size and a timeout, after which an idle client is
+/// forgotten: at least BURST / PER_SECOND seconds, or it forgets too soon. A full set limits the clients that it holds, and no
+/// others.
+struct LimitClientRate {
+  Family family;
+  std::string set;
+  std::uint32_t per_second;
+  std::uint32_t burst;
+  friend bool operator==(const LimitClientRate&, const LimitClientRate&) = default;
+};
+
 /// What ends a rule, or what an element of a verdict map says.
 struct Verdict {
   enum class Kind : std::uint8_t { kAccept, kDrop, kReturn, kJump, kGoto };
@@ -133,9 +175,13 @@ struct Verdict {
   friend auto operator<=>(const Verdict&, const Verdict&) = default;
 };
 
-using Statement =
-    std::variant<MatchL4Proto, MatchCtState, MatchCtStatusDnat, MatchCtMarkAny, MatchTcpFlagsAny, MatchInSet, LookupVerdict,
-                 SetCtMark, OrCtMark, SetCtEvents, DnatFromMap, SnatFromMap, CountNamed, Reject, Verdict>;
+/// A rule's userdata holds the alternatives' numbers: new ones go to the end.
+using Statement = std::variant<MatchL4Proto, MatchCtState, MatchCtStatusDnat, MatchCtMarkAny, MatchTcpFlagsAny, MatchInSet,
+                               LookupVerdict, SetCtMark, OrCtMark, SetCtEvents, DnatFromMap, SnatFromMap, CountNamed, Reject,
+                               Verdict, SnatFromBlocks, LimitClientConnections, LimitClientRate>;
+
+/// The set or map that the statement uses; nullptr: none.
+[[nodiscard]] const std::string* set_of(const Statement& statement);
 
 struct Rule {
   std::vector<Statement> statements;
@@ -182,19 +228,29 @@ struct Element {
 };
 
 /// A set (no data type), a map, or a verdict map.
+///
+/// The elements of a dynamic set (`flags dynamic`) are added by packets, each set by one statement alone. They are state, not
+/// ruleset: `elements` stays empty, also when read from the kernel. An element keeps the numbers of the statement that made it, so
+/// for other numbers the set has to be another one too: let its comment name them.
 struct Set {
   std::vector<Type> key;
   std::vector<Type> data;          // empty for sets and verdict maps
+  bool data_ranges = false;        // data of several fields holds each field's first value, then each field's last
   bool verdicts = false;           // a verdict map
   std::uint32_t slot_modulus = 0;  // for a kSlot key: the N that `typeof` names (text only)
   /// For a kSlot key: whose dport `typeof` names for kInetService data, "tcp dport" or "udp dport". nft 1.0.6 evaluates it in each
   /// rule that uses the map, and refuses one protocol (or `th`) in a rule that matched the other. Kept in the set's userdata.
   Protocol port_protocol = Protocol::kTcp;
-  std::uint32_t size = 0;  // 0 = unbounded
+  std::uint32_t size = 0;           // 0 = unbounded
+  bool dynamic = false;             // then `size` is not 0
+  std::chrono::seconds timeout{0};  // of elements without a packet; 0 = they stay
   std::string comment;
   std::map<Bytes, Element> elements;
   friend bool operator==(const Set&, const Set&) = default;
 };
+
+/// What says how the set's elements look.
+[[nodiscard]] Set without_elements(const Set& set);
 
 struct CounterObject {
   std::string comment;

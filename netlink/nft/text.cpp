@@ -36,6 +36,8 @@ std::string_view field_text(Field field) {
       return "th sport";
     case Field::kThDport:
       return "th dport";
+    case Field::kIp6SaddrNet:
+      return "ip6 saddr and ffff:ffff:ffff:ffff::";
   }
   return "";
 }
@@ -52,25 +54,6 @@ std::string_view type_text(Type type) {
       return "inet_service";
     case Type::kMark:
       return "mark";
-    case Type::kSlot:
-      return "numgen";
-  }
-  return "";
-}
-
-/// A typical field of the type, for `typeof`.
-std::string_view typeof_text(Type type) {
-  switch (type) {
-    case Type::kIpv4Addr:
-      return "ip daddr";
-    case Type::kIpv6Addr:
-      return "ip6 daddr";
-    case Type::kInetProto:
-      return "meta l4proto";
-    case Type::kInetService:
-      return "tcp dport";
-    case Type::kMark:
-      return "meta mark";
     case Type::kSlot:
       return "numgen";
   }
@@ -161,6 +144,16 @@ struct StatementText {
         fmt::format("snat {} to {} map @{}:{}", family_text(s.family), selector_text(s.selector, s.family), s.map, s.port_min);
     return s.port_max == s.port_min ? text : text + fmt::format("-{}", s.port_max);
   }
+  std::string operator()(const SnatFromBlocks& s) const {
+    return fmt::format("snat {} to {} map @{}", family_text(s.family), selector_text(s.selector, s.family), s.map);
+  }
+  std::string operator()(const LimitClientConnections& s) const {
+    return fmt::format("add @{} {{ {} ct count over {} }}", s.set, field_text(client_field(s.family)), s.count);
+  }
+  std::string operator()(const LimitClientRate& s) const {
+    return fmt::format("update @{} {{ {} limit rate over {}/second burst {} packets }}", s.set, field_text(client_field(s.family)),
+                       s.per_second, s.burst);
+  }
   std::string operator()(const CountNamed& s) const { return "counter name " + quote(s.counter); }
   std::string operator()(const Reject& s) const {
     return s.tcp_reset ? "reject with tcp reset" : "reject with icmpx port-unreachable";
@@ -197,10 +190,25 @@ std::string value_text(const std::vector<Type>& types, const Bytes& bytes) {
   });
 }
 
+/// "198.18.1.1 . 128-255": a field's range where its ends differ.
+std::string range_text(const std::vector<Type>& types, const Bytes& bytes) {
+  const auto half = padded_size(types);
+  if (bytes.size() != 2 * half) return "";
+  std::size_t offset = 0;
+  return join(types, " . ", [&](Type type) {
+    const auto size = padded_size(type);
+    const auto first = field_value(type, std::span(bytes).subspan(offset, size));
+    const auto last = field_value(type, std::span(bytes).subspan(half + offset, size));
+    offset += size;
+    return first == last ? first : first + '-' + last;
+  });
+}
+
 std::string data_text(const Set& spec, const Data& data) {
   if (const auto* verdict = std::get_if<Verdict>(&data)) return " : " + verdict_text(*verdict);
-  if (const auto* bytes = std::get_if<Bytes>(&data)) return " : " + value_text(spec.data, *bytes);
-  return "";
+  const auto* bytes = std::get_if<Bytes>(&data);
+  if (bytes == nullptr) return "";
+  return " : " + (spec.data_ranges ? range_text(spec.data, *bytes) : value_text(spec.data, *bytes));
 }
 
 std::string element_text(const Set& spec, const Bytes& key, const Element& element, bool with_data) {
@@ -214,18 +222,32 @@ std::string elements_text(const Set& spec, const ElementList& elements, bool wit
   return join(elements, ", ", [&](const auto& item) { return element_text(spec, item.first, item.second, with_data); });
 }
 
+/// A field of the data's type, for `typeof`.
+std::string typeof_text(const Set& spec, Type type) {
+  const auto side = spec.data_ranges ? 's' : 'd';
+  switch (type) {
+    case Type::kIpv4Addr:
+      return fmt::format("ip {}addr", side);
+    case Type::kIpv6Addr:
+      return fmt::format("ip6 {}addr", side);
+    case Type::kInetService:
+      return fmt::format("{} {}port", to_string(spec.port_protocol), side);
+    default:
+      return std::string(type_text(type));
+  }
+}
+
 std::string set_block(const Set& spec) {
   const bool by_slot = spec.key == std::vector{Type::kSlot};
   std::string text =
       by_slot ? fmt::format("typeof numgen inc mod {}", spec.slot_modulus) : "type " + join(spec.key, " . ", type_text);
   if (spec.verdicts) text += " : verdict";
-  const auto data_text = [&](Type type) -> std::string_view {
-    if (!by_slot) return type_text(type);
-    return type == Type::kInetService && spec.port_protocol == Protocol::kUdp ? "udp dport" : typeof_text(type);
-  };
-  if (!spec.data.empty()) text += " : " + join(spec.data, " . ", data_text);
+  const auto data_text = [&](Type type) { return by_slot ? typeof_text(spec, type) : std::string(type_text(type)); };
+  if (!spec.data.empty()) text += (spec.data_ranges ? " : interval " : " : ") + join(spec.data, " . ", data_text);
   text += "; ";
   if (spec.size != 0) text += fmt::format("size {}; ", spec.size);
+  if (spec.dynamic) text += "flags dynamic; ";
+  if (spec.timeout.count() != 0) text += fmt::format("timeout {}s; ", spec.timeout.count());
   if (!spec.comment.empty()) text += "comment " + quote(spec.comment) + "; ";
   return text;
 }

@@ -32,17 +32,6 @@ struct Description {
   std::string operator()(const DeleteCounter& o) const { return "delete counter " + o.name; }
 };
 
-Set without_elements(const Set& set) {
-  return {.key = set.key,
-          .data = set.data,
-          .verdicts = set.verdicts,
-          .slot_modulus = set.slot_modulus,
-          .port_protocol = set.port_protocol,
-          .size = set.size,
-          .comment = set.comment,
-          .elements = {}};
-}
-
 }  // namespace
 
 void Transaction::append(Transaction other) {

@@ -73,8 +73,8 @@ class Transaction {
   /// How many kernel objects it touches; an element counts as one. For pacing and logs.
   [[nodiscard]] std::size_t weight() const;
 
-  /// As `nft -f` takes it (nft 1.0.6): for logs, `--dry-run` and golden tests. The flags owner and persist are left out,
-  /// since a table made by nft would die with it.
+  /// As `nft -f` takes it (nft 1.0.6; what it cannot load stands at SnatFromBlocks): for logs, `--dry-run` and golden tests. The
+  /// flags owner and persist are left out, since a table made by nft would die with it.
   [[nodiscard]] std::string to_text() const;
 
  private:

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxComment = NFTNL_UDATA_COMMENT_MAXLEN;
 constexpr std::uint32_t kOrderNone = 0, kOrderHost = 1, kOrderNetwork = 2;
 constexpr std::uint32_t kExprPayload = 7, kExprConcat = 13, kExprNumgen = 23;
 constexpr std::uint32_t kDescUdp = 6, kDescTcp = 8, kDescIp = 12, kDescIp6 = 13;
-constexpr std::uint32_t kDport = 2, kIpSaddr = 11, kIpDaddr = 12, kIp6Saddr = 8, kIp6Daddr = 9;
+constexpr std::uint32_t kSport = 1, kDport = 2, kIpSaddr = 11, kIpDaddr = 12, kIp6Saddr = 8, kIp6Daddr = 9;
 
 std::string text_of(std::optional<ByteSpan> value) {
   if (!value) return "";
@@ -54,13 +54,14 @@ Bytes numgen_inc(std::uint32_t modulus) {
   return expression(kExprNumgen, TlvWriter().put_u32(0, 0).put_u32(1, modulus).put_u32(2, 0).take());
 }
 
-/// `ip daddr . tcp dport` for an address and a port, `ip saddr` for an address alone.
-Bytes address_and_port(const std::vector<Type>& data, Protocol port_protocol) {
-  const auto transport = port_protocol == Protocol::kTcp ? kDescTcp : kDescUdp;
-  const bool v4 = data[0] == Type::kIpv4Addr;
-  const auto protocol = v4 ? kDescIp : kDescIp6;
-  if (data.size() == 1) return payload(protocol, v4 ? kIpSaddr : kIp6Saddr);
-  const auto parts = TlvWriter().put(0, payload(protocol, v4 ? kIpDaddr : kIp6Daddr)).put(1, payload(transport, kDport)).take();
+/// `ip daddr . tcp dport` for an address and a port, `ip saddr . tcp sport` for their ranges, `ip saddr` for an address alone.
+Bytes address_and_port(const Set& spec) {
+  const bool source = spec.data_ranges || spec.data.size() == 1;
+  const auto address = spec.data[0] == Type::kIpv4Addr ? payload(kDescIp, source ? kIpSaddr : kIpDaddr)
+                                                       : payload(kDescIp6, source ? kIp6Saddr : kIp6Daddr);
+  if (spec.data.size() == 1) return address;
+  const auto transport = spec.port_protocol == Protocol::kTcp ? kDescTcp : kDescUdp;
+  const auto parts = TlvWriter().put(0, address).put(1, payload(transport, source ? kSport : kDport)).take();
   return expression(kExprConcat, parts);
 }
 
@@ -81,8 +82,8 @@ Bytes set_userdata(const Set& spec) {
   if (map) writer.put_u32(NFTNL_UDATA_SET_DATABYTEORDER, byte_order(spec.data.empty() ? std::vector<Type>(2) : spec.data));
   if (by_slot) writer.put(NFTNL_UDATA_SET_KEY_TYPEOF, numgen_inc(spec.slot_modulus));
   if (spec.key.size() > 1) writer.put(NFTNL_UDATA_SET_KEY_TYPEOF, expression(kExprConcat, {}));
-  if (by_slot && !spec.data.empty()) writer.put(NFTNL_UDATA_SET_DATA_TYPEOF, address_and_port(spec.data, spec.port_protocol));
-  if (map) writer.put_u32(NFTNL_UDATA_SET_DATA_INTERVAL, 0);
+  if (by_slot && !spec.data.empty()) writer.put(NFTNL_UDATA_SET_DATA_TYPEOF, address_and_port(spec));
+  if (map) writer.put_u32(NFTNL_UDATA_SET_DATA_INTERVAL, spec.data_ranges ? 1 : 0);
   if (!spec.comment.empty()) writer.put_string(NFTNL_UDATA_SET_COMMENT, cut(spec.comment));
   if (by_slot) writer.put_u32(kModulus, spec.slot_modulus).put_u32(kPortProtocol, static_cast<std::uint32_t>(spec.port_protocol));
   return writer.take();
@@ -91,6 +92,8 @@ Bytes set_userdata(const Set& spec) {
 std::string read_set_comment(ByteSpan userdata) { return text_of(find_tlv(userdata, NFTNL_UDATA_SET_COMMENT)); }
 
 std::uint32_t read_slot_modulus(ByteSpan userdata) { return find_u32(userdata, kModulus).value_or(0); }
+
+bool read_data_ranges(ByteSpan userdata) { return find_u32(userdata, NFTNL_UDATA_SET_DATA_INTERVAL).value_or(0) != 0; }
 
 Protocol read_port_protocol(ByteSpan userdata) {
   return find_u32(userdata, kPortProtocol) == static_cast<std::uint32_t>(Protocol::kUdp) ? Protocol::kUdp : Protocol::kTcp;

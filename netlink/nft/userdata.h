@@ -20,6 +20,7 @@ namespace wsl4::netlink::nft {
 /// Of a set: byte orders, the types as expressions (`typeof`), the comment.
 [[nodiscard]] Bytes set_userdata(const Set& spec);
 [[nodiscard]] std::string read_set_comment(ByteSpan userdata);
+[[nodiscard]] bool read_data_ranges(ByteSpan userdata);
 /// 0 where it is not told.
 [[nodiscard]] std::uint32_t read_slot_modulus(ByteSpan userdata);
 /// TCP where it is not told.

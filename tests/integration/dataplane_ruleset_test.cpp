@@ -2,8 +2,6 @@
 // becomes another in one transaction.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <boost/json.hpp>
 #include <memory>
 #include <random>
 
@@ -11,46 +9,17 @@
 #include "netlink/nft/nftables.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/namespace.h"
+#include "tests/support/nft_listing.h"
 
 namespace wsl4::dataplane {
 namespace {
 
-namespace json = boost::json;
 using netlink::nft::KernelNftables;
 using netlink::nft::Table;
 using netlink::nft::Transaction;
+using test::nft_listing;
 
 constexpr unsigned kSteps = 40;
-
-/// Handles count whatever was made before, and hash sets list their elements in no order.
-void normalise(json::value& value) {
-  if (auto* list = value.if_array())
-    for (auto& one : *list) normalise(one);
-  auto* object = value.if_object();
-  if (object == nullptr) return;
-  object->erase("handle");
-  for (auto& [key, member] : *object) {
-    normalise(member);
-    if (key == "elem" && member.is_array())
-      std::ranges::sort(member.as_array(), {}, [](const json::value& element) { return json::serialize(element); });
-  }
-}
-
-/// The table as `nft -j` lists it, one object a line. Objects of a kind in order of their names, rules in their own order.
-std::string listing(const test::Namespace& where) {
-  auto document = json::parse(where.must("nft -j list table inet wsl4"));
-  normalise(document);
-  std::vector<std::pair<std::string, std::string>> lines;
-  for (const auto& entry : document.at("nftables").as_array()) {
-    const auto& [kind, body] = *entry.as_object().begin();
-    const auto* name = body.as_object().if_contains(kind == "rule" ? "chain" : "name");
-    lines.emplace_back(std::string(kind) + ' ' + (name ? json::serialize(*name) : ""), json::serialize(entry));
-  }
-  std::ranges::stable_sort(lines, {}, &std::pair<std::string, std::string>::first);
-  std::string text;
-  for (const auto& [key, line] : lines) text += line + '\n';
-  return text;
-}
 
 class DataplaneRuleset : public testing::Test {
  protected:
@@ -86,7 +55,7 @@ TEST_F(DataplaneRuleset, IsWhatNftMakesOfItsText) {
   const auto build = netlink::nft::build_table(plan(all_kinds()));
   commit(build);
   theirs_.must("nft -f -", build.to_text());
-  EXPECT_EQ(listing(ours_), listing(theirs_));
+  EXPECT_EQ(nft_listing(ours_), nft_listing(theirs_));
 }
 
 TEST_F(DataplaneRuleset, SourceHashIsWhatNftMakesOfItsText) {
@@ -100,7 +69,7 @@ TEST_F(DataplaneRuleset, SourceHashIsWhatNftMakesOfItsText) {
   commit(build);
   EXPECT_EQ(table(), want);
   theirs_.must("nft -f -", build.to_text());
-  EXPECT_EQ(listing(ours_), listing(theirs_));
+  EXPECT_EQ(nft_listing(ours_), nft_listing(theirs_));
 }
 
 TEST_F(DataplaneRuleset, FollowsRandomStates) {
@@ -123,7 +92,7 @@ TEST_F(DataplaneRuleset, ATransitionsTextDoesTheSame) {
     commit(transition);
     mirror.commit(next);
     if (!transition.empty()) theirs_.must("nft -f -", transition.to_text());
-    ASSERT_EQ(listing(ours_), listing(theirs_)) << "step " << step;
+    ASSERT_EQ(nft_listing(ours_), nft_listing(theirs_)) << "step " << step;
   }
 }
 

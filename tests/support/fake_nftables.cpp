@@ -21,14 +21,12 @@ using netlink::nft::DeleteCounter;
 using netlink::nft::DeleteElements;
 using netlink::nft::DeleteSet;
 using netlink::nft::DeleteTable;
-using netlink::nft::DnatFromMap;
 using netlink::nft::Element;
 using netlink::nft::FlushChain;
-using netlink::nft::LookupVerdict;
-using netlink::nft::MatchInSet;
+using netlink::nft::LimitClientConnections;
+using netlink::nft::LimitClientRate;
 using netlink::nft::Rule;
 using netlink::nft::Set;
-using netlink::nft::SnatFromMap;
 using netlink::nft::Table;
 using netlink::nft::Transaction;
 using netlink::nft::Verdict;
@@ -40,17 +38,15 @@ enum class Kind { kChain, kSet, kCounter };
 using Reference = std::pair<Kind, std::string>;
 
 struct ReferenceOf {
-  std::optional<Reference> operator()(const MatchInSet& s) const { return Reference{Kind::kSet, s.set}; }
-  std::optional<Reference> operator()(const LookupVerdict& s) const { return Reference{Kind::kSet, s.map}; }
-  std::optional<Reference> operator()(const DnatFromMap& s) const { return Reference{Kind::kSet, s.map}; }
-  std::optional<Reference> operator()(const SnatFromMap& s) const { return Reference{Kind::kSet, s.map}; }
   std::optional<Reference> operator()(const CountNamed& s) const { return Reference{Kind::kCounter, s.counter}; }
   std::optional<Reference> operator()(const Verdict& s) const {
     if (s.kind != Verdict::Kind::kJump && s.kind != Verdict::Kind::kGoto) return std::nullopt;
     return Reference{Kind::kChain, s.chain};
   }
   template <class Other>
-  std::optional<Reference> operator()(const Other&) const {
+  std::optional<Reference> operator()(const Other& s) const {
+    if constexpr (requires { s.set; }) return Reference{Kind::kSet, s.set};
+    if constexpr (requires { s.map; }) return Reference{Kind::kSet, s.map};
     return std::nullopt;
   }
 };
@@ -71,6 +67,26 @@ bool exists(const Table& table, const Reference& reference) {
   }
   return false;
 }
+
+/// Why the kernel refuses a limit on the set that it names (nft_dynset_init, nft_set_elem_expr_alloc); 0: it does not.
+struct Refusal {
+  const Table& table;
+
+  int operator()(const LimitClientConnections& s) const {
+    const auto& set = table.sets.at(s.set);
+    if (!set.dynamic) return set.size != 0 ? EOPNOTSUPP : EINVAL;
+    return set.timeout.count() != 0 ? EOPNOTSUPP : 0;
+  }
+  int operator()(const LimitClientRate& s) const {
+    const auto& set = table.sets.at(s.set);
+    if (set.timeout.count() == 0) return EOPNOTSUPP;  // later kernels take it
+    return set.dynamic ? 0 : EINVAL;
+  }
+  template <class Other>
+  int operator()(const Other&) const {
+    return 0;
+  }
+};
 
 /// Counts of what is pointed at; kept while operations are applied, so that a large batch costs no more than its size.
 class References {
@@ -144,6 +160,7 @@ class Batch {
     for (const auto& statement : o.rule.statements) {
       const auto reference = std::visit(ReferenceOf{}, statement);
       if (reference && !exists(*table_, *reference)) return ENOENT;
+      if (const int code = std::visit(Refusal{*table_}, statement); code != 0) return code;
     }
     references_->count({o.rule}, 1);
     chain->rules.push_back(o.rule);
@@ -243,7 +260,11 @@ netlink::Result<void> FakeNftables::commit(const Transaction& transaction, std::
 netlink::Result<std::optional<Table>> FakeNftables::read_table(const std::string& name) {
   const auto found = tables_.find(name);
   if (found == tables_.end()) return std::optional<Table>();
-  return std::optional<Table>(found->second);
+  auto table = found->second;
+  for (auto& [set_name, set] : table.sets) {
+    if (set.dynamic) set.elements.clear();
+  }
+  return std::optional<Table>(std::move(table));
 }
 
 netlink::Result<std::map<std::string, CounterValue>> FakeNftables::read_counters(const std::string& table) {

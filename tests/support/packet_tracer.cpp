@@ -110,6 +110,30 @@ class Walk {
     trace_.port_max = statement.port_max;
     return Then::kAccept;
   }
+  Then eval(const SnatFromBlocks& statement) {
+    const auto data = select(statement.family, statement.selector, statement.map);
+    if (!data) return Then::kNextRule;
+    const auto half = std::span(*data).first(data->size() / 2), rest = std::span(*data).subspan(half.size());
+    const auto port = [](std::span<const std::uint8_t> end) {
+      return static_cast<std::uint16_t>(end[end.size() - 4] << 8 | end[end.size() - 3]);
+    };
+    trace_.from.address = IpAddress::from_bytes(half.first(half.size() - 4)).value();
+    trace_.port_min = port(half);
+    trace_.port_max = port(rest);
+    return Then::kAccept;
+  }
+  /// A flow that is over the limit is taken for refused, and not counted.
+  Then eval(const LimitClientConnections& statement) {
+    auto* flows = client(statement.family, statement.set);
+    if (flows == nullptr) return Then::kNextRule;
+    if (*flows == statement.count) return Then::kNextStatement;
+    ++*flows;
+    return Then::kNextRule;
+  }
+  Then eval(const LimitClientRate& statement) {
+    auto* packets = client(statement.family, statement.set);
+    return match(packets != nullptr && (*packets)++ >= statement.burst);
+  }
   Then eval(const CountNamed& statement) {
     tracer_.table_.counters.at(statement.counter);
     trace_.counters.push_back(statement.counter);
@@ -175,6 +199,14 @@ class Walk {
     return &element->second;
   }
 
+  /// What the set holds of the packet's client. nullptr: of the other family, or new and the set is full.
+  std::uint32_t* client(Family family, const std::string& set) {
+    auto& clients = tracer_.clients_[set];
+    const auto wanted = key({client_field(family)});
+    const bool full = clients.size() == tracer_.table_.sets.at(set).size;
+    return !wanted || (full && !clients.contains(*wanted)) ? nullptr : &clients[*wanted];
+  }
+
   /// Nothing where a field is of the other family.
   std::optional<Bytes> key(const Concat& fields) const {
     KeyBuilder builder;
@@ -191,6 +223,9 @@ class Walk {
         case Field::kCtOrigIpDaddr:
         case Field::kCtOrigIp6Daddr:
           if (!add(builder, original_to_.address, field == Field::kCtOrigIpDaddr)) return std::nullopt;
+          break;
+        case Field::kIp6SaddrNet:
+          if (!add(builder, netlink::Prefix{trace_.from.address, 64}.network(), false)) return std::nullopt;
           break;
         case Field::kCtOrigProtoDst:
           builder.add_port(original_to_.port);

@@ -53,6 +53,7 @@ class PacketTracer {
   std::set<netlink::IpAddress> local_;
   std::map<std::pair<std::string, std::size_t>, std::uint32_t> turns_;  // of `numgen inc`, per rule
   std::uint32_t random_ = 1;
+  std::map<std::string, std::map<netlink::nft::Bytes, std::uint32_t>> clients_;  // of dynamic sets: flows or packets per client
   std::optional<std::string> missed_;
 };
 

@@ -46,9 +46,7 @@ SocketAddress to_socket_address(const Endpoint& endpoint) {
   return result;
 }
 
-Endpoint local_end(int fd) {
-  SocketAddress address;
-  ::getsockname(fd, address.get(), &address.size);
+Endpoint to_endpoint(const SocketAddress& address) {
   if (address.storage.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(address.storage);
     return {*IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&in.sin_addr), 4}), ntohs(in.sin_port)};
@@ -166,9 +164,12 @@ Connection RouterBed::connect(const IpAddress& virtual_address) const {
   connection.client = client.run([&] { return open_socket(family, SOCK_STREAM); });
   auto target = to_socket_address({virtual_address, kServicePort});
   check(::connect(connection.client.get(), target.get(), target.size) == 0, "connect");
-  connection.client_end = local_end(connection.client.get());
-  connection.server = Fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  SocketAddress own, seen;
+  ::getsockname(connection.client.get(), own.get(), &own.size);
+  connection.client_end = to_endpoint(own);
+  connection.server = Fd(::accept4(listener.get(), seen.get(), &seen.size, SOCK_CLOEXEC));
   check(static_cast<bool>(connection.server), "accept");
+  connection.seen_end = to_endpoint(seen);
   ::setsockopt(connection.server.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline);
   check(connection.client_sends(100) && connection.server_sends(100), "first exchange");
   return connection;

@@ -20,6 +20,7 @@ struct Connection {
   netlink::Fd client;
   netlink::Fd server;
   netlink::Endpoint client_end;  // the client's own address and port
+  netlink::Endpoint seen_end;    // and as the server sees them
 
   /// The client (or the server) sends `size` bytes, the other end receives and compares them. Deadline 20 s for each end.
   [[nodiscard]] bool client_sends(std::size_t size) const;

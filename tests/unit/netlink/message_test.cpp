@@ -18,6 +18,7 @@ TEST(AttributeReader, WalksWhatTheWriterWrote) {
   writer.put_be16(2, 0x1234);
   const auto nest = writer.begin_nest(3);
   writer.put_be32(4, 0x12345678);
+  writer.put_be64(5, 0x123456789abcdef0);
   writer.end_nest(nest);
 
   AttributeReader reader(writer.bytes());
@@ -28,6 +29,7 @@ TEST(AttributeReader, WalksWhatTheWriterWrote) {
   EXPECT_EQ(third->type, 3);  // without the flag that says nested
   AttributeReader inner(third->value);
   EXPECT_EQ(read_be32(inner.next()->value), 0x12345678U);
+  EXPECT_EQ(read_be64(inner.next()->value), 0x123456789abcdef0U);
   EXPECT_FALSE(inner.next());
   EXPECT_FALSE(reader.next());
   EXPECT_FALSE(inner.broken() || reader.broken());

@@ -1,0 +1,107 @@
+// Source translation from port blocks with real connections: a block is filled to its last port.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <memory>
+#include <regex>
+#include <set>
+#include <thread>
+
+#include "netlink/nft/nftables.h"
+#include "tests/support/router_bed.h"
+#include "tests/support/sample_tables.h"
+
+namespace wsl4::test {
+namespace {
+
+using netlink::Endpoint;
+using netlink::Family;
+using netlink::IpAddress;
+using netlink::Protocol;
+using namespace netlink::nft;
+
+constexpr std::uint16_t kFirstPort = 512, kPorts = 128;
+
+class NftBlocks : public testing::TestWithParam<Family> {
+ protected:
+  NftBlocks() : kernel_(bed_.a.run([] { return KernelNftables::open().value(); })) {}
+
+  /// All TCP that comes to a virtual address goes to the server, from one block of the pool's address.
+  void SetUp() override {
+    const auto server = IpAddress::parse(ipv4() ? "198.18.2.11" : "2001:db8:2::11").value();
+    auto table = port_blocks(GetParam());
+    table.sets["blocks"] = blocks_of(ipv4() ? bed_.snat4 : bed_.snat6, 1, kFirstPort, kPorts);
+    std::get<SnatFromBlocks>(table.chains["postrouting"].rules[0].statements[1]).selector.modulus = 1;
+    auto& servers = table.sets["servers"];
+    servers.key = {Type::kSlot};
+    servers.data = table.sets["blocks"].data;
+    servers.slot_modulus = 1;
+    servers.elements[KeyBuilder().add_slot(0).take()] = {KeyBuilder().add(server).add_port(8080).take(), ""};
+    table.chains["prerouting"] = {
+        Hook{Hook::Type::kNat, Hook::Point::kPrerouting, -110},
+        "",
+        {{{MatchL4Proto{Protocol::kTcp}, DnatFromMap{GetParam(), {Selector::Kind::kIncremental, 1, 0}, "servers"}}, ""}}};
+    const auto committed = kernel_->commit(build_table(table), std::nullopt);
+    ASSERT_TRUE(committed) << committed.error().message();
+  }
+
+  static bool ipv4() { return GetParam() == Family::kIpv4; }
+  [[nodiscard]] const IpAddress& vip() const { return ipv4() ? bed_.vip4 : bed_.vip6; }
+
+  /// Flows that the kernel found no port for.
+  [[nodiscard]] int refused() const {
+    const auto statistics = bed_.a.must("conntrack -S");
+    const std::regex field("insert_failed=([0-9]+)");
+    int sum = 0;
+    for (std::sregex_iterator match(statistics.begin(), statistics.end(), field), end; match != end; ++match)
+      sum += std::stoi((*match)[1]);
+    return sum;
+  }
+  void wait_until_refused() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (refused() == 0) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "nothing was refused";
+      std::this_thread::yield();
+    }
+  }
+  /// Both ends are gone at once, and the flow's entry too.
+  void end(Connection& connection) const {
+    const linger at_once{1, 0};
+    for (auto* socket : {&connection.client, &connection.server}) {
+      ::setsockopt(socket->get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      socket->reset();
+    }
+    bed_.a.must("conntrack -D -p tcp --orig-src " + connection.client_end.address.to_string() + " --orig-port-src " +
+                std::to_string(connection.client_end.port));
+  }
+
+  const RouterBed bed_;
+  std::unique_ptr<KernelNftables> kernel_;
+};
+
+TEST_P(NftBlocks, ABlockIsFilledToItsLastPort) {
+  std::vector<Connection> connections;
+  std::set<Endpoint> sources, block;
+  for (std::uint16_t port = kFirstPort; port < kFirstPort + kPorts; ++port) {
+    block.insert({ipv4() ? bed_.snat4 : bed_.snat6, port});
+    connections.push_back(bed_.connect(vip()));
+    sources.insert(connections.back().seen_end);
+  }
+  EXPECT_EQ(sources, block);
+  EXPECT_EQ(refused(), 0);
+
+  bed_.knock_unanswered(vip());
+  wait_until_refused();
+
+  auto& gone = connections.at(57);
+  const auto free = gone.seen_end;
+  end(gone);
+  EXPECT_EQ(bed_.connect(vip()).seen_end, free);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, NftBlocks, testing::Values(Family::kIpv4, Family::kIpv6),
+                         [](const auto& family) { return family.param == Family::kIpv4 ? "Ipv4" : "Ipv6"; });
+
+}  // namespace
+}  // namespace wsl4::test

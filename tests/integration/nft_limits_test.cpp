@@ -1,0 +1,207 @@
+// Client limits with real connections: who passes, who is refused, and when the next one passes again.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "daemon/dataplane/diff.h"
+#include "netlink/nft/nftables.h"
+#include "tests/support/router_bed.h"
+#include "tests/support/sample_tables.h"
+
+namespace wsl4::test {
+namespace {
+
+using netlink::Family;
+using netlink::IpAddress;
+using netlink::Protocol;
+using namespace netlink::nft;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDeadline = std::chrono::seconds(20);
+
+bool becomes_true(const std::function<bool()>& condition) {
+  const auto end = Clock::now() + kDeadline;
+  while (!condition()) {
+    if (Clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+class NftLimits : public testing::TestWithParam<Family> {
+ protected:
+  NftLimits() : kernel_(bed_.a.run([] { return KernelNftables::open().value(); })) {
+    const auto* network =
+        family() == Family::kIpv4 ? "ip addr add 198.18.1.77/24 dev front" : "ip addr add 2001:db8:1::77/64 dev front nodad";
+    bed_.client.must(network);
+    if (family() == Family::kIpv4) return;
+    bed_.client.must("ip addr add 2001:db8:7::10/64 dev front nodad");
+    bed_.a.must("ip route add 2001:db8:7::/64 dev front");
+    bed_.server.must("ip route add 2001:db8:7::/64 via 2001:db8:2::2");
+  }
+
+  /// Those of client_limits' rules at `rule`, before translation to the server.
+  void load(std::size_t rule, std::uint32_t size = 1000) {
+    auto table = client_limits(family());
+    auto& chain = table.chains["limits"];
+    chain.hook = Hook{Hook::Type::kNat, Hook::Point::kPrerouting, -110};
+    chain.rules = {chain.rules.at(rule),
+                   {{MatchL4Proto{Protocol::kTcp}, DnatFromMap{family(), {Selector::Kind::kIncremental, 1, 0}, "servers"}}, ""}};
+    for (const auto* set : {"connections", "rates"}) table.sets[set].size = size;
+    table.sets["rates"].timeout = std::chrono::seconds(3);
+    const auto server = IpAddress::parse(family() == Family::kIpv4 ? "198.18.2.11" : "2001:db8:2::11").value();
+    auto& servers = table.sets["servers"];
+    servers.key = {Type::kSlot};
+    servers.data = {table.sets["over"].key[0], Type::kInetService};
+    servers.slot_modulus = 1;
+    servers.elements[KeyBuilder().add_slot(0).take()] = {KeyBuilder().add(server).add_port(8080).take(), ""};
+    const auto committed = kernel_->commit(build_table(table), std::nullopt);
+    ASSERT_TRUE(committed) << committed.error().message();
+    table_ = table;
+  }
+
+  /// From then on the client connects from that address.
+  void connect_from(const std::string& address) const {
+    bed_.client.must("ip route replace " + vip().to_string() + " dev front src " + address);
+  }
+  std::optional<Connection> connect() const {
+    try {
+      return bed_.connect(vip());
+    } catch (const std::runtime_error& refused) {
+      EXPECT_STREQ(refused.what(), "connect: Connection refused");
+      return std::nullopt;
+    }
+  }
+  [[nodiscard]] std::uint64_t refused() const { return kernel_->read_counters("wsl4").value().at("refused").packets; }
+  /// As nft lists them; empty: none.
+  [[nodiscard]] std::string elements_of(const std::string& set) const {
+    const auto text = bed_.a.must("nft list set inet wsl4 " + set);
+    const auto begin = text.find("elements");
+    return begin == std::string::npos ? "" : text.substr(begin);
+  }
+
+  static Family family() { return GetParam(); }
+  [[nodiscard]] const IpAddress& vip() const { return family() == Family::kIpv4 ? bed_.vip4 : bed_.vip6; }
+
+  const RouterBed bed_;
+  std::unique_ptr<KernelNftables> kernel_;
+  Table table_;
+};
+
+TEST_P(NftLimits, ExactlySoManyConnectionsPass) {
+  load(1);
+  auto first = connect(), second = connect();
+  ASSERT_TRUE(first && second);
+  for (std::uint64_t times = 1; times <= 5; ++times) {
+    EXPECT_FALSE(connect());
+    EXPECT_EQ(refused(), times);
+  }
+  EXPECT_EQ(kernel_->read_table("wsl4").value(), table_) << "what packets added is not read";
+  EXPECT_TRUE(first->client_sends(1000) && second->server_sends(1000));
+}
+
+TEST_P(NftLimits, OneThatEndsMakesRoomForOne) {
+  load(1);
+  auto first = connect(), second = connect();
+  ASSERT_TRUE(first && second);
+  for (int ends = 0; ends < 3; ++ends) {
+    EXPECT_FALSE(connect());
+    first.reset();  // by FIN from both ends
+    EXPECT_TRUE(becomes_true([&] { return (first = connect()).has_value(); }));
+    EXPECT_FALSE(connect());
+    std::swap(first, second);
+  }
+}
+
+TEST_P(NftLimits, AnotherLimitWantsAnotherSet) {
+  load(1);
+  const auto first = connect(), second = connect();
+  EXPECT_FALSE(connect());
+
+  auto want = table_;
+  std::get<LimitClientConnections>(want.chains["limits"].rules[0].statements[1]).count = 3;
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(table_, want), std::nullopt));
+  EXPECT_FALSE(connect()) << "the client's element keeps the limit that it was made with";
+
+  const auto have = want;
+  want.sets["connections"].comment = "at most 3";
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, want), std::nullopt));
+  EXPECT_EQ(kernel_->read_table("wsl4").value(), want);
+  const auto third = connect(), fourth = connect(), fifth = connect();
+  EXPECT_TRUE(third && fourth && fifth) << "the new set has counted none of those before";
+  EXPECT_FALSE(connect());
+}
+
+TEST_P(NftLimits, AClientWithoutConnectionsIsForgotten) {
+  load(1);
+  auto first = connect(), second = connect();
+  EXPECT_FALSE(connect());
+  EXPECT_NE(elements_of("connections"), "");
+  first.reset();
+  second.reset();
+  EXPECT_TRUE(becomes_true([&] { return elements_of("connections").empty(); }));
+}
+
+TEST_P(NftLimits, AnotherClientHasItsOwnCount) {
+  load(1);
+  const auto first = connect(), second = connect();
+  EXPECT_FALSE(connect());
+  if (family() == Family::kIpv6) {
+    connect_from("2001:db8:1::77");
+    EXPECT_FALSE(connect()) << "of the same /64";
+  }
+  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  const auto third = connect(), fourth = connect();
+  EXPECT_TRUE(third && fourth);
+  EXPECT_FALSE(connect());
+}
+
+TEST_P(NftLimits, AFullSetLimitsNobodyElse) {
+  load(1, 1);
+  const auto first = connect(), second = connect();
+  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  std::vector<std::optional<Connection>> others;
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(others.emplace_back(connect()));
+  EXPECT_EQ(refused(), 0U);
+  connect_from(family() == Family::kIpv4 ? "198.18.1.10" : "2001:db8:1::10");
+  EXPECT_FALSE(connect());
+}
+
+TEST_P(NftLimits, ABurstPassesAndThenTheRate) {
+  load(2);
+  const auto begin = Clock::now();
+  int passed = 0;
+  EXPECT_TRUE(becomes_true([&] {
+    if (!connect()) return true;
+    ++passed;
+    return false;
+  }));
+  EXPECT_GE(passed, 3);
+  EXPECT_LE(passed, 3 + (Clock::now() - begin) / std::chrono::seconds(1));
+  EXPECT_EQ(refused(), 1U);
+  EXPECT_TRUE(becomes_true([&] { return connect().has_value(); })) << "one a second";
+  EXPECT_TRUE(becomes_true([&] { return elements_of("rates").empty(); })) << "an idle client is forgotten";
+}
+
+TEST_P(NftLimits, AListedClientIsRefused) {
+  load(0);
+  EXPECT_TRUE(connect());
+  const auto address = IpAddress::parse(family() == Family::kIpv4 ? "198.18.1.10" : "2001:db8:1::").value();
+  Transaction list("wsl4");
+  list.add(AddElements{"over", table_.sets.at("over"), {{KeyBuilder().add(address).take(), {}}}});
+  ASSERT_TRUE(kernel_->commit(list, std::nullopt));
+  EXPECT_FALSE(connect());
+  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  EXPECT_TRUE(connect());
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, NftLimits, testing::Values(Family::kIpv4, Family::kIpv6),
+                         [](const auto& family) { return family.param == Family::kIpv4 ? "Ipv4" : "Ipv6"; });
+
+}  // namespace
+}  // namespace wsl4::test

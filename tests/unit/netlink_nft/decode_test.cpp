@@ -1,0 +1,55 @@
+// What we encode is what we decode: a batch's messages have the shape of the kernel's listing.
+#include "netlink/nft/decode.h"
+
+#include <gtest/gtest.h>
+#include <linux/netfilter/nf_tables.h>
+
+#include "netlink/nft/batch.h"
+#include "tests/support/sample_tables.h"
+
+namespace wsl4::netlink::nft {
+namespace {
+
+Table decoded(const Batch& batch, const std::string& name) {
+  Table table;
+  table.name = name;
+  std::map<std::string, CounterValue> values;
+  MessageReader messages(batch.bytes);
+  while (const auto message = messages.next()) {
+    const int kind = message->type & 0xff;
+    if (kind == NFT_MSG_NEWTABLE) decode_table(message->payload, table);
+    if (kind == NFT_MSG_NEWCHAIN) decode_chain(message->payload, table);
+    if (kind == NFT_MSG_NEWSET) decode_set(message->payload, table);
+    if (kind == NFT_MSG_NEWSETELEM) decode_elements(message->payload, table);
+    if (kind == NFT_MSG_NEWOBJ) decode_counter(message->payload, table, values);
+    if (kind == NFT_MSG_NEWRULE) decode_rule(message->payload, table);
+  }
+  return table;
+}
+
+Table round_trip(const Table& table) {
+  const auto build = build_table(table);
+  return decoded(encode_batch(build, 1, std::nullopt), table.name);
+}
+
+TEST(NftDecode, TablesComeBackAsTheyWere) {
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+    for (auto table : {test::port_blocks(family), test::client_limits(family)}) {
+      EXPECT_EQ(round_trip(table), table);
+      for (auto& [name, set] : table.sets) set.port_protocol = set.slot_modulus == 0 ? Protocol::kTcp : Protocol::kUdp;
+      EXPECT_EQ(round_trip(table), table);
+    }
+  }
+}
+
+TEST(NftDecode, WhatPacketsAddedToASetIsPassedOver) {
+  auto table = test::client_limits(Family::kIpv4);
+  const auto want = table;
+  const auto client = KeyBuilder().add(IpAddress::parse("198.18.1.10").value()).take();
+  table.sets.at("connections").elements[client] = {};
+  table.sets.at("rates").elements[client] = {};
+  EXPECT_EQ(round_trip(table), want);
+}
+
+}  // namespace
+}  // namespace wsl4::netlink::nft
