@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -20,6 +19,7 @@
 
 #include "daemon/http/session.h"
 #include "daemon/http/unix_socket.h"
+#include "daemon/util/to_asio.h"
 
 namespace wsl4::http {
 namespace {
@@ -31,18 +31,6 @@ constexpr int kBacklog = 128;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after a failed accept (no descriptors left), so that it does not spin
 
 asio::awaitable<void> run_session(std::shared_ptr<Session> session) { co_await session->run(); }
-
-asio::ip::tcp::endpoint to_asio(const netlink::Endpoint& endpoint) {
-  const auto bytes = endpoint.address.bytes();
-  if (endpoint.address.family() == netlink::Family::kIpv4) {
-    asio::ip::address_v4::bytes_type raw{};
-    std::copy(bytes.begin(), bytes.end(), raw.begin());
-    return {asio::ip::address_v4(raw), endpoint.port};
-  }
-  asio::ip::address_v6::bytes_type raw{};
-  std::copy(bytes.begin(), bytes.end(), raw.begin());
-  return {asio::ip::address_v6(raw), endpoint.port};
-}
 
 }  // namespace
 
@@ -143,7 +131,7 @@ tl::expected<void, std::string> Server::listen_unix(const std::string& path, Ans
 
 tl::expected<std::uint16_t, std::string> Server::listen_tcp(const netlink::Endpoint& endpoint, Answer answer) {
   using Protocol = asio::ip::tcp;
-  const auto address = to_asio(endpoint);
+  const auto address = util::to_asio(endpoint);
   Protocol::acceptor acceptor(io_);
   error_code error;
   acceptor.open(address.protocol(), error);
