@@ -16,9 +16,10 @@ namespace wsl4::http {
 
 /// What one listener accepts. The first three are promised to users.
 struct Limits {
-  std::size_t max_body = 1'048'576;                 // bytes; beyond: 413
-  std::size_t max_header = 16'384;                  // bytes, request line included; beyond: 431
-  std::size_t max_connections = 64;                 // at once; beyond: 503 and close
+  std::size_t max_body = 1'048'576;  // bytes; beyond: 413
+  std::size_t max_header = 16'384;   // bytes, request line included; beyond: 431
+  std::size_t max_connections = 64;  // at once, those in their TLS handshake too; beyond: 503 and close
+  std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};   // between requests of one connection
   std::chrono::milliseconds read_timeout{10'000};   // from a request's first byte to its last
   std::chrono::milliseconds write_timeout{30'000};  // of one response
@@ -28,6 +29,7 @@ struct Limits {
 struct Request {
   std::string method;  // as sent: "GET"
   Target target;
+  std::string authorization;  // the header, as sent; empty if there is none, or more than one
   std::string body;
 };
 

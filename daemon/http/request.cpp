@@ -30,6 +30,9 @@ tl::expected<Request, Response> to_request(Parser::value_type message) {
   Request request;
   request.method = std::string(message.method_string());
   request.target = std::move(*target);
+  if (message.count(beast_http::field::authorization) == 1) {
+    request.authorization = std::string(message[beast_http::field::authorization]);
+  }
   request.body = std::move(message.body());
   return request;
 }

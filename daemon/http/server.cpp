@@ -18,6 +18,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/http/session.h"
+#include "daemon/http/tls.h"
 #include "daemon/http/unix_socket.h"
 #include "daemon/util/to_asio.h"
 
@@ -101,14 +102,28 @@ class ProtocolListener final : public Listener {
 asio::awaitable<void> run_listener(std::shared_ptr<Listener> listener) { co_await listener->accept(); }
 
 template <class Protocol>
-std::shared_ptr<Listener> start_listener(asio::io_context& io, typename Protocol::acceptor acceptor, const Limits& limits,
-                                         Answer answer, std::optional<UnixSocket> file) {
-  auto listening = std::make_shared<Listening>();
-  listening->limits = limits;
-  listening->answer = std::move(answer);
+std::shared_ptr<Listener> start_listener(asio::io_context& io, typename Protocol::acceptor acceptor, Listening parts,
+                                         std::optional<UnixSocket> file = std::nullopt) {
+  auto listening = std::make_shared<Listening>(std::move(parts));
   auto listener = std::make_shared<ProtocolListener<Protocol>>(std::move(acceptor), std::move(listening), std::move(file));
   asio::co_spawn(io, run_listener(listener), asio::detached);
   return listener;
+}
+
+tl::expected<asio::ip::tcp::acceptor, std::string> bind_tcp(asio::io_context& io, const netlink::Endpoint& endpoint,
+                                                            const char* setting) {
+  using Protocol = asio::ip::tcp;
+  const auto address = util::to_asio(endpoint);
+  Protocol::acceptor acceptor(io);
+  error_code error;
+  acceptor.open(address.protocol(), error);
+  if (!error) ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+  if (!error) acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
+  if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+  if (!error) acceptor.bind(address, error);
+  if (!error) acceptor.listen(kBacklog, error);
+  if (error) return tl::make_unexpected(fmt::format("{} {}: {}", setting, endpoint.to_string(), error.message()));
+  return acceptor;
 }
 
 }  // namespace
@@ -125,24 +140,31 @@ tl::expected<void, std::string> Server::listen_unix(const std::string& path, Ans
     remove_socket_file(*socket);
     return tl::make_unexpected(fmt::format("control socket {}: {}", path, error.message()));
   }
-  listeners_.push_back(start_listener<Protocol>(io_, std::move(acceptor), limits_, std::move(answer), std::move(*socket)));
+  Listening parts{limits_, std::move(answer), nullptr};
+  listeners_.push_back(start_listener<Protocol>(io_, std::move(acceptor), std::move(parts), std::move(*socket)));
   return {};
 }
 
 tl::expected<std::uint16_t, std::string> Server::listen_tcp(const netlink::Endpoint& endpoint, Answer answer) {
-  using Protocol = asio::ip::tcp;
-  const auto address = util::to_asio(endpoint);
-  Protocol::acceptor acceptor(io_);
-  error_code error;
-  acceptor.open(address.protocol(), error);
-  if (!error) ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
-  if (!error) acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
-  if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-  if (!error) acceptor.bind(address, error);
-  if (!error) acceptor.listen(kBacklog, error);
-  const std::uint16_t port = error ? std::uint16_t{0} : acceptor.local_endpoint(error).port();
-  if (error) return tl::make_unexpected(fmt::format("control.listen {}: {}", endpoint.to_string(), error.message()));
-  listeners_.push_back(start_listener<Protocol>(io_, std::move(acceptor), limits_, std::move(answer), std::nullopt));
+  auto acceptor = bind_tcp(io_, endpoint, "control.listen");
+  if (!acceptor) return tl::make_unexpected(std::move(acceptor.error()));
+  error_code ignored;
+  const auto port = acceptor->local_endpoint(ignored).port();
+  Listening parts{limits_, std::move(answer), nullptr};
+  listeners_.push_back(start_listener<asio::ip::tcp>(io_, std::move(*acceptor), std::move(parts)));
+  return port;
+}
+
+tl::expected<std::uint16_t, std::string> Server::listen_tls(const netlink::Endpoint& endpoint, const std::string& certificate_file,
+                                                            const std::string& key_file, Answer answer) {
+  auto tls = make_tls_server(certificate_file, key_file);
+  if (!tls) return tl::make_unexpected(fmt::format("control.register: {}", tls.error()));
+  auto acceptor = bind_tcp(io_, endpoint, "control.register");
+  if (!acceptor) return tl::make_unexpected(std::move(acceptor.error()));
+  error_code ignored;
+  const auto port = acceptor->local_endpoint(ignored).port();
+  Listening parts{limits_, std::move(answer), std::move(*tls)};
+  listeners_.push_back(start_listener<asio::ip::tcp>(io_, std::move(*acceptor), std::move(parts)));
   return port;
 }
 

@@ -28,6 +28,10 @@ class Server {
   /// Returns the port, which the kernel picks if `endpoint` has none (0).
   tl::expected<std::uint16_t, std::string> listen_tcp(const netlink::Endpoint& endpoint, Answer answer);
 
+  /// The same under TLS. Both files are PEM: the certificate with those that lead to its root, and its key.
+  tl::expected<std::uint16_t, std::string> listen_tls(const netlink::Endpoint& endpoint, const std::string& certificate_file,
+                                                      const std::string& key_file, Answer answer);
+
   /// Stops accepting, ends idle connections, lets requests in progress be answered, removes the sockets' files. On the
   /// io_context's thread, or while it does not run.
   void stop();

@@ -45,7 +45,10 @@ beast_http::response<Body> make_header(const Response& response, unsigned versio
 }  // namespace
 
 Session::Session(Protocol::socket socket, std::shared_ptr<Listening> listening, Kind kind)
-    : stream_(std::move(socket)), buffer_(listening->limits.max_header + kReadSize), listening_(std::move(listening)), kind_(kind) {
+    : stream_(std::move(socket), listening->tls.get()),
+      buffer_(listening->limits.max_header + kReadSize),
+      listening_(std::move(listening)),
+      kind_(kind) {
   listening_->sessions.insert(this);
   if (kind_ == Kind::kServed) ++listening_->served;
 }
@@ -57,19 +60,27 @@ Session::~Session() {
 
 void Session::finish() {
   finishing_ = true;
-  if (idle_) stream_.cancel();
+  if (idle_) stream_.socket().cancel();
 }
 
 asio::awaitable<void> Session::run() {
-  bool open = true;
-  while (open && !finishing_) open = co_await serve_one();
+  bool goes_on = co_await open();
+  while (goes_on && !finishing_) goes_on = co_await serve_one();
   co_await linger();
+}
+
+asio::awaitable<bool> Session::open() {
+  stream_.socket().expires_after(listening_->limits.handshake_timeout);
+  idle_ = true;
+  const bool opened = co_await stream_.open();
+  idle_ = false;
+  co_return opened;
 }
 
 asio::awaitable<bool> Session::serve_one() {
   const bool begun = co_await wait_for_first_byte();
   if (!begun) co_return false;
-  stream_.expires_after(listening_->limits.read_timeout);
+  stream_.socket().expires_after(listening_->limits.read_timeout);
   auto message = co_await read_message();
   if (!message && !message.error()) co_return false;
 
@@ -83,7 +94,7 @@ asio::awaitable<bool> Session::serve_one() {
     head = message->method() == beast_http::verb::head;
     keep_alive = message->keep_alive() && kind_ == Kind::kServed;
     version = message->version();
-    stream_.expires_never();
+    stream_.socket().expires_never();
     response = co_await respond(std::move(*message));
   }
   const bool open = co_await write(std::move(response), head, version, keep_alive && !finishing_);
@@ -95,7 +106,7 @@ asio::awaitable<bool> Session::wait_for_first_byte() {
   error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
   const auto space = buffer_.prepare(kReadSize);
-  stream_.expires_after(listening_->limits.idle_timeout);
+  stream_.socket().expires_after(listening_->limits.idle_timeout);
   idle_ = true;
   const std::size_t size = co_await stream_.async_read_some(space, token);
   idle_ = false;
@@ -146,7 +157,7 @@ asio::awaitable<Response> Session::respond(Parser::value_type message) {
 asio::awaitable<bool> Session::write(Response response, bool head, unsigned version, bool keep_alive) {
   error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
-  stream_.expires_after(listening_->limits.write_timeout);
+  stream_.socket().expires_after(listening_->limits.write_timeout);
   if (head) {
     auto message = make_header<beast_http::empty_body>(response, version, keep_alive);
     co_await beast_http::async_write(stream_, message, token);
@@ -162,13 +173,13 @@ asio::awaitable<bool> Session::write(Response response, bool head, unsigned vers
 // within bounds.
 asio::awaitable<void> Session::linger() {
   error_code error;
-  stream_.socket().shutdown(Protocol::socket::shutdown_send, error);
   auto token = asio::redirect_error(asio::use_awaitable, error);
   std::array<char, kReadSize> scratch{};
   const auto space = asio::buffer(scratch);
-  stream_.expires_after(listening_->limits.linger_timeout);
+  stream_.socket().expires_after(listening_->limits.linger_timeout);
+  co_await stream_.end_sending();
   for (std::size_t total = 0; !error && total < kLingerBytes;) {
-    const std::size_t size = co_await stream_.async_read_some(space, token);
+    const std::size_t size = co_await stream_.socket().async_read_some(space, token);
     total += size;
   }
 }

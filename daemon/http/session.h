@@ -6,12 +6,12 @@
 #include <set>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
 #include "daemon/http/message.h"
 #include "daemon/http/request.h"
+#include "daemon/http/transport.h"
 
 namespace wsl4::http {
 
@@ -21,13 +21,14 @@ class Session;
 struct Listening {
   Limits limits;
   Answer answer;
-  std::set<Session*> sessions;  // all that live, refused ones included
-  std::size_t served = 0;       // those of them that are served
+  std::unique_ptr<boost::asio::ssl::context> tls;  // none: in the clear
+  std::set<Session*> sessions = {};                // all that live, refused ones included
+  std::size_t served = 0;                          // those of them that are served
 };
 
 class Session {
  public:
-  using Protocol = boost::asio::generic::stream_protocol;
+  using Protocol = Transport::Protocol;
   enum class Kind : unsigned char { kServed, kRefused };  // refused: its first request is answered by a 503
 
   Session(Protocol::socket socket, std::shared_ptr<Listening> listening, Kind kind);
@@ -37,10 +38,11 @@ class Session {
 
   /// Serves until the client or `finish` ends it. The caller keeps the session alive meanwhile.
   boost::asio::awaitable<void> run();
-  /// Lets a request in progress be answered and then ends; without one it ends now.
+  /// Lets a request in progress be answered and then ends; without one, or in the TLS handshake, it ends now.
   void finish();
 
  private:
+  boost::asio::awaitable<bool> open();
   /// One request and its answer; false when the connection is to be closed.
   boost::asio::awaitable<bool> serve_one();
   boost::asio::awaitable<bool> wait_for_first_byte();
@@ -52,7 +54,7 @@ class Session {
   boost::asio::awaitable<bool> write(Response response, bool head, unsigned version, bool keep_alive);
   boost::asio::awaitable<void> linger();
 
-  boost::beast::basic_stream<Protocol> stream_;
+  Transport stream_;
   boost::beast::flat_buffer buffer_;
   std::shared_ptr<Listening> listening_;
   Kind kind_;

@@ -17,6 +17,8 @@ namespace wsl4::util {
 
 namespace {
 
+constexpr unsigned kSecretMode = 0640;  // and stricter
+
 tl::unexpected<std::string> failed(const char* verb, const std::string& path) {
   return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(errno)));
 }
@@ -32,20 +34,36 @@ bool write_all(int fd, const std::string& content) {
   return true;
 }
 
-}  // namespace
-
-tl::expected<std::string, std::string> read_file(const std::string& path) {
-  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return failed("open", path);
+tl::expected<std::string, std::string> read_all(int fd, const std::string& path) {
   std::string content;
   std::array<char, 65536> buffer{};
   for (;;) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failed("read", path);
     if (count == 0) return content;
     content.append(buffer.data(), static_cast<std::size_t>(count));
   }
+}
+
+}  // namespace
+
+tl::expected<std::string, std::string> read_file(const std::string& path) {
+  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed("open", path);
+  return read_all(fd.get(), path);
+}
+
+tl::expected<std::string, std::string> read_secret_file(const std::string& path) {
+  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed("open", path);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return failed("read", path);
+  const unsigned mode = status.st_mode & 07777U;
+  if ((mode & ~kSecretMode) != 0) {
+    return tl::make_unexpected(fmt::format("{} holds secrets and has mode {:04o}: chmod 0640 {}", path, mode, path));
+  }
+  return read_all(fd.get(), path);
 }
 
 tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content) {

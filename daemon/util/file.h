@@ -10,6 +10,9 @@ namespace wsl4::util {
 /// The error names the file and says why.
 [[nodiscard]] tl::expected<std::string, std::string> read_file(const std::string& path);
 
+/// The same for a file with secrets: one that is more open than mode 0640 is refused, and the error says what to do.
+[[nodiscard]] tl::expected<std::string, std::string> read_secret_file(const std::string& path);
+
 /// Writes a temporary file beside `path`, syncs it, and renames it over `path`; mode 0640.
 [[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content);
 

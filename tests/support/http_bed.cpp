@@ -75,17 +75,21 @@ RawClient::RawClient(std::uint16_t port) {
 
 void RawClient::send(const std::string& bytes) {
   for (std::size_t sent = 0; sent < bytes.size();) {
-    const auto size = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const auto size = write_some(bytes.data() + sent, bytes.size() - sent);
     if (size <= 0) return;  // refused half-way: what was answered tells
     sent += static_cast<std::size_t>(size);
   }
 }
 
+long RawClient::write_some(const char* bytes, std::size_t size) { return ::send(fd_.get(), bytes, size, MSG_NOSIGNAL); }
+
+long RawClient::read_some(char* bytes, std::size_t size) { return ::recv(fd_.get(), bytes, size, 0); }
+
 void RawClient::end_sending() { ::shutdown(fd_.get(), SHUT_WR); }
 
 bool RawClient::read_more() {
   std::array<char, 65536> chunk{};
-  const auto size = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
+  const auto size = read_some(chunk.data(), chunk.size());
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) throw std::runtime_error("the server neither answers nor closes");
   if (size <= 0) return false;
   received_.append(chunk.data(), static_cast<std::size_t>(size));

@@ -65,6 +65,8 @@ class RawClient {
  public:
   explicit RawClient(const std::string& unix_path);
   explicit RawClient(std::uint16_t port);
+  RawClient(RawClient&&) = default;
+  virtual ~RawClient() = default;
 
   void send(const std::string& bytes);
   void end_sending();
@@ -73,9 +75,14 @@ class RawClient {
   /// Whether the other end closes, without sending anything before.
   bool closed();
 
+ protected:
+  /// As send(2) and recv(2).
+  virtual long write_some(const char* bytes, std::size_t size);
+  virtual long read_some(char* bytes, std::size_t size);
+  netlink::Fd fd_;
+
  private:
   bool read_more();
-  netlink::Fd fd_;
   std::string received_;
 };
 

@@ -1,0 +1,104 @@
+#include "daemon/service/leases.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace wsl4::service {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::milliseconds;
+
+std::string take_text(json::object& members, json::string_view key) {
+  const auto* member = members.if_contains(key);
+  const auto* text = member == nullptr ? nullptr : member->if_string();
+  std::string taken = text == nullptr ? "" : std::string(*text);
+  members.erase(key);
+  return taken;
+}
+
+}  // namespace
+
+Leases::Renewal Leases::renew(const Key& key, Registration registration, Time now) {
+  if (is_taken(key, registration.address)) return Renewal::kAddressTaken;
+  const bool is_new = !leases_.contains(key);
+  if (is_new && leases_.size() >= kMax) return Renewal::kFull;
+  const Time expires = now + registration.ttl;
+  leases_[key] = {std::move(registration), expires};
+  return is_new ? Renewal::kNew : Renewal::kRenewed;
+}
+
+bool Leases::is_taken(const Key& key, const netlink::Endpoint& address) const {
+  for (auto entry = leases_.lower_bound({key.service, ""}); entry != leases_.end() && entry->first.service == key.service;
+       ++entry) {
+    if (entry->first.backend != key.backend && entry->second.registration.address == address) return true;
+  }
+  return false;
+}
+
+bool Leases::end(const Key& key) { return leases_.erase(key) > 0; }
+
+std::map<Leases::Key, Leases::Lease> Leases::lapse(Time now) {
+  std::map<Key, Lease> lapsed;
+  for (auto entry = leases_.begin(); entry != leases_.end();) {
+    Lease& lease = entry->second;
+    lease.expires = std::min<Time>(lease.expires, now + std::max<milliseconds>(lease.registration.ttl, kGrace));
+    const auto next = std::next(entry);
+    if (lease.expires <= now) lapsed.insert(leases_.extract(entry));
+    entry = next;
+  }
+  return lapsed;
+}
+
+std::optional<Leases::Time> Leases::next() const {
+  std::optional<Time> next;
+  for (const auto& [key, lease] : leases_) {
+    if (!next || lease.expires < *next) next = lease.expires;
+  }
+  return next;
+}
+
+json::array Leases::to_json() const {
+  json::array leases;
+  for (const auto& [key, lease] : leases_) {
+    auto members = service::to_json(lease.registration);
+    members["service"] = key.service;
+    members["backend"] = key.backend;
+    members["expires_ms"] = std::chrono::duration_cast<milliseconds>(lease.expires.time_since_epoch()).count();
+    leases.push_back(std::move(members));
+  }
+  return leases;
+}
+
+tl::expected<Leases, std::string> Leases::from_json(const json::value& document, Time now) {
+  const auto* array = document.if_array();
+  if (array == nullptr) return tl::make_unexpected(std::string("leases are not a list"));
+  Leases leases;
+  for (const auto& value : *array) {
+    const auto* object = value.if_object();
+    if (object == nullptr) return tl::make_unexpected(std::string("a lease is not an object"));
+    auto members = *object;
+    const Key key{take_text(members, "service"), take_text(members, "backend")};
+    const auto* expires = members.if_contains("expires_ms");
+    const auto* count = expires == nullptr ? nullptr : expires->if_int64();
+    if (key.service.empty() || key.backend.empty() || count == nullptr)
+      return tl::make_unexpected(std::string("a lease lacks service, backend or expires_ms"));
+    const Time when{milliseconds(*count)};
+    members.erase("expires_ms");
+    auto registration = read_registration(members);
+    if (!registration) {
+      return tl::make_unexpected(
+          fmt::format("lease of {} in {}: {}", key.backend, key.service, fmt::join(registration.error(), "; ")));
+    }
+    if (const auto renewal = leases.renew(key, std::move(*registration), now); renewal != Renewal::kNew)
+      return tl::make_unexpected(
+          fmt::format("lease of {} in {}: it is there twice, or there are too many", key.backend, key.service));
+    leases.leases_[key].expires = std::max<Time>(when, now + kGrace);
+  }
+  return leases;
+}
+
+}  // namespace wsl4::service

@@ -1,0 +1,66 @@
+// Backends that joined by themselves, each until its time is up. Pure: no clock, no file. Times are the wall clock's, so that a
+// lease that runs out while the daemon does not run has run out when it starts again.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+#include <tl/expected.hpp>
+
+#include "daemon/service/registration.h"
+#include "netlink/ip.h"
+
+namespace wsl4::service {
+
+class Leases {
+ public:
+  using Time = std::chrono::system_clock::time_point;
+
+  static constexpr std::size_t kMax = 4096;  // of all services together
+  /// After a start no lease lapses earlier, so that nodes which could not reach the daemon meanwhile can renew.
+  static constexpr std::chrono::seconds kGrace{10};
+
+  struct Key {
+    std::string service, backend;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  struct Lease {
+    Registration registration;
+    Time expires;
+    friend bool operator==(const Lease&, const Lease&) = default;
+  };
+  enum class Renewal : unsigned char {
+    kNew,
+    kRenewed,       // what the node says of itself may have changed
+    kAddressTaken,  // by another lease of the service; nothing is changed
+    kFull,          // nothing is changed
+  };
+
+  [[nodiscard]] Renewal renew(const Key& key, Registration registration, Time now);
+  /// False if there is none.
+  bool end(const Key& key);
+  /// Ends and returns what is over at `now`. A clock that was set back does not prolong a lease by more than its ttl.
+  std::map<Key, Lease> lapse(Time now);
+
+  /// When the next one will lapse.
+  [[nodiscard]] std::optional<Time> next() const;
+  [[nodiscard]] const std::map<Key, Lease>& all() const { return leases_; }
+
+  /// For the state directory: an array.
+  [[nodiscard]] boost::json::array to_json() const;
+  /// At the start of the daemon, `now`. The error says what is wrong with the document.
+  [[nodiscard]] static tl::expected<Leases, std::string> from_json(const boost::json::value& document, Time now);
+
+ private:
+  [[nodiscard]] bool is_taken(const Key& key, const netlink::Endpoint& address) const;
+
+  std::map<Key, Lease> leases_;
+};
+
+}  // namespace wsl4::service

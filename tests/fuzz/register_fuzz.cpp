@@ -1,0 +1,59 @@
+// What outsiders and operators write for nodes that join: the body of a registration, and the file of tokens. What is taken is the
+// same when written and read again; what is not is told on one line each, with its place.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "daemon/control/tokens.h"
+#include "daemon/service/leases.h"
+
+namespace {
+
+using wsl4::control::Tokens;
+using wsl4::service::Leases;
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_body(const std::string& text) {
+  const auto registration = wsl4::service::parse_registration(text);
+  if (!registration) {
+    check(!registration.error().empty());
+    for (const auto& problem : registration.error()) check(!problem.empty() && problem.find('\n') == std::string::npos);
+    return;
+  }
+  check(registration->weight >= 0 && registration->weight <= 1000);
+  check(registration->ttl >= std::chrono::seconds(5) && registration->ttl <= std::chrono::hours(1));
+  const Leases::Time now{std::chrono::seconds(1'700'000'000)};
+  Leases leases;
+  check(leases.renew({"chat", "one"}, *registration, now) == Leases::Renewal::kNew);
+  const auto again = Leases::from_json(leases.to_json(), now);
+  check(again.has_value());
+  check(again->all().begin()->second.registration == *registration);
+}
+
+void check_tokens(const std::string& text) {
+  const auto tokens = Tokens::parse(text, "f");
+  if (tokens) {
+    check(tokens->size() <= Tokens::kMaxTokens);
+    check(tokens->check("Bearer " + text.substr(0, text.find(' ')), "no such service") != Tokens::Verdict::kGranted ||
+          text.find('*') != std::string::npos);
+    return;
+  }
+  check(!tokens.error().empty());
+  for (const auto& problem : tokens.error()) check(problem.starts_with("f:") && problem.find('\n') == std::string::npos);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 1) return 0;
+  const std::string text(data + 1, data + size);
+  if (data[0] == 't') {
+    check_tokens(text);
+  } else {
+    check_body(text);
+  }
+  return 0;
+}

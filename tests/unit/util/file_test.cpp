@@ -1,0 +1,38 @@
+#include "daemon/util/file.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/http_bed.h"
+
+namespace wsl4::util {
+namespace {
+
+TEST(SecretFile, IsReadAtMode0640AndStricter) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.file("tokens");
+  std::ofstream(path) << "secret";
+  for (const mode_t mode : {0640, 0600, 0440, 0400}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_EQ(read_secret_file(path), "secret") << std::oct << mode;
+  }
+  for (const mode_t mode : {0644, 0641, 0642, 0660, 0650, 0666, 0604, 04640}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    const auto content = read_secret_file(path);
+    ASSERT_FALSE(content) << std::oct << mode;
+    EXPECT_EQ(content.error(), fmt::format("{} holds secrets and has mode {:04o}: chmod 0640 {}", path, mode, path));
+  }
+}
+
+TEST(SecretFile, ErrorsNameTheFile) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(read_secret_file(folder.file("no")).error(),
+            fmt::format("cannot open {}: No such file or directory", folder.file("no")));
+}
+
+}  // namespace
+}  // namespace wsl4::util
