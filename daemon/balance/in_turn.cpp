@@ -27,21 +27,6 @@ Counts rounded(const Counts& weights, std::int64_t sum) {
   return counts;
 }
 
-/// Smooth weighted round robin: in each step everybody gains its count, the richest one takes the slot and pays the total.
-Slots interleave(const Counts& counts) {
-  const auto total = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  Counts credit(counts.size());
-  Slots slots;
-  slots.reserve(static_cast<std::size_t>(total));
-  for (std::int64_t step = 0; step < total; ++step) {
-    for (std::size_t i = 0; i < counts.size(); ++i) credit[i] += counts[i];
-    const auto richest = std::ranges::max_element(credit);
-    *richest -= total;
-    slots.push_back(static_cast<std::uint32_t>(richest - credit.begin()));
-  }
-  return slots;
-}
-
 }  // namespace
 
 Slots deal_in_turn(std::span<const int> weights) {
