@@ -8,6 +8,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 constexpr Seconds kSecond{1};
+constexpr double kShortestPart = Seconds{DealClock::kShortestInterval} / DealClock::kInterval;
 
 }  // namespace
 
@@ -38,17 +39,17 @@ std::optional<DealClock::TimePoint> DealClock::due(std::optional<std::uint64_t> 
   const auto arrived = static_cast<double>(arrived_);
   const bool too_many = arrived > 2 * dealt_for_;
   const bool tight = free && arrived >= std::max(1.0, static_cast<double>(*free) / kTightPart);
-  return dealt_at_ + (too_many || tight ? kShortestInterval : kInterval);
+  return dealt_at_ + (urgent_ || too_many || tight ? kShortestInterval : kInterval);
 }
 
 double DealClock::deal(TimePoint now, std::optional<std::uint64_t> free) {
   decay(now);
   double expected = std::max(in_interval_, in_second_ * (kInterval / kSecond));
-  if (free) expected = std::min(expected, std::max(expected * (kShortestInterval / Seconds{kInterval}), static_cast<double>(*free) / kTightPart));
-  dealt_for_ = std::max(1.0, expected);
+  if (free) expected = std::min(expected, std::max(expected * kShortestPart, static_cast<double>(*free) / kTightPart));
+  dealt_for_ = std::max(1.0, std::floor(expected));  // whole: 1.1 would send a tenth of the next flow past the emptiest
   dealt_at_ = now;
   arrived_ = 0;
-  changed_ = false;
+  changed_ = urgent_ = false;
   return dealt_for_;
 }
 

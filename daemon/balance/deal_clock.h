@@ -6,6 +6,7 @@
 //     100 ms after the last one                                        (kInterval)
 //      10 ms after it, if more than 2 * A flows arrived since          (kShortestInterval; the deal was made for A)
 //      10 ms after it, if a tenth of what is free arrived since        (kTightPart)
+//      10 ms after it, if somebody with slots takes no more flows      (urgent)
 //
 // and is made for the arrivals expected until the one after it:
 //
@@ -28,21 +29,24 @@ class DealClock {
 
   static constexpr std::chrono::milliseconds kInterval{100};
   static constexpr std::chrono::milliseconds kShortestInterval{10};
-  /// Ports in blocks were refused to nobody at 99 % use when at most a tenth of the free ones was taken between two deals (simulated).
+  /// Ports in blocks were refused to nobody at 99 % use when at most a tenth of the free ones was taken between two deals
+  /// (simulated).
   static constexpr double kTightPart = 10;
 
   /// New flows, as early as they are known of. They change counts, so a deal is due.
   void arrived(std::uint64_t flows, TimePoint now);
-  /// So many flows are about to arrive together: those of a backend that went down come back within a second or so. Raises the rate
-  /// as if they had arrived already, so that the deal is spread before they do.
+  /// So many flows may arrive within the next second: those of a backend that went down come back; after a start under load nobody
+  /// knows the rate. Raises it as if they had arrived already, so that the deal is spread before they do: call it before `deal`.
   void expect(std::uint64_t flows, TimePoint now);
-  /// Anything else that the deal depends on: flows that ended, weights, limits, backends. While a slow start runs its cap grows: say
-  /// so after each deal.
+  /// Anything else that the deal depends on: flows that ended, weights, limits, backends. While a slow start runs its cap grows:
+  /// say so after each deal.
   void changed() { changed_ = true; }
+  /// A backend that has slots went down or is full.
+  void urgent() { changed_ = urgent_ = true; }
 
-  /// When the next deal is to be made, as far as is known now; in the past means at once, none that the last one still holds. `free`:
-  /// room of the fullest backend that still gets flows, or free ports of the fullest pool pair, whichever is less; none if no limit
-  /// is near. A full one does not count: it gets nothing.
+  /// When the next deal is to be made, as far as is known now; in the past means at once, none that the last one still holds.
+  /// `free` is the room of the fullest backend that has slots and some room, or the free ports of such a pool pair, whichever is
+  /// less; none if nothing has a limit.
   [[nodiscard]] std::optional<TimePoint> due(std::optional<std::uint64_t> free) const;
 
   /// The deal is made now. Returns A, what `shares` is to be asked for.
@@ -56,7 +60,7 @@ class DealClock {
   double in_interval_ = 0, in_second_ = 0;  // flows, decaying over kInterval and 1 s: each is a rate times its span
   double dealt_for_ = 1;                    // A
   std::uint64_t arrived_ = 0;               // since the last deal
-  bool changed_ = true;
+  bool changed_ = true, urgent_ = false;
 };
 
 }  // namespace wsl4::balance

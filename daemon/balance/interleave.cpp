@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <numeric>
 
 #include "daemon/balance/slots.h"
@@ -12,10 +11,13 @@ Slots interleave(std::span<const std::int64_t> counts) {
   Slots slots;
   slots.reserve(static_cast<std::size_t>(total));
   for (std::int64_t step = 0; step < total; ++step) {
-    for (std::size_t i = 0; i < counts.size(); ++i) credit[i] += counts[i];
-    const auto richest = std::ranges::max_element(credit);
-    *richest -= total;
-    slots.push_back(static_cast<std::uint32_t>(richest - credit.begin()));
+    std::uint32_t richest = 0;
+    for (std::uint32_t i = 0; i < counts.size(); ++i) {
+      credit[i] += counts[i];
+      if (credit[i] > credit[richest]) richest = i;
+    }
+    credit[richest] -= total;
+    slots.push_back(richest);
   }
   return slots;
 }

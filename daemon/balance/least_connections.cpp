@@ -9,6 +9,7 @@
 namespace wsl4::balance {
 namespace {
 
+constexpr std::size_t kFewestSlots = 64, kSlotsPerBackend = 8;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 struct Vessel {
@@ -59,8 +60,8 @@ double room_of(const Load& backend) { return backend.room ? static_cast<double>(
 
 /// Whole slots, together as many as the shares of slots are together.
 std::vector<std::int64_t> rounded(const std::vector<double>& ideal, std::size_t slots) {
-  std::vector<std::int64_t> counts;
-  for (const double share : ideal) counts.push_back(static_cast<std::int64_t>(share));
+  std::vector<std::int64_t> counts(ideal.size());
+  std::ranges::transform(ideal, counts.begin(), [](double share) { return static_cast<std::int64_t>(share); });
   std::vector<std::size_t> order(ideal.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto claim = [&](std::size_t i) { return std::pair(ideal[i] >= 0.5, ideal[i] - std::floor(ideal[i])); };
@@ -85,8 +86,7 @@ std::vector<double> shares(std::span<const Load> backends, double arrivals) {
 }
 
 std::size_t counted_slots(std::size_t backends) {
-  constexpr std::size_t kFewest = 64, kPerBackend = 8;
-  return std::clamp(std::bit_ceil(std::min(backends, kMaxCountedSlots) * kPerBackend), kFewest, kMaxCountedSlots);
+  return std::clamp(std::bit_ceil(std::min(backends, kMaxCountedSlots) * kSlotsPerBackend), kFewestSlots, kMaxCountedSlots);
 }
 
 Slots deal_by_share(std::span<const double> shares, std::size_t slots) {

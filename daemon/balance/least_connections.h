@@ -4,10 +4,10 @@
 //
 //     sum of min(limit, max(0, w * L - c)) = A        where limit = min(room, share_cap * A)
 //
-// and a backend's share is its term of that sum, over A. It is water poured into vessels of width w that stand filled to c: an emptier
-// backend fills first, equal ones evenly, and after A flows all that got one have the same connections per weight. With A = 1 and
-// whole counts the next flow goes to the emptiest alone; with a large A a burst is spread as it would have been one by one. What a
-// backend may not take because of its limit goes to the others.
+// and a backend's share is its term of that sum, over A. It is water poured into vessels of width w that stand filled to c: an
+// emptier backend fills first, equal ones evenly, and after A flows all that got one have the same connections per weight. With A =
+// 1 and whole counts the next flow goes to the emptiest alone; with a large A a burst is spread as it would have been one by one.
+// What a backend may not take because of its limit goes to the others.
 #pragma once
 
 #include <chrono>
@@ -22,9 +22,9 @@ namespace wsl4::balance {
 
 struct Load {
   std::uint64_t connections = 0;
-  int weight = 100;                   // 0-1000; 0 takes no new flow
-  std::optional<std::uint64_t> room;  // flows that it may take until it is full; none: it is never full
-  double share_cap = 1.0;             // at most this share of a deal, above 0, at most 1 (slow start)
+  int weight = 100;                        // 0-1000; 0 takes no new flow
+  std::optional<std::uint64_t> room = {};  // flows that it may take until it is full; none: it is never full
+  double share_cap = 1.0;                  // at most this share of a deal, above 0, at most 1 (slow start)
 };
 
 /// The share of each backend, exactly, for `arrivals` >= 1. They sum to 1, unless the room of all that have a weight is less than
@@ -41,14 +41,14 @@ inline constexpr std::uint32_t kNoBackend = UINT32_MAX;
 /// Exactly `slots` slots, interleaved; where shares (at most 1 together) leave something, it is kNoBackend's.
 ///
 /// By largest remainder, so nobody is more than one slot off its share; a share of less than half a slot gets one only where such
-/// shares together come to whole slots. Nothing is remembered from deal to deal: a backend that was dealt too little has fewer
-/// connections and is owed more by the next deal, until that is half a slot. So rounding leaves a backend at most about
-/// arrivals / (2 * slots) flows off its level, however long it runs. A cap has no such memory: therefore half a slot, not a part of
-/// one, is what brings a newcomer its first.
+/// shares together come to whole slots. Errors do not add up: who was dealt too little has fewer connections, and the next deal
+/// owes it more. So rounding leaves a backend about arrivals / slots flows off its level at most. A cap has no such memory: to the
+/// nearest slot is right on average over a slow start, while always rounding up would give small weights several times their cap.
 [[nodiscard]] Slots deal_by_share(std::span<const double> shares, std::size_t slots);
 
 /// The share cap of a backend that began to serve `age` ago, under `slow_start`: from a tenth of its fair share (its part of all
-/// weights, its own included) in a straight line to all of it; none (1) from then on, or if slow_start is 0.
+/// weights, its own included) in a straight line to all of it; none (1) from then on, or if slow_start is 0. Without one an empty
+/// backend gets every new flow until it is level with the others.
 [[nodiscard]] double slow_start_cap(double fair_share, std::chrono::milliseconds age, std::chrono::milliseconds slow_start);
 
 }  // namespace wsl4::balance

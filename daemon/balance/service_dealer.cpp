@@ -51,7 +51,16 @@ void ServiceDealer::observe(const LiveCounts& counts, TimePoint now) {
     const auto started = started_of(family, counts);
     deal.clock.arrived(started - std::exchange(deal.started, started), now);
     deal.clock.changed();
+    if (is_urgent(family, deal, counts)) deal.clock.urgent();
   }
+}
+
+bool ServiceDealer::is_urgent(Family family, const Deal& deal, const LiveCounts& counts) const {
+  return std::ranges::any_of(wanted_.backends, [&](const BackendState& backend) {
+    if (!is_of(family, backend) || full_.contains(backend.id)) return false;
+    const bool takes = backend.share_weight > 0 && room_of(backend, counts(backend.id)) != 0U;
+    return takes ? deal.refuses : deal.dealt.contains(backend.id);
+  });
 }
 
 void ServiceDealer::expect(std::uint64_t flows, TimePoint now) {
@@ -109,19 +118,24 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
     loads[i].share_cap = slow_start_cap(static_cast<double>(loads[i].weight) / weights, age, service.slow_start);
     starting = starting || age < service.slow_start;
   }
+  deal.dealt.clear();
   auto slots = deal_by_share(shares(loads, deal.clock.deal(now, deal.free)), counted_slots(places.size()));
   if (starting) deal.clock.changed();
-  for (auto& slot : slots)
-    if (slot != kNoBackend) slot = places[slot];
-  if (std::ranges::find(slots, kNoBackend) != slots.end())
-    refusal_ = weights > 0 ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  deal.refuses = std::ranges::find(slots, kNoBackend) != slots.end();
+  if (deal.refuses) refusal_ = weights > 0 ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  for (auto& slot : slots) {
+    if (slot == kNoBackend) continue;
+    slot = places[slot];
+    deal.dealt.insert(service.backends[slot].id);
+  }
   service.dealt.insert_or_assign(family, std::move(slots));
 }
 
 void ServiceDealer::deal_by_weights(service::ServiceState& service, Family family, Deal& deal, const LiveCounts& counts,
                                     TimePoint now) {
-  bool wanted = false, served = false;
+  bool wanted = false;
   deal.free.reset();
+  deal.dealt.clear();
   for (auto& backend : service.backends) {
     if (!is_of(family, backend) || backend.share_weight == 0) continue;
     wanted = true;
@@ -133,10 +147,11 @@ void ServiceDealer::deal_by_weights(service::ServiceState& service, Family famil
       continue;
     }
     full_.erase(backend.id);
-    served = true;
+    deal.dealt.insert(backend.id);
     deal.free = lesser(deal.free, room);
   }
-  if (!served) refusal_ = wanted ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  deal.refuses = deal.dealt.empty();
+  if (deal.refuses) refusal_ = wanted ? service::Refusal::kFull : service::Refusal::kNoBackend;
   std::ignore = deal.clock.deal(now, deal.free);
 }
 

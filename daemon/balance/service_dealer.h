@@ -34,7 +34,7 @@ class ServiceDealer {
   void want(service::ServiceState wanted, const LiveCounts& counts, TimePoint now);
   [[nodiscard]] const service::ServiceState& wanted() const { return wanted_; }
 
-  /// Counts of its backends have changed.
+  /// Counts of its backends have changed. Where one that has slots is full now, or one that is needed has room again, it is urgent.
   void observe(const LiveCounts& counts, TimePoint now);
   /// So many flows are about to come back together.
   void expect(std::uint64_t flows, TimePoint now);
@@ -49,11 +49,14 @@ class ServiceDealer {
   /// The backends of one family, which are dealt on their own.
   struct Deal {
     DealClock clock;
+    std::set<service::BackendId> dealt;  // those that have slots
+    bool refuses = false;                // slots that nobody may take
     std::uint64_t started = 0;
     std::optional<std::uint64_t> free;  // of the tightest backend that still gets flows
   };
 
   [[nodiscard]] std::uint64_t started_of(netlink::Family family, const LiveCounts& counts) const;
+  [[nodiscard]] bool is_urgent(netlink::Family family, const Deal& deal, const LiveCounts& counts) const;
   [[nodiscard]] std::optional<std::uint64_t> room_of(const service::BackendState& backend, const LiveCount& count) const;
   void deal_by_counts(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now,
                       WallTime wall);
