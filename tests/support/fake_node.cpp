@@ -19,10 +19,12 @@ control::Status example_status() {
   backend.max_connections = 60'000;
   backend.share = 1.0 / 3;
   backend.total = 700'000;
+  backend.check = {true, "101 in 0.8 ms", std::chrono::milliseconds(1100)};
+  backend.public_address = "wss://erlang-1.example.com/ws";
 
   control::SnatStatus snat;
   snat.pool = "main";
-  snat.addresses = {{*IpAddress::parse("198.51.100.16"), 6'250}};
+  snat.addresses = {{*IpAddress::parse("198.51.100.16"), 6'250, 6'260}};
   snat.capacity = 3'145'680;
   snat.used = 100'000;
   snat.worst_use = 0.033;
@@ -33,6 +35,7 @@ control::Status example_status() {
   service.listen = {*Endpoint::parse("203.0.113.10:443"), *Endpoint::parse("[2001:db8::10]:443")};
   service.scheduler = "round-robin";
   service.mode = "snat";
+  service.health = "websocket";
   service.connections = 100'000;
   service.rate = 123.4;
   service.total = 2'000'000;
