@@ -159,6 +159,20 @@ json::array to_objects(const std::vector<T>& values) {
   return array;
 }
 
+std::string_view to_string(service::Applied applied) {
+  switch (applied) {
+    case service::Applied::kNothing:
+      return "unchanged";
+    case service::Applied::kReported:
+      return "reported";
+    case service::Applied::kChanged:
+      return "changed";
+    case service::Applied::kCreated:
+      return "created";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string to_iso8601(WallClock::time_point time) {
@@ -219,6 +233,33 @@ json::object to_json(const ReloadReport& report, bool dry_run) {
   object["dry_run"] = dry_run;
   object["nft"] = report.nft_text;
   object["warnings"] = to_array(report.warnings);
+  return object;
+}
+
+json::object to_json(const std::string& service, const std::string& backend, const ChangeReport& report) {
+  json::object object;
+  object["service"] = service;
+  object["backend"] = backend;
+  object["result"] = to_string(report.applied);
+  object["connections"] = report.connections;
+  object["warnings"] = to_array(report.warnings);
+  return object;
+}
+
+json::object to_json(const std::string& service, const PickedBackend& picked) {
+  json::object object;
+  object["service"] = service;
+  object["backend"] = picked.backend;
+  object["address"] = picked.address.to_string();
+  object["public"] = text_or_null(picked.public_address);
+  return object;
+}
+
+json::object to_json(const std::string& service, std::uint32_t rate, const RebalanceReport& report) {
+  json::object object;
+  object["service"] = service;
+  object["rate"] = rate;
+  object["surplus"] = report.surplus;
   return object;
 }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "daemon/service/overlay.h"
 #include "netlink/ip.h"
 
 namespace wsl4::control {
@@ -130,6 +131,22 @@ struct ReloadReport {
   std::vector<std::string> warnings;  // settings that need a restart, …
 };
 
+struct ChangeReport {
+  service::Applied applied = service::Applied::kNothing;
+  std::uint64_t connections = 0;      // that the backend has now
+  std::vector<std::string> warnings;  // "service chat: no backend takes new connections"
+};
+
+struct PickedBackend {
+  std::string backend;
+  netlink::Endpoint address;
+  std::string public_address;  // may be empty
+};
+
+struct RebalanceReport {
+  std::uint64_t surplus = 0;  // flows that are to move
+};
+
 class Node {
  public:
   virtual ~Node() = default;
@@ -138,6 +155,13 @@ class Node {
   virtual boost::asio::awaitable<Outcome<std::vector<FlowView>>> flows(FlowQuery query) = 0;
   /// Events after `sequence`, oldest first; waits up to `wait` for the first one.
   virtual boost::asio::awaitable<Outcome<std::vector<NodeEvent>>> events(std::uint64_t after, std::chrono::milliseconds wait) = 0;
+  /// Done when it is stored and in the kernel.
+  virtual boost::asio::awaitable<Outcome<ChangeReport>> change_backend(std::string service, std::string backend,
+                                                                       service::BackendChange change) = 0;
+  /// The backend with most room. Refused with status 503 when none has any.
+  virtual boost::asio::awaitable<Outcome<PickedBackend>> pick(std::string service) = 0;
+  /// Resets `rate` flows per second of over-full backends until all are even; 0 stops it.
+  virtual boost::asio::awaitable<Outcome<RebalanceReport>> rebalance(std::string service, std::uint32_t rate) = 0;
   /// This node carries traffic.
   [[nodiscard]] virtual bool ready() const = 0;
 };

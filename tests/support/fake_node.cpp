@@ -1,6 +1,7 @@
 #include "tests/support/fake_node.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wsl4::test {
 
@@ -81,6 +82,22 @@ awaitable<Outcome<std::vector<control::NodeEvent>>> FakeNode::events(std::uint64
   std::copy_if(known_events.begin(), known_events.end(), std::back_inserter(shown),
                [after](const control::NodeEvent& event) { return event.sequence > after; });
   co_return shown;
+}
+
+awaitable<Outcome<control::ChangeReport>> FakeNode::change_backend(std::string service, std::string backend,
+                                                                   service::BackendChange change) {
+  changes.emplace_back(std::move(service), std::move(backend), std::move(change));
+  co_return change_answer;
+}
+
+awaitable<Outcome<control::PickedBackend>> FakeNode::pick(std::string service) {
+  picks.push_back(std::move(service));
+  co_return pick_answer;
+}
+
+awaitable<Outcome<control::RebalanceReport>> FakeNode::rebalance(std::string service, std::uint32_t rate) {
+  rebalances.emplace_back(std::move(service), rate);
+  co_return rebalance_answer;
 }
 
 }  // namespace wsl4::test

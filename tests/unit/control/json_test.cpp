@@ -102,6 +102,14 @@ TEST(EventsJson, KeepsOrderAndTime) {
       R"({"events":[{"sequence":4,"time":"1970-01-01T00:00:00Z","name":"reloaded","service":"","backend":"","detail":"2 services"}]})");
 }
 
+TEST(ChangeJson, TellsWhatWasDone) {
+  const ChangeReport report{service::Applied::kCreated, 5, {"careful"}};
+  EXPECT_EQ(http::to_text(to_json("chat", "b1", report)),
+            R"({"service":"chat","backend":"b1","result":"created","connections":5,"warnings":["careful"]})");
+  EXPECT_EQ(to_json("chat", "b1", ChangeReport{}).at("result"), "unchanged");
+  EXPECT_EQ(to_json("chat", "b1", ChangeReport{service::Applied::kReported, 0, {}}).at("result"), "reported");
+}
+
 TEST(Time, IsCutToWholeSeconds) {
   EXPECT_EQ(to_iso8601(WallClock::from_time_t(1'795'441'260) + std::chrono::milliseconds(999)), "2026-11-23T13:41:00Z");
   EXPECT_EQ(to_iso8601(WallClock::from_time_t(0) - std::chrono::milliseconds(1)), "1969-12-31T23:59:59Z");
