@@ -22,12 +22,26 @@ json::value seconds_or_null(const std::optional<Duration>& duration) {
   return duration->count();
 }
 
+json::value text_or_null(const std::string& text) {
+  if (text.empty()) return nullptr;
+  return json::string(text);
+}
+
 json::array to_array(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
 
 json::array to_array(const std::vector<netlink::Endpoint>& endpoints) {
   json::array array;
   for (const auto& endpoint : endpoints) array.emplace_back(endpoint.to_string());
   return array;
+}
+
+json::value to_json(const std::optional<CheckStatus>& check) {
+  if (!check) return nullptr;
+  json::object object;
+  object["ok"] = check->ok;
+  object["detail"] = check->detail;
+  object["age_s"] = round_to(std::chrono::duration<double>(check->age).count(), kTenths);
+  return object;
 }
 
 json::object to_json(const BackendStatus& backend) {
@@ -40,7 +54,12 @@ json::object to_json(const BackendStatus& backend) {
   object["max_connections"] = backend.max_connections;
   object["share"] = round_to(backend.share, kMillionths);
   object["total"] = backend.total;
-  object["check"] = nullptr;  // no health checks in this version
+  object["check"] = to_json(backend.check);
+  object["reason"] = backend.reason;
+  object["changed"] = backend.changed;
+  object["half_open"] = backend.half_open;
+  object["empty_in_s"] = seconds_or_null(backend.empty_in);
+  object["public"] = text_or_null(backend.public_address);
   return object;
 }
 
@@ -51,6 +70,7 @@ json::value to_json(const std::optional<SnatStatus>& snat) {
     json::object address;
     address["address"] = entry.address.to_string();
     address["connections"] = entry.connections;
+    address["used"] = entry.used;
     addresses.push_back(std::move(address));
   }
   json::object object;
@@ -59,6 +79,8 @@ json::value to_json(const std::optional<SnatStatus>& snat) {
   object["capacity"] = snat->capacity;
   object["used"] = snat->used;
   object["worst_use"] = round_to(snat->worst_use, kMillionths);
+  object["pairs_full"] = snat->pairs_full;
+  object["full_in_s"] = seconds_or_null(snat->full_in);
   return object;
 }
 
@@ -137,6 +159,20 @@ json::array to_objects(const std::vector<T>& values) {
   return array;
 }
 
+std::string_view to_string(service::Applied applied) {
+  switch (applied) {
+    case service::Applied::kNothing:
+      return "unchanged";
+    case service::Applied::kReported:
+      return "reported";
+    case service::Applied::kChanged:
+      return "changed";
+    case service::Applied::kCreated:
+      return "created";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string to_iso8601(WallClock::time_point time) {
@@ -162,6 +198,8 @@ json::object to_json(const ServiceStatus& service) {
   object["backends"] = to_objects(service.backends);
   object["refused_by"] = std::move(refused_by);
   object["snat"] = to_json(service.snat);
+  object["health"] = service.health;
+  object["removed"] = to_array(service.removed);
   return object;
 }
 
@@ -195,6 +233,33 @@ json::object to_json(const ReloadReport& report, bool dry_run) {
   object["dry_run"] = dry_run;
   object["nft"] = report.nft_text;
   object["warnings"] = to_array(report.warnings);
+  return object;
+}
+
+json::object to_json(const std::string& service, const std::string& backend, const ChangeReport& report) {
+  json::object object;
+  object["service"] = service;
+  object["backend"] = backend;
+  object["result"] = to_string(report.applied);
+  object["connections"] = report.connections;
+  object["warnings"] = to_array(report.warnings);
+  return object;
+}
+
+json::object to_json(const std::string& service, const PickedBackend& picked) {
+  json::object object;
+  object["service"] = service;
+  object["backend"] = picked.backend;
+  object["address"] = picked.address.to_string();
+  object["public"] = text_or_null(picked.public_address);
+  return object;
+}
+
+json::object to_json(const std::string& service, std::uint32_t rate, const RebalanceReport& report) {
+  json::object object;
+  object["service"] = service;
+  object["rate"] = rate;
+  object["surplus"] = report.surplus;
   return object;
 }
 

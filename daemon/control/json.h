@@ -23,6 +23,16 @@ namespace wsl4::control {
 /// {"changed": …, "dry_run": …, "nft": "…", "warnings": […]}
 [[nodiscard]] boost::json::object to_json(const ReloadReport& report, bool dry_run);
 
+/// {"service": …, "backend": …, "result": "created", "connections": …, "warnings": […]}; result: created, changed, reported,
+/// unchanged.
+[[nodiscard]] boost::json::object to_json(const std::string& service, const std::string& backend, const ChangeReport& report);
+
+/// {"service": …, "backend": …, "address": …, "public": …}; public is null if there is none.
+[[nodiscard]] boost::json::object to_json(const std::string& service, const PickedBackend& picked);
+
+/// {"service": …, "rate": …, "surplus": …}
+[[nodiscard]] boost::json::object to_json(const std::string& service, std::uint32_t rate, const RebalanceReport& report);
+
 /// ISO 8601 in UTC: "2026-11-23T13:41:00Z".
 [[nodiscard]] std::string to_iso8601(WallClock::time_point time);
 

@@ -11,6 +11,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <tl/expected.hpp>
 
+#include "daemon/service/overlay.h"
 #include "netlink/ip.h"
 
 namespace wsl4::control {
@@ -19,20 +20,33 @@ using WallClock = std::chrono::system_clock;
 
 // ---- status: mirrors the JSON of the contract ------------------------------------------------------------------
 
+/// The last health check of a backend.
+struct CheckStatus {
+  bool ok = false;
+  std::string detail;  // "101 in 0.8 ms", "connection refused"
+  std::chrono::milliseconds age{0};
+};
+
 struct BackendStatus {
   std::string name;
   netlink::Endpoint address;
-  std::string state;  // up | down | checking | draining | disabled | full
+  std::string state;   // up | down | checking | draining | disabled | full
+  std::string reason;  // why the share is what it is: "weight 0", "down: connection refused", "slow start"; empty: nothing special
   int weight = 0;
-  std::uint64_t connections = 0;
-  std::uint64_t max_connections = 0;  // 0: what the pool can carry
-  double share = 0;                   // of new flows, 0-1
-  std::uint64_t total = 0;            // flows since the daemon first saw it
+  std::uint64_t connections = 0, half_open = 0;
+  std::uint64_t max_connections = 0;             // 0: what the pool can carry
+  double share = 0;                              // of new flows, 0-1
+  std::uint64_t total = 0;                       // flows since the daemon first saw it
+  std::optional<CheckStatus> check;              // none: not checked, or not yet
+  std::optional<std::chrono::seconds> empty_in;  // of one that drains: until its last flow ends, at the present pace
+  bool changed = false;                          // at run time
+  std::string public_address;                    // what `pick` hands out; may be empty
 };
 
 struct SnatAddressStatus {
   netlink::IpAddress address;
   std::uint64_t connections = 0;
+  std::uint64_t used = 0;  // entries that hold a port, half-open and closing ones too
 };
 
 struct SnatStatus {
@@ -40,16 +54,20 @@ struct SnatStatus {
   std::vector<SnatAddressStatus> addresses;
   std::uint64_t capacity = 0, used = 0;
   double worst_use = 0;
+  std::uint64_t pairs_full = 0;                 // pairs of pool address and backend without a free port
+  std::optional<std::chrono::seconds> full_in;  // at the present rate; none: not foreseeable
 };
 
 struct ServiceStatus {
   std::string name, protocol;
   std::vector<netlink::Endpoint> listen;
   std::string scheduler, mode;
+  std::string health = "none";  // how backends are checked: tcp | http | https | websocket | websockets | none
   std::uint64_t connections = 0;
   double rate = 0;  // new flows per second, over the last 10 s
   std::uint64_t total = 0, refused = 0;
   std::vector<BackendStatus> backends;
+  std::vector<std::string> removed;                 // backends of the file that were removed at run time
   std::map<std::string, std::uint64_t> refused_by;  // no_backend, full, client_limit
   std::optional<SnatStatus> snat;                   // none in mode dnat
 };
@@ -113,6 +131,22 @@ struct ReloadReport {
   std::vector<std::string> warnings;  // settings that need a restart, …
 };
 
+struct ChangeReport {
+  service::Applied applied = service::Applied::kNothing;
+  std::uint64_t connections = 0;      // that the backend has now
+  std::vector<std::string> warnings;  // "service chat: no backend takes new connections"
+};
+
+struct PickedBackend {
+  std::string backend;
+  netlink::Endpoint address;
+  std::string public_address;  // may be empty
+};
+
+struct RebalanceReport {
+  std::uint64_t surplus = 0;  // flows that are to move
+};
+
 class Node {
  public:
   virtual ~Node() = default;
@@ -121,6 +155,13 @@ class Node {
   virtual boost::asio::awaitable<Outcome<std::vector<FlowView>>> flows(FlowQuery query) = 0;
   /// Events after `sequence`, oldest first; waits up to `wait` for the first one.
   virtual boost::asio::awaitable<Outcome<std::vector<NodeEvent>>> events(std::uint64_t after, std::chrono::milliseconds wait) = 0;
+  /// Done when it is stored and in the kernel.
+  virtual boost::asio::awaitable<Outcome<ChangeReport>> change_backend(std::string service, std::string backend,
+                                                                       service::BackendChange change) = 0;
+  /// The backend with most room. Refused with status 503 when none has any.
+  virtual boost::asio::awaitable<Outcome<PickedBackend>> pick(std::string service) = 0;
+  /// Resets `rate` flows per second of over-full backends until all are even; 0 stops it.
+  virtual boost::asio::awaitable<Outcome<RebalanceReport>> rebalance(std::string service, std::uint32_t rate) = 0;
   /// This node carries traffic.
   [[nodiscard]] virtual bool ready() const = 0;
 };

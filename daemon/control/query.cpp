@@ -56,6 +56,13 @@ class Reader {
   std::string error_;
 };
 
+/// A query of one parameter that is 0 (the default) or 1.
+Parsed<bool> parse_flag(const QueryParameters& parameters, const std::string& name) {
+  Reader reader(parameters);
+  const bool flag = reader.number(name, 0, 1) == 1;
+  return reader.finish(flag);
+}
+
 }  // namespace
 
 Parsed<FlowQuery> parse_flow_query(const QueryParameters& parameters) {
@@ -78,11 +85,9 @@ Parsed<EventQuery> parse_event_query(const QueryParameters& parameters) {
   return reader.finish(query);
 }
 
-Parsed<bool> parse_reload_query(const QueryParameters& parameters) {
-  Reader reader(parameters);
-  const bool dry_run = reader.number("dry_run", 0, 1) == 1;
-  return reader.finish(dry_run);
-}
+Parsed<bool> parse_reload_query(const QueryParameters& parameters) { return parse_flag(parameters, "dry_run"); }
+
+Parsed<bool> parse_remove_query(const QueryParameters& parameters) { return parse_flag(parameters, "reset"); }
 
 Parsed<void> parse_no_query(const QueryParameters& parameters) {
   Reader reader(parameters);

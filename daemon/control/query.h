@@ -32,6 +32,8 @@ struct EventQuery {
 [[nodiscard]] Parsed<EventQuery> parse_event_query(const QueryParameters& parameters);
 /// dry_run: 0 or 1.
 [[nodiscard]] Parsed<bool> parse_reload_query(const QueryParameters& parameters);
+/// reset: 0 or 1.
+[[nodiscard]] Parsed<bool> parse_remove_query(const QueryParameters& parameters);
 /// For what takes none.
 [[nodiscard]] Parsed<void> parse_no_query(const QueryParameters& parameters);
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/control/body.h"
 #include "daemon/control/json.h"
 #include "daemon/control/query.h"
 #include "daemon/control/status_page.h"
@@ -94,6 +95,57 @@ awaitable<Response> post_reload(Node& node, const Request& request) {
   co_return json_response(to_json(*report, *dry_run));
 }
 
+awaitable<Response> change_backend(Node& node, const PathValues& values, service::BackendChange change) {
+  const std::string& service = values.at("name");
+  const std::string& backend = values.at("backend");
+  auto pending = node.change_backend(service, backend, std::move(change));
+  const auto report = co_await std::move(pending);
+  if (!report) co_return refused(report.error());
+  Response response = json_response(to_json(service, backend, *report));
+  if (report->applied == service::Applied::kCreated) response.status = 201;
+  co_return response;
+}
+
+using ParseChange = Outcome<service::BackendChange> (*)(const std::string& body);
+
+awaitable<Response> put_or_patch_backend(Node& node, const Request& request, const PathValues& values, ParseChange parse) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  auto change = parse(request.body);
+  if (!change) co_return refused(change.error());
+  auto pending = change_backend(node, values, std::move(*change));
+  co_return co_await std::move(pending);
+}
+
+awaitable<Response> delete_backend(Node& node, const Request& request, const PathValues& values) {
+  const auto reset = parse_remove_query(request.target.query);
+  if (!reset) co_return bad_query(reset.error());
+  service::BackendChange change = service::RemoveBackend{};
+  if (*reset) change = service::ResetBackend{};
+  auto pending = change_backend(node, values, std::move(change));
+  co_return co_await std::move(pending);
+}
+
+awaitable<Response> get_pick(Node& node, const Request& request, const PathValues& values) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const std::string& service = values.at("name");
+  const auto picked = co_await node.pick(service);
+  if (!picked) co_return refused(picked.error());
+  co_return json_response(to_json(service, *picked));
+}
+
+awaitable<Response> post_rebalance(Node& node, const Request& request, const PathValues& values) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const auto rate = parse_rebalance(request.body);
+  if (!rate) co_return refused(rate.error());
+  const std::string& service = values.at("name");
+  const auto report = co_await node.rebalance(service, *rate);
+  if (!report) co_return refused(report.error());
+  co_return json_response(to_json(service, *rate, *report));
+}
+
 awaitable<Response> get_metrics(Node& node) {
   const auto status = co_await node.status();
   if (!status) co_return refused(status.error());
@@ -134,12 +186,22 @@ std::vector<http::Route> make_routes(Node& node) {
       {"GET", "/v1/flows", kReads, [&node](const Request& request, const PathValues&) { return get_flows(node, request); }},
       {"GET", "/v1/events", kReads, [&node](const Request& request, const PathValues&) { return get_events(node, request); }},
       {"POST", "/v1/reload", kChanges, [&node](const Request& request, const PathValues&) { return post_reload(node, request); }},
-      {"GET", "/v1/services/{name}/pick", kReads, missing},
+      {"GET", "/v1/services/{name}/pick", kReads,
+       [&node](const Request& request, const PathValues& values) { return get_pick(node, request, values); }},
+      {"POST", "/v1/services/{name}/rebalance", kChanges,
+       [&node](const Request& request, const PathValues& values) { return post_rebalance(node, request, values); }},
+      {"PUT", "/v1/services/{name}/backends/{backend}", kChanges,
+       [&node](const Request& request, const PathValues& values) {
+         return put_or_patch_backend(node, request, values, parse_add);
+       }},
+      {"PATCH", "/v1/services/{name}/backends/{backend}", kChanges,
+       [&node](const Request& request, const PathValues& values) {
+         return put_or_patch_backend(node, request, values, parse_edit);
+       }},
+      {"DELETE", "/v1/services/{name}/backends/{backend}", kChanges,
+       [&node](const Request& request, const PathValues& values) { return delete_backend(node, request, values); }},
       {"POST", "/v1/failover", kChanges, missing},
       {"POST", "/v1/role", kChanges, missing},
-      {"PUT", "/v1/services/{name}/backends/{backend}", kChanges, missing},
-      {"PATCH", "/v1/services/{name}/backends/{backend}", kChanges, missing},
-      {"DELETE", "/v1/services/{name}/backends/{backend}", kChanges, missing},
   };
 }
 

@@ -83,17 +83,33 @@ function overview(status) {
   for (const warning of status.warnings) card.append(node('div', warning, 'warning'));
   return card;
 }
+// The state and what explains it: "down (connection refused)".
+function stateOf(b) {
+  const prefix = b.state + ': ';
+  const more = [b.reason.startsWith(prefix) ? b.reason.slice(prefix.length) : b.reason].filter(r => r && r !== b.state);
+  if (b.empty_in_s !== null) more.push('empty in ' + duration(b.empty_in_s));
+  const text = b.state + (more.length ? ' (' + more.join(', ') + ')' : '');
+  return node('span', text, b.state === 'up' ? 'good' : b.state === 'down' ? 'bad' : '');
+}
+function checkOf(b) {
+  return b.check ? node('span', b.check.detail, b.check.ok ? '' : 'bad') : '';
+}
 function service(s) {
-  const card = node('section', [node('h2', s.name),
-    node('div', [s.protocol, s.mode, s.scheduler].join(' · ') + ' · ' + s.listen.join(', '), 'soft')], 'card');
+  const how = [s.protocol, s.mode, s.scheduler];
+  if (s.health !== 'none') how.push('health ' + s.health);
+  const card = node('section', [node('h2', s.name), node('div', how.join(' · ') + ' · ' + s.listen.join(', '), 'soft')], 'card');
   const list = [['Connections', count(s.connections)], ['New per second', s.rate.toFixed(1)], ['Total', count(s.total)],
                 ['Refused', count(s.refused), s.refused ? 'bad' : '']];
   if (s.snat) list.push(['SNAT pool ' + s.snat.pool, count(s.snat.used) + ' of ' + count(s.snat.capacity)],
                         ['Fullest pair', percent(s.snat.worst_use), s.snat.worst_use >= 0.85 ? 'bad' : '']);
+  if (s.snat && s.snat.pairs_full) list.push(['Full pairs', count(s.snat.pairs_full), 'bad']);
+  if (s.snat && s.snat.full_in_s !== null) list.push(['Full in', duration(s.snat.full_in_s), 'bad']);
   card.append(facts(list));
-  card.append(table([['Backend'], ['Address'], ['State'], ['Weight', 1], ['Connections', 1], ['Total', 1], ['Share', 1], ['']],
-    s.backends.map(b => [b.name, b.address, node('span', b.state, b.state === 'up' ? 'good' : b.state === 'down' ? 'bad' : ''),
-                         count(b.weight), count(b.connections), count(b.total), percent(b.share), bar(b.share)])));
+  card.append(table([['Backend'], ['Address'], ['State'], ['Weight', 1], ['Connections', 1], ['Total', 1], ['Share', 1], [''], ['Check']],
+    s.backends.map(b => [b.name + (b.changed ? ' *' : ''), b.address, stateOf(b), count(b.weight), count(b.connections),
+                         count(b.total), percent(b.share), bar(b.share), checkOf(b)])));
+  if (s.backends.some(b => b.changed)) card.append(node('div', '* changed at run time', 'soft'));
+  if (s.removed.length) card.append(node('div', 'removed at run time: ' + s.removed.join(', '), 'soft'));
   return card;
 }
 async function refresh() {

@@ -10,7 +10,6 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
@@ -60,11 +59,12 @@ class Connection {
   [[nodiscard]] const error_code& error() const { return error_; }
 
   std::optional<Reply> exchange(const Call& call) {
-    beast_http::request<beast_http::empty_body> request(beast_http::string_to_verb(call.method), call.target, 11);
+    beast_http::request<beast_http::string_body> request(beast_http::string_to_verb(call.method), call.target, 11, call.body);
     request.set(beast_http::field::host, "wsl4d");
     request.set(beast_http::field::user_agent, "wsl4ctl/" WSL4_VERSION);
     request.set(beast_http::field::connection, "close");
-    if (call.method != "GET") request.content_length(0);
+    if (!call.body.empty()) request.set(beast_http::field::content_type, "application/json");
+    request.prepare_payload();
     // A daemon that refuses may answer and close before it has read the request: its answer counts, not the broken pipe.
     wait([&](auto done) { beast_http::async_write(stream_, request, done); });
     beast::flat_buffer buffer;

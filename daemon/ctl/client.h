@@ -12,6 +12,7 @@ struct Call {
   std::string socket;
   std::string method = "GET";
   std::string target;
+  std::string body = {};             // JSON; empty: none
   std::chrono::seconds timeout{10};  // for all of it
 };
 

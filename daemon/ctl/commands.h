@@ -1,6 +1,11 @@
 // What each command does. All return the exit status.
 #pragma once
 
+#include <string>
+#include <string_view>
+
+#include <boost/json/object.hpp>
+
 #include "daemon/ctl/options.h"
 #include "daemon/ctl/run.h"
 
@@ -11,6 +16,9 @@ int status(const Options& options, const Console& console);
 int reload(const Options& options, const Console& console);
 int flows(const Options& options, const Console& console);
 int events(const Options& options, const Console& console);
+int change_backend(const Options& options, const Console& console);  // all of `backend`
+int rebalance(const Options& options, const Console& console);
+int pick(const Options& options, const Console& console);
 
 // On this machine.
 int check(const Options& options, const Console& console, const Machine& machine);
@@ -18,5 +26,8 @@ int purge(const Options& options, const Console& console, const Machine& machine
 
 /// "wsl4ctl: WHY" on standard error; returns `exit_status`.
 int fail(const Console& console, int exit_status, std::string_view why);
+
+/// As --json shows it, with a newline at the end.
+[[nodiscard]] std::string json_text(const boost::json::object& document);
 
 }  // namespace wsl4::ctl

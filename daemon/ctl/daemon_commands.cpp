@@ -6,7 +6,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 
-#include "daemon/ctl/client.h"
+#include "daemon/ctl/ask.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/text.h"
 #include "daemon/ctl/watch.h"
@@ -22,42 +22,6 @@ constexpr std::chrono::seconds kReloadTimeout{120};  // ten thousand services ta
 constexpr std::chrono::seconds kFlowsTimeout{60};    // a dump of a million entries too
 constexpr std::chrono::seconds kEventWait{30};       // of one request, while following
 constexpr unsigned kOk = 200;
-constexpr unsigned kBadConfiguration = 422;
-
-/// Says why the daemon refused. A bad configuration is told problem by problem, each on its own line with its place.
-int fail_with_problem(const Console& console, const Reply& reply) {
-  boost::system::error_code error;
-  const json::value document = json::parse(reply.body, error);
-  if (error || !document.is_object() || !document.as_object().contains("title")) {
-    return fail(console, kExitFailed, fmt::format("the daemon answers with status {}; is its version another one?", reply.status));
-  }
-  const json::object& problem = document.as_object();
-  const std::string title(problem.at("title").as_string());
-  const json::value* detail = problem.if_contains("detail");
-  const std::string details(detail != nullptr ? std::string_view(detail->as_string()) : std::string_view());
-  if (reply.status == kBadConfiguration) {
-    if (!details.empty()) console.err(details + "\n");
-    return fail(console, kExitUsage, title);
-  }
-  return fail(console, kExitFailed, details.empty() ? title : fmt::format("{}: {}", title, details));
-}
-
-/// The document that the daemon answers with; else the exit status, after having said why.
-tl::expected<json::object, int> ask(const Call& request, const Console& console) {
-  const auto reply = call(request);
-  if (!reply) return tl::make_unexpected(fail(console, kExitUnreachable, reply.error().message));
-  if (reply->status != kOk) return tl::make_unexpected(fail_with_problem(console, *reply));
-  return json::parse(reply->body).as_object();
-}
-
-std::string json_text(const json::object& document) { return http::to_text(document, http::JsonLayout::kIndented) + "\n"; }
-
-Call make_call(const Options& options, std::string target) {
-  Call request;
-  request.socket = options.socket;
-  request.target = std::move(target);
-  return request;
-}
 
 std::string flows_target(const FlowFilter& filter) {
   std::string target = fmt::format("/v1/flows?limit={}", filter.limit);
@@ -72,11 +36,6 @@ std::string flows_target(const FlowFilter& filter) {
 }
 
 }  // namespace
-
-int fail(const Console& console, int exit_status, std::string_view why) {
-  console.err(fmt::format("wsl4ctl: {}\n", why));
-  return exit_status;
-}
 
 int status(const Options& options, const Console& console) {
   const Call request = make_call(options, "/v1/status");
@@ -102,7 +61,7 @@ int reload(const Options& options, const Console& console) {
   Call request = make_call(options, options.dry_run ? "/v1/reload?dry_run=1" : "/v1/reload");
   request.method = "POST";
   request.timeout = kReloadTimeout;
-  const auto report = ask(request, console);
+  const auto report = ask(request, console, Problems::kALineEach);
   if (!report) return report.error();
   if (options.json) {
     console.out(json_text(*report));

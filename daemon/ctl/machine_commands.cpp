@@ -11,15 +11,12 @@
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/units.h"
-#include "daemon/http/json.h"
 
 namespace wsl4::ctl {
 namespace {
 
 namespace json = boost::json;
 using Severity = host::Finding::Severity;
-
-std::string json_text(const json::object& document) { return http::to_text(document, http::JsonLayout::kIndented) + "\n"; }
 
 bool is_error(const host::Finding& finding) { return finding.severity == Severity::kError; }
 

@@ -15,14 +15,47 @@ namespace wsl4::ctl {
 namespace {
 
 /// Commands that users may know from the documentation of the finished product.
-constexpr std::array<std::string_view, 7> kLater{"backend", "rebalance", "pick", "failover", "promote", "demote", "keygen"};
+constexpr std::array<std::string_view, 4> kLater{"failover", "promote", "demote", "keygen"};
+
+CLI::App* add_command(CLI::App& app, Options& options, Command command, const std::string& name, const std::string& help) {
+  CLI::App* added = app.add_subcommand(name, help);
+  added->fallthrough();  // --json and --socket may stand behind the command too
+  added->callback([&options, command] { options.command = command; });
+  return added;
+}
+
+void add_backend_commands(CLI::App& app, Options& options) {
+  CLI::App* backend =
+      app.add_subcommand("backend", "Change a backend at run time; kept over reloads and restarts until it is reset");
+  backend->fallthrough();
+  backend->require_subcommand(1);
+  const auto add = [&](Command command, const std::string& name, const std::string& help) {
+    CLI::App* added = add_command(*backend, options, command, name, help);
+    added->add_option("SERVICE", options.change.service, "The service")->required();
+    added->add_option("NAME", options.change.backend, "The backend")->required();
+    return added;
+  };
+  auto* create = add(Command::kBackendAdd, "add", "Add a backend to a service");
+  create->add_option("ADDRESS", options.change.address, "Where the server listens, ADDRESS:PORT")->required();
+  create->add_option("--weight", options.change.weight, "Its share of new connections, 0 to 1000; by default 100")->type_name("W");
+  create->add_option("--max-connections", options.change.max_connections, "As many as it may carry; 0 (default): what the pool can")
+      ->type_name("N");
+  create->add_option("--public", options.change.public_address, "What pick hands out")->type_name("URL");
+  add(Command::kBackendRemove, "remove", "Let it drain, then forget it");
+  add(Command::kBackendEnable, "enable", "Undo drain and disable");
+  add(Command::kBackendDisable, "disable", "No new connections and no health checks; old connections live on");
+  add(Command::kBackendDrain, "drain", "No new connections; old ones live on")
+      ->add_option("--evict", options.change.evict, "Reset so many old connections per second")
+      ->type_name("RATE");
+  add(Command::kBackendWeight, "weight", "Set its share of new connections")
+      ->add_option("W", options.change.weight, "0 to 1000; 0: no new connections")
+      ->required();
+  add(Command::kBackendReset, "reset", "Drop all that was changed of it at run time");
+}
 
 void add_commands(CLI::App& app, Options& options) {
   const auto add = [&](Command command, const std::string& name, const std::string& help) {
-    CLI::App* added = app.add_subcommand(name, help);
-    added->fallthrough();  // --json and --socket may stand behind the command too
-    added->callback([&options, command] { options.command = command; });
-    return added;
+    return add_command(app, options, command, name, help);
   };
   auto* status = add(Command::kStatus, "status", "Show this node, its services, backends and SNAT pools");
   status->add_flag("--watch", options.watch, "Redraw every second until Ctrl-C");
@@ -32,6 +65,15 @@ void add_commands(CLI::App& app, Options& options) {
 
   auto* reload = add(Command::kReload, "reload", "Load the configuration file again");
   reload->add_flag("--dry-run", options.dry_run, "Change nothing; print the changes as nft text");
+
+  add_backend_commands(app, options);
+
+  auto* rebalance = add(Command::kRebalance, "rebalance", "Move the surplus of over-full backends by resetting connections");
+  rebalance->add_option("SERVICE", options.change.service, "The service")->required();
+  rebalance->add_option("--rate", options.change.rate, "Connections per second; 0 stops it")->type_name("N")->required();
+
+  auto* pick = add(Command::kPick, "pick", "Name the backend that a new client should use");
+  pick->add_option("SERVICE", options.change.service, "The service")->required();
 
   auto* flows = add(Command::kFlows, "flows", "List flows with their addresses on both sides");
   flows->add_option("--service", options.flows.service, "Only of this service")->type_name("NAME");
@@ -91,8 +133,9 @@ tl::expected<Options, Ending> parse_options(const std::vector<std::string>& argu
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    return tl::make_unexpected(Ending{kExitDone, chosen.empty() ? app.help() : chosen.front()->help(), ""});
+    const CLI::App* asked = &app;
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    return tl::make_unexpected(Ending{kExitDone, asked->help(), ""});
   } catch (const CLI::CallForVersion& version) {
     return tl::make_unexpected(Ending{kExitDone, std::string(version.what()) + "\n", ""});
   } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(arguments, error.what())); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,11 +11,38 @@
 
 namespace wsl4::ctl {
 
-enum class Command : unsigned char { kStatus, kCheck, kReload, kFlows, kEvents, kPurge };
+enum class Command : unsigned char {
+  kStatus,
+  kCheck,
+  kReload,
+  kBackendAdd,
+  kBackendRemove,
+  kBackendEnable,
+  kBackendDisable,
+  kBackendDrain,
+  kBackendWeight,
+  kBackendReset,
+  kRebalance,
+  kPick,
+  kFlows,
+  kEvents,
+  kPurge
+};
 
 struct FlowFilter {
   std::optional<std::string> service, backend, client, snat;
   std::size_t limit = 100;
+};
+
+/// For the daemon to judge: it knows what is allowed.
+struct ChangeArguments {
+  std::string service, backend;
+  std::string address;                          // backend add
+  std::optional<std::int64_t> weight;           // backend add, backend weight
+  std::optional<std::int64_t> max_connections;  // backend add
+  std::optional<std::string> public_address;    // backend add
+  std::optional<std::int64_t> evict;            // backend drain
+  std::int64_t rate = 0;                        // rebalance
 };
 
 struct Options {
@@ -27,6 +55,7 @@ struct Options {
   bool follow = false;                         // events
   std::string config = "/etc/wsl4/wsl4.toml";  // check, purge
   FlowFilter flows;
+  ChangeArguments change;
 };
 
 /// When there is nothing to do but to print and to end: help, version, wrong usage.

@@ -18,6 +18,18 @@ int run_command(const Options& options, const Console& console, const Machine& m
       return check(options, console, machine);
     case Command::kReload:
       return reload(options, console);
+    case Command::kBackendAdd:
+    case Command::kBackendRemove:
+    case Command::kBackendEnable:
+    case Command::kBackendDisable:
+    case Command::kBackendDrain:
+    case Command::kBackendWeight:
+    case Command::kBackendReset:
+      return change_backend(options, console);
+    case Command::kRebalance:
+      return rebalance(options, console);
+    case Command::kPick:
+      return pick(options, console);
     case Command::kFlows:
       return flows(options, console);
     case Command::kEvents:

@@ -438,6 +438,19 @@ asio::awaitable<Outcome<std::vector<control::NodeEvent>>> App::events(std::uint6
   co_return co_await events_.after(after, wait);
 }
 
+asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string /*service*/, std::string /*backend*/,
+                                                                    service::BackendChange /*change*/) {
+  co_return refused(501, "Not available in this version");
+}
+
+asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string /*service*/) {
+  co_return refused(501, "Not available in this version");
+}
+
+asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string /*service*/, std::uint32_t /*rate*/) {
+  co_return refused(501, "Not available in this version");
+}
+
 std::chrono::seconds App::established_timeout() const { return std::chrono::seconds(number_in(*sysctls_, kEstablishedSysctl)); }
 
 }  // namespace wsl4::runtime

@@ -43,6 +43,10 @@ class App final : public control::Node {
   boost::asio::awaitable<control::Outcome<std::vector<control::FlowView>>> flows(control::FlowQuery query) override;
   boost::asio::awaitable<control::Outcome<std::vector<control::NodeEvent>>> events(std::uint64_t after,
                                                                                    std::chrono::milliseconds wait) override;
+  boost::asio::awaitable<control::Outcome<control::ChangeReport>> change_backend(std::string service, std::string backend,
+                                                                                 service::BackendChange change) override;
+  boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
+  boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
   [[nodiscard]] bool ready() const override { return ready_; }
 
  private:

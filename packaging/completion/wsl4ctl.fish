@@ -1,11 +1,37 @@
 # fish completion for wsl4ctl(1)
 
-function __wsl4ctl_services
+function __wsl4ctl_status
     # Best effort: no daemon, no names.
-    wsl4ctl status --json 2>/dev/null | tr -d '\n' | grep -oE '"name": *"[^"]+", *"protocol"' | cut -d '"' -f 4
+    wsl4ctl status --json 2>/dev/null | tr -d '\n'
 end
 
-set -l commands status check reload flows events purge
+function __wsl4ctl_services
+    __wsl4ctl_status | grep -oE '"name": *"[^"]+", *"protocol"' | cut -d '"' -f 4
+end
+
+# The backends of the service named last before: what stands between its "protocol" and the next one's.
+function __wsl4ctl_backends
+    set -l given (commandline -opc)
+    for service in $given[-1..1]
+        set -l names (__wsl4ctl_status |
+            awk -v RS='"protocol"' -v name="\"name\": *\"$service\", *\$" 'found { print; exit } $0 ~ name { found = 1 }' |
+            grep -oE '"name": *"[^"]+", *"address"' | cut -d '"' -f 4)
+        if set -q names[1]
+            printf '%s\n' $names
+            return
+        end
+    end
+end
+
+# Whether `backend ACTION` stands there, with so many arguments behind it.
+function __wsl4ctl_backend_arguments -a wanted
+    set -l given (string match -v -- '-*' (commandline -opc))
+    set -l at (contains -i -- backend $given); or return 1
+    test (math (count $given) - $at) -eq (math $wanted + 1)
+end
+
+set -l commands status check reload backend rebalance pick flows events purge
+set -l actions add remove enable disable drain weight reset
 
 complete -c wsl4ctl -f
 complete -c wsl4ctl -l socket -r -F -d 'The control socket of the daemon'
@@ -16,6 +42,9 @@ complete -c wsl4ctl -l version -d 'Print the version'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a status -d 'Show this node, its services, backends and SNAT pools'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a check -d 'Check a configuration file and this machine, without a daemon'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a reload -d 'Load the configuration file again'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a backend -d 'Change a backend at run time'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a rebalance -d 'Move the surplus of over-full backends'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a pick -d 'Name the backend that a new client should use'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a flows -d 'List flows with their addresses on both sides'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a events -d 'Show what has happened to this node'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a purge -d 'Remove all of wsl4 from the kernel'
@@ -23,8 +52,17 @@ complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a purge -d '
 complete -c wsl4ctl -n '__fish_seen_subcommand_from status' -l watch -d 'Redraw every second'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from check' -F
 complete -c wsl4ctl -n '__fish_seen_subcommand_from reload' -l dry-run -d 'Change nothing; print the changes as nft text'
+complete -c wsl4ctl -n "__fish_seen_subcommand_from backend; and not __fish_seen_subcommand_from $actions" -a "$actions"
+complete -c wsl4ctl -n '__wsl4ctl_backend_arguments 0' -a '(__wsl4ctl_services)' -d 'Service'
+complete -c wsl4ctl -n '__wsl4ctl_backend_arguments 1; and not __fish_seen_subcommand_from add' -a '(__wsl4ctl_backends)' -d 'Backend'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l weight -x -d 'Its share of new connections, 0 to 1000'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l max-connections -x -d 'As many as it may carry'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l public -x -d 'What pick hands out'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from drain' -l evict -x -d 'Reset so many old connections per second'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from rebalance pick' -a '(__wsl4ctl_services)' -d 'Service'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from rebalance' -l rate -x -d 'Connections per second; 0 stops it'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l service -x -a '(__wsl4ctl_services)' -d 'Only of this service'
-complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l backend -x -d 'Only of this backend'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l backend -x -a '(__wsl4ctl_backends)' -d 'Only of this backend'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l client -x -d 'Only of this client address'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l snat -x -d 'The client behind this SNAT address and port'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'At most so many; 0 is the most'

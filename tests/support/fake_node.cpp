@@ -1,6 +1,7 @@
 #include "tests/support/fake_node.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wsl4::test {
 
@@ -19,10 +20,12 @@ control::Status example_status() {
   backend.max_connections = 60'000;
   backend.share = 1.0 / 3;
   backend.total = 700'000;
+  backend.check = {true, "101 in 0.8 ms", std::chrono::milliseconds(1100)};
+  backend.public_address = "wss://erlang-1.example.com/ws";
 
   control::SnatStatus snat;
   snat.pool = "main";
-  snat.addresses = {{*IpAddress::parse("198.51.100.16"), 6'250}};
+  snat.addresses = {{*IpAddress::parse("198.51.100.16"), 6'250, 6'260}};
   snat.capacity = 3'145'680;
   snat.used = 100'000;
   snat.worst_use = 0.033;
@@ -33,6 +36,7 @@ control::Status example_status() {
   service.listen = {*Endpoint::parse("203.0.113.10:443"), *Endpoint::parse("[2001:db8::10]:443")};
   service.scheduler = "round-robin";
   service.mode = "snat";
+  service.health = "websocket";
   service.connections = 100'000;
   service.rate = 123.4;
   service.total = 2'000'000;
@@ -78,6 +82,22 @@ awaitable<Outcome<std::vector<control::NodeEvent>>> FakeNode::events(std::uint64
   std::copy_if(known_events.begin(), known_events.end(), std::back_inserter(shown),
                [after](const control::NodeEvent& event) { return event.sequence > after; });
   co_return shown;
+}
+
+awaitable<Outcome<control::ChangeReport>> FakeNode::change_backend(std::string service, std::string backend,
+                                                                   service::BackendChange change) {
+  changes.emplace_back(std::move(service), std::move(backend), std::move(change));
+  co_return change_answer;
+}
+
+awaitable<Outcome<control::PickedBackend>> FakeNode::pick(std::string service) {
+  picks.push_back(std::move(service));
+  co_return pick_answer;
+}
+
+awaitable<Outcome<control::RebalanceReport>> FakeNode::rebalance(std::string service, std::uint32_t rate) {
+  rebalances.emplace_back(std::move(service), rate);
+  co_return rebalance_answer;
 }
 
 }  // namespace wsl4::test

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,9 @@ class FakeNode final : public control::Node {
   control::Outcome<control::ReloadReport> reload_answer = control::ReloadReport{};
   std::vector<control::FlowView> known_flows;
   std::vector<control::NodeEvent> known_events;
+  control::Outcome<control::ChangeReport> change_answer = control::ChangeReport{service::Applied::kChanged, 33'333, {}};
+  control::Outcome<control::PickedBackend> pick_answer = tl::make_unexpected(control::Refusal{503, "No backend has room", {}});
+  control::Outcome<control::RebalanceReport> rebalance_answer = control::RebalanceReport{5'000};
   std::function<void(std::size_t)> on_events;  // before the n-th request for events is answered; on the server's thread
   bool is_ready = true;
 
@@ -25,11 +30,19 @@ class FakeNode final : public control::Node {
   std::vector<control::FlowQuery> flow_queries;
   std::vector<std::pair<std::uint64_t, std::chrono::milliseconds>> event_queries;
 
+  std::vector<std::tuple<std::string, std::string, service::BackendChange>> changes;  // service, backend, what
+  std::vector<std::string> picks;
+  std::vector<std::pair<std::string, std::uint32_t>> rebalances;
+
   boost::asio::awaitable<control::Outcome<control::Status>> status() override;
   boost::asio::awaitable<control::Outcome<control::ReloadReport>> reload(bool dry_run) override;
   boost::asio::awaitable<control::Outcome<std::vector<control::FlowView>>> flows(control::FlowQuery query) override;
   boost::asio::awaitable<control::Outcome<std::vector<control::NodeEvent>>> events(std::uint64_t after,
                                                                                    std::chrono::milliseconds wait) override;
+  boost::asio::awaitable<control::Outcome<control::ChangeReport>> change_backend(std::string service, std::string backend,
+                                                                                 service::BackendChange change) override;
+  boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
+  boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
   [[nodiscard]] bool ready() const override { return is_ready; }
 };
 

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-// The contract's example (section 4) for a single node. What wsl4 adds to it stands in kAdded.
+// The contract's example (section 4) for a single node, and behind its members those that wsl4 adds.
 constexpr const char* kContract = R"json({
   "version": "0.1.0",
   "node": {"name": "lb-a", "role": "active", "role_since": "2026-11-23T13:41:00Z", "uptime_s": 12},
@@ -24,10 +24,13 @@ constexpr const char* kContract = R"json({
      "connections": 100000, "rate": 123.4, "total": 2000000, "refused": 7,
      "backends": [
        {"name": "erlang-1", "address": "198.51.100.101:8888", "state": "up", "weight": 100, "connections": 33333,
-        "max_connections": 60000, "share": 0.333333, "total": 700000, "check": null}],
+        "max_connections": 60000, "share": 0.333333, "total": 700000,
+        "check": {"ok": true, "detail": "101 in 0.8 ms", "age_s": 1.1},
+        "reason": "", "changed": false, "half_open": 0, "empty_in_s": null, "public": "wss://erlang-1.example.com/ws"}],
      "refused_by": {"no_backend": 7, "full": 0, "client_limit": 0},
-     "snat": {"pool": "main", "addresses": [{"address": "198.51.100.16", "connections": 6250}],
-              "capacity": 3145680, "used": 100000, "worst_use": 0.033}}],
+     "snat": {"pool": "main", "addresses": [{"address": "198.51.100.16", "connections": 6250, "used": 6260}],
+              "capacity": 3145680, "used": 100000, "worst_use": 0.033, "pairs_full": 0, "full_in_s": null},
+     "health": "websocket", "removed": []}],
   "kernel": {"release": "6.12.5", "conntrack": {"count": 100321, "max": 4000000}, "ruleset_in_sync": true,
              "ruleset_repairs": 0, "event_overruns": 0, "dumps": 3},
   "warnings": []
@@ -48,6 +51,25 @@ TEST(StatusJson, AnEmptyNodeHasEmptyLists) {
   const auto document = to_json(Status{});
   EXPECT_EQ(document.at("services"), json::array());
   EXPECT_EQ(document.at("warnings"), json::array());
+}
+
+TEST(StatusJson, WhatIsNotKnownIsNull) {
+  auto status = test::example_status();
+  auto& backend = status.services[0].backends[0];
+  backend.check.reset();
+  backend.public_address.clear();
+  backend.empty_in = std::chrono::seconds(90);
+  backend.reason = "draining";
+  status.services[0].removed = {"erlang-2"};
+  status.services[0].snat->full_in = std::chrono::hours(2);
+  const auto service = to_json(status.services[0]);
+  const auto& shown = service.at("backends").as_array()[0].as_object();
+  EXPECT_TRUE(shown.at("check").is_null());
+  EXPECT_TRUE(shown.at("public").is_null());
+  EXPECT_EQ(shown.at("empty_in_s"), 90);
+  EXPECT_EQ(shown.at("reason"), "draining");
+  EXPECT_EQ(service.at("removed"), (json::array{"erlang-2"}));
+  EXPECT_EQ(service.at("snat").as_object().at("full_in_s"), 7200);
 }
 
 TEST(FlowsJson, TellsBothSidesOfAFlow) {
@@ -78,6 +100,14 @@ TEST(EventsJson, KeepsOrderAndTime) {
   EXPECT_EQ(
       http::to_text(to_json(std::vector<NodeEvent>{event})),
       R"({"events":[{"sequence":4,"time":"1970-01-01T00:00:00Z","name":"reloaded","service":"","backend":"","detail":"2 services"}]})");
+}
+
+TEST(ChangeJson, TellsWhatWasDone) {
+  const ChangeReport report{service::Applied::kCreated, 5, {"careful"}};
+  EXPECT_EQ(http::to_text(to_json("chat", "b1", report)),
+            R"({"service":"chat","backend":"b1","result":"created","connections":5,"warnings":["careful"]})");
+  EXPECT_EQ(to_json("chat", "b1", ChangeReport{}).at("result"), "unchanged");
+  EXPECT_EQ(to_json("chat", "b1", ChangeReport{service::Applied::kReported, 0, {}}).at("result"), "reported");
 }
 
 TEST(Time, IsCutToWholeSeconds) {

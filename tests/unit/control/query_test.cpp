@@ -53,5 +53,12 @@ TEST(ReloadParameters, AreZeroOrOne) {
   EXPECT_FALSE(parse_reload_query({{"dry_run", "yes"}}));
 }
 
+TEST(RemoveParameters, AreZeroOrOne) {
+  EXPECT_EQ(parse_remove_query({}), false);
+  EXPECT_EQ(parse_remove_query({{"reset", "1"}}), true);
+  EXPECT_EQ(parse_remove_query({{"reset", "2"}}).error(), "parameter 'reset': '2' is not a number from 0 to 1");
+  EXPECT_FALSE(parse_remove_query({{"dry_run", "1"}}));
+}
+
 }  // namespace
 }  // namespace wsl4::control

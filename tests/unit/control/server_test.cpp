@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 
+#include "daemon/control/body.h"
 #include "daemon/control/json.h"
 #include "daemon/control/routes.h"
 #include "daemon/http/json.h"
@@ -29,9 +30,11 @@ class Api : public testing::Test {
     thread_.stop();
     server_.reset();
   }
-  RawResponse ask(const std::string& method, const std::string& target) { return test::request(path_, method, target); }
-  json::object problem(const std::string& method, const std::string& target, unsigned status) {
-    const auto response = ask(method, target);
+  RawResponse ask(const std::string& method, const std::string& target, const std::string& body = {}) {
+    return test::request(path_, method, target, body);
+  }
+  json::object problem(const std::string& method, const std::string& target, unsigned status, const std::string& body = {}) {
+    const auto response = ask(method, target, body);
     EXPECT_EQ(response.status, status) << method << " " << target;
     EXPECT_EQ(response.header("Content-Type"), "application/problem+json");
     auto document = json::parse(response.body).as_object();
@@ -149,16 +152,112 @@ TEST_F(Api, MetricsAndPage) {
   EXPECT_EQ(page.body.find("innerHTML"), std::string::npos) << "what comes from the API goes in as text";
 }
 
+constexpr const char* kBackend = "/v1/services/chat/backends/b1";
+
+TEST_F(Api, PutAddsABackend) {
+  node_.change_answer = ChangeReport{service::Applied::kCreated, 0, {}};
+  start();
+  const auto created =
+      ask("PUT", kBackend, R"({"address": "198.51.100.1:80", "weight": 50, "max_connections": 9, "public": "ws://x"})");
+  EXPECT_EQ(created.status, 201U);
+  EXPECT_EQ(created.body, R"({"service":"chat","backend":"b1","result":"created","connections":0,"warnings":[]})"
+                          "\n");
+  thread_.run([this] { node_.change_answer = ChangeReport{service::Applied::kNothing, 3, {}}; });
+  const auto again = ask("PUT", "/v1/services/chat/backends/b%31", R"({"address": "198.51.100.1:80"})");
+  EXPECT_EQ(again.status, 200U);
+  thread_.stop();
+  ASSERT_EQ(node_.changes.size(), 2U);
+  const auto& [service, backend, change] = node_.changes[0];
+  EXPECT_EQ(service, "chat");
+  EXPECT_EQ(backend, "b1");
+  const auto& add = std::get<service::AddBackend>(change);
+  EXPECT_EQ(add.address.to_string(), "198.51.100.1:80");
+  EXPECT_EQ(add.weight, 50);
+  EXPECT_EQ(add.max_connections, 9U);
+  EXPECT_EQ(add.public_address, "ws://x");
+  EXPECT_EQ(std::get<service::AddBackend>(std::get<2>(node_.changes[1])).weight, 100);
+  EXPECT_EQ(std::get<1>(node_.changes[1]), "b1");
+}
+
+TEST_F(Api, PatchChangesWhatIsGiven) {
+  start();
+  EXPECT_EQ(ask("PATCH", kBackend, R"({"state": "draining", "evict": 20})").status, 200U);
+  EXPECT_EQ(ask("PATCH", kBackend, R"({"weight": 0, "max_connections": 7, "connections": 41})").status, 200U);
+  thread_.stop();
+  const auto drain = std::get<service::EditBackend>(std::get<2>(node_.changes.at(0)));
+  EXPECT_EQ(drain.state, service::AdminState::kDraining);
+  EXPECT_EQ(drain.evict, 20U);
+  EXPECT_FALSE(drain.weight || drain.max_connections || drain.connections);
+  const auto rest = std::get<service::EditBackend>(std::get<2>(node_.changes.at(1)));
+  EXPECT_EQ(rest.weight, 0);
+  EXPECT_EQ(rest.max_connections, 7U);
+  EXPECT_EQ(rest.connections, 41U);
+  EXPECT_FALSE(rest.state || rest.evict);
+}
+
+TEST_F(Api, DeleteRemovesOrResets) {
+  start();
+  EXPECT_EQ(ask("DELETE", kBackend).status, 200U);
+  EXPECT_EQ(ask("DELETE", std::string(kBackend) + "?reset=1").status, 200U);
+  problem("DELETE", std::string(kBackend) + "?reset=now", 400);
+  problem("DELETE", std::string(kBackend) + "?force=1", 400);
+  thread_.stop();
+  ASSERT_EQ(node_.changes.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<service::RemoveBackend>(std::get<2>(node_.changes[0])));
+  EXPECT_TRUE(std::holds_alternative<service::ResetBackend>(std::get<2>(node_.changes[1])));
+}
+
+TEST_F(Api, ABodyThatIsWrongReachesNobody) {
+  start();
+  for (const char* method : {"PUT", "PATCH"}) {
+    problem(method, kBackend, 400);
+    problem(method, kBackend, 400, "[]");
+    problem(method, std::string(kBackend) + "?weight=5", 400, "{}");
+    EXPECT_EQ(problem(method, kBackend, 422, R"({"weight": 1001, "colour": 1, "address": 5})").at("problems").as_array().size(),
+              3U);
+  }
+  problem("POST", "/v1/services/chat/rebalance", 400);
+  EXPECT_EQ(problem("POST", "/v1/services/chat/rebalance", 422, "{}").at("detail"), "rate: is missing (0-1000000)");
+  thread_.stop();
+  EXPECT_TRUE(node_.changes.empty());
+  EXPECT_TRUE(node_.rebalances.empty());
+}
+
+TEST_F(Api, ChangesThatTheNodeRefuses) {
+  start();
+  using Kind = service::ChangeError::Kind;
+  for (const auto& [kind, status] :
+       {std::pair(Kind::kNotFound, 404U), std::pair(Kind::kConflict, 409U), std::pair(Kind::kBad, 422U)}) {
+    thread_.run([this, kind = kind] { node_.change_answer = tl::make_unexpected(to_refusal({kind, {"why", "and how"}})); });
+    EXPECT_EQ(problem("DELETE", kBackend, status).at("problems"), (json::array{"why", "and how"}));
+  }
+}
+
+TEST_F(Api, Pick) {
+  start();
+  EXPECT_EQ(problem("GET", "/v1/services/chat/pick", 503).at("title"), "No backend has room");
+  thread_.run([this] { node_.pick_answer = PickedBackend{"b1", *netlink::Endpoint::parse("198.51.100.1:80"), ""}; });
+  EXPECT_EQ(ask("GET", "/v1/services/chat/pick").body,
+            R"({"service":"chat","backend":"b1","address":"198.51.100.1:80","public":null})"
+            "\n");
+  problem("GET", "/v1/services/chat/pick?client=1", 400);
+  thread_.stop();
+  EXPECT_EQ(node_.picks, (std::vector<std::string>{"chat", "chat"}));
+}
+
+TEST_F(Api, Rebalance) {
+  start();
+  EXPECT_EQ(ask("POST", "/v1/services/chat/rebalance", R"({"rate": 50})").body, R"({"service":"chat","rate":50,"surplus":5000})"
+                                                                                "\n");
+  thread_.stop();
+  EXPECT_EQ(node_.rebalances, (std::vector<std::pair<std::string, std::uint32_t>>{{"chat", 50}}));
+}
+
 TEST_F(Api, WhatComesLaterSaysSo) {
   start();
-  const std::vector<std::pair<const char*, const char*>> later{{"GET", "/v1/services/chat/pick"},
-                                                               {"POST", "/v1/failover"},
-                                                               {"POST", "/v1/role"},
-                                                               {"PUT", "/v1/services/chat/backends/b"},
-                                                               {"PATCH", "/v1/services/chat/backends/b"},
-                                                               {"DELETE", "/v1/services/chat/backends/b"}};
-  for (const auto& [method, target] : later) EXPECT_EQ(problem(method, target, 501).at("title"), "Not available in this version");
-  EXPECT_EQ(ask("GET", "/v1/services/chat/backends/b").header("Allow"), "DELETE, PATCH, PUT");
+  for (const char* target : {"/v1/failover", "/v1/role"})
+    EXPECT_EQ(problem("POST", target, 501).at("title"), "Not available in this version");
+  EXPECT_EQ(ask("GET", kBackend).header("Allow"), "DELETE, PATCH, PUT");
 }
 
 TEST_F(Api, UnknownPathsAndMethods) {
@@ -205,7 +304,8 @@ TEST_F(ReadOnlyApi, ServesWhatReadsAndNothingElse) {
        {"/", "/metrics", "/healthz", "/readyz", "/v1/status", "/v1/services/chat", "/v1/flows", "/v1/events"}) {
     EXPECT_EQ(test::request(path_, "GET", target).status, 200U) << target;
   }
-  for (const char* target : {"/v1/reload", "/v1/failover", "/v1/role"}) {
+  EXPECT_EQ(test::request(path_, "GET", "/v1/services/chat/pick").status, 503U) << "the node's answer";
+  for (const char* target : {"/v1/reload", "/v1/failover", "/v1/role", "/v1/services/chat/rebalance"}) {
     EXPECT_EQ(test::request(path_, "POST", target).status, 403U) << target;
   }
   for (const char* method : {"PUT", "PATCH", "DELETE"}) {
@@ -213,6 +313,7 @@ TEST_F(ReadOnlyApi, ServesWhatReadsAndNothingElse) {
   }
   thread_.stop();
   EXPECT_TRUE(node_.reloads.empty());
+  EXPECT_TRUE(node_.changes.empty());
 }
 
 }  // namespace

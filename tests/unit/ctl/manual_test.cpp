@@ -34,18 +34,22 @@ std::string help(std::vector<std::string> arguments) {
   return parse_options(arguments).error().out;
 }
 
-/// Commands, and the long options of all of them, as --help tells them.
-std::set<std::string> words() {
-  const std::string main = help({});
-  std::set<std::string> found = all_matches(main.substr(main.find("Subcommands:")), std::regex("\n  ([a-z]+) "));
-  std::string text = main;
-  for (const std::string& command : std::set<std::string>(found)) text += help({command});
-  found.merge(all_matches(text, std::regex("--([a-z-]+)")));
+/// Commands behind those given, and the long options of all of them, as --help tells them.
+std::set<std::string> words(const std::vector<std::string>& command = {}) {
+  const std::string text = help(command);
+  std::set<std::string> found = all_matches(text, std::regex("--([a-z-]+)"));
+  if (text.find("Subcommands:") == std::string::npos) return found;
+  for (const std::string& name : all_matches(text.substr(text.find("Subcommands:")), std::regex("\n  ([a-z]+) "))) {
+    auto inner = command;
+    inner.push_back(name);
+    found.insert(name);
+    found.merge(words(inner));
+  }
   return found;
 }
 
 TEST(Manual, NamesEveryCommandAndOption) {
-  ASSERT_GE(words().size(), 16U);
+  ASSERT_GE(words().size(), 28U);
   for (const char* file : {"packaging/man/wsl4ctl.1", "packaging/completion/wsl4ctl.bash", "packaging/completion/_wsl4ctl",
                            "packaging/completion/wsl4ctl.fish"}) {
     const std::string text = std::regex_replace(content(kSource + "/" + file), std::regex(R"(\\-)"), "-");
@@ -71,7 +75,8 @@ std::set<std::string> completed(const std::string& words) {
   // A daemon stands in: a function of the same name.
   const std::string script = fmt::format(
       R"(wsl4ctl() {{ printf '{{\n "services": [\n  {{"name": "chat", "protocol": "tcp"}},\n  {{\n "name": "mqtt",\n "protocol": "tcp",'
-                      printf ' "backends": [{{"name": "b1", "address": "x"}}]}}]}}\n'; }}
+                      printf ' "backends": [{{"name": "b1", "address": "x"}},\n{{"name": "b2",\n "address": "y"}}]}},'
+                      printf '{{"name": "last", "protocol": "udp", "backends": [{{"name": "b3", "address": "x"}}]}}]}}\n'; }}
 . {}/packaging/completion/wsl4ctl.bash
 COMP_WORDS=({}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
 _wsl4ctl
@@ -86,10 +91,24 @@ using Words = std::set<std::string>;
 
 TEST(BashCompletion, OffersWhatFits) {
   EXPECT_EQ(completed("wsl4ctl st"), Words{"status"});
-  EXPECT_EQ(completed("wsl4ctl --socket reload --json re"), Words{"reload"});
+  EXPECT_EQ(completed("wsl4ctl --socket reload --json rel"), Words{"reload"});
   EXPECT_EQ(completed("wsl4ctl reload --d"), Words{"--dry-run"});
-  EXPECT_EQ(completed("wsl4ctl flows --service ''"), (Words{"chat", "mqtt"}));
+  EXPECT_EQ(completed("wsl4ctl flows --service ''"), (Words{"chat", "mqtt", "last"}));
   EXPECT_EQ(completed("wsl4ctl flows --s"), (Words{"--service", "--snat", "--socket"}));
+}
+
+TEST(BashCompletion, OffersServicesAndTheirBackends) {
+  EXPECT_EQ(completed("wsl4ctl backend d"), (Words{"disable", "drain"}));
+  EXPECT_EQ(completed("wsl4ctl backend drain ''"), (Words{"chat", "mqtt", "last"}));
+  EXPECT_EQ(completed("wsl4ctl backend drain mqtt ''"), (Words{"b1", "b2"}));
+  EXPECT_EQ(completed("wsl4ctl --json backend drain --evict 5 mqtt ''"), (Words{"b1", "b2"}));
+  EXPECT_EQ(completed("wsl4ctl backend drain mqtt b1 --e"), Words{"--evict"});
+  EXPECT_EQ(completed("wsl4ctl backend add chat ''"), Words{""}) << "a new name";
+  EXPECT_EQ(completed("wsl4ctl backend add chat b4 x --p"), Words{"--public"});
+  EXPECT_EQ(completed("wsl4ctl pick m"), Words{"mqtt"});
+  EXPECT_EQ(completed("wsl4ctl rebalance c"), Words{"chat"});
+  EXPECT_EQ(completed("wsl4ctl rebalance chat --r"), Words{"--rate"});
+  EXPECT_EQ(completed("wsl4ctl flows --service mqtt --backend ''"), (Words{"b1", "b2"}));
 }
 
 }  // namespace

@@ -44,11 +44,76 @@ TEST(CommandLine, TakesEveryCommand) {
   EXPECT_EQ(flows->flows.limit, 7U);
 }
 
-TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
+TEST(CommandLine, TakesEveryChangeOfABackend) {
+  const std::vector<std::pair<const char*, Command>> plain{{"remove", Command::kBackendRemove},
+                                                           {"enable", Command::kBackendEnable},
+                                                           {"disable", Command::kBackendDisable},
+                                                           {"reset", Command::kBackendReset}};
+  for (const auto& [name, command] : plain) {
+    const auto options = parse_options({"backend", name, "chat", "b1"});
+    ASSERT_TRUE(options) << options.error().err;
+    EXPECT_EQ(options->command, command);
+    EXPECT_EQ(options->change.service, "chat");
+    EXPECT_EQ(options->change.backend, "b1");
+  }
+  const auto add = parse_options({"backend", "add", "--weight", "50", "chat", "b4", "[2001:db8::1]:80", "--max-connections", "9",
+                                  "--public", "wss://b4.example.com/ws"});
+  ASSERT_TRUE(add) << add.error().err;
+  EXPECT_EQ(add->command, Command::kBackendAdd);
+  EXPECT_EQ(add->change.address, "[2001:db8::1]:80");
+  EXPECT_EQ(add->change.weight, 50);
+  EXPECT_EQ(add->change.max_connections, 9);
+  EXPECT_EQ(add->change.public_address, "wss://b4.example.com/ws");
+  const auto drain = parse_options({"backend", "drain", "chat", "b1", "--evict", "20"});
+  ASSERT_TRUE(drain) << drain.error().err;
+  EXPECT_EQ(drain->change.evict, 20);
+  EXPECT_EQ(parse_options({"backend", "weight", "chat", "b1", "0"})->change.weight, 0);
+  EXPECT_EQ(parse_options({"rebalance", "chat", "--rate", "50"})->change.rate, 50);
+  EXPECT_EQ(parse_options({"pick", "chat"})->command, Command::kPick);
+}
+
+TEST(CommandLine, JsonStandsAnywhereAroundACommandOfTwoWords) {
   for (const auto& arguments :
-       {Arguments{}, Arguments{"--json"}, Arguments{"dance"}, Arguments{"status", "--colour"}, Arguments{"status", "extra"},
-        Arguments{"flows", "--limit", "many"}, Arguments{"flows", "--limit", "100001"}, Arguments{"status", "--socket"},
-        Arguments{"status", "reload"}}) {
+       {Arguments{"--json", "backend", "reset", "chat", "b1"}, Arguments{"backend", "--json", "reset", "chat", "b1"},
+        Arguments{"backend", "reset", "--json", "chat", "b1"}, Arguments{"backend", "reset", "chat", "b1", "--json"}}) {
+    const auto options = parse_options(arguments);
+    ASSERT_TRUE(options) << options.error().err;
+    EXPECT_TRUE(options->json);
+    EXPECT_EQ(options->change.backend, "b1");
+  }
+}
+
+// A service may be called as a command is.
+TEST(CommandLine, NamesMayBeThoseOfCommands) {
+  const auto options = parse_options({"backend", "drain", "status", "add"});
+  ASSERT_TRUE(options) << options.error().err;
+  EXPECT_EQ(options->command, Command::kBackendDrain);
+  EXPECT_EQ(options->change.service, "status");
+  EXPECT_EQ(options->change.backend, "add");
+  EXPECT_EQ(parse_options({"pick", "backend"})->change.service, "backend");
+}
+
+TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
+  for (const auto& arguments : {Arguments{},
+                                Arguments{"--json"},
+                                Arguments{"dance"},
+                                Arguments{"status", "--colour"},
+                                Arguments{"status", "extra"},
+                                Arguments{"flows", "--limit", "many"},
+                                Arguments{"flows", "--limit", "100001"},
+                                Arguments{"status", "--socket"},
+                                Arguments{"status", "reload"},
+                                Arguments{"backend"},
+                                Arguments{"backend", "dance"},
+                                Arguments{"backend", "add", "chat", "b1"},
+                                Arguments{"backend", "reset", "chat"},
+                                Arguments{"backend", "reset", "chat", "b1", "b2"},
+                                Arguments{"backend", "weight", "chat", "b1", "much"},
+                                Arguments{"backend", "drain", "chat", "b1", "--evict"},
+                                Arguments{"backend", "remove", "chat", "b1", "--evict", "5"},
+                                Arguments{"rebalance", "chat"},
+                                Arguments{"rebalance", "--rate", "5"},
+                                Arguments{"pick"}}) {
     const auto options = parse_options(arguments);
     ASSERT_FALSE(options) << testing::PrintToString(arguments);
     const auto& ending = options.error();
@@ -60,7 +125,7 @@ TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
 }
 
 TEST(CommandLine, CommandsOfLaterVersionsSaySo) {
-  for (const char* command : {"backend", "rebalance", "pick", "failover", "promote", "demote", "keygen"}) {
+  for (const char* command : {"failover", "promote", "demote", "keygen"}) {
     const auto options = parse_options({"--socket", "/s", command, "chat"});
     ASSERT_FALSE(options);
     EXPECT_EQ(options.error().status, 2);
@@ -73,11 +138,13 @@ TEST(CommandLine, HelpAndVersionAreNoErrors) {
   const auto help = parse_options({"--help"});
   ASSERT_FALSE(help);
   EXPECT_EQ(help.error().status, 0);
-  for (const char* command : {"status", "check", "reload", "flows", "events", "purge"}) {
+  for (const char* command : {"status", "check", "reload", "backend", "rebalance", "pick", "flows", "events", "purge"}) {
     EXPECT_NE(help.error().out.find(command), std::string::npos) << command;
   }
   EXPECT_EQ(help.error().out.find("failover"), std::string::npos);
   EXPECT_NE(parse_options({"flows", "--help"}).error().out.find("--snat"), std::string::npos);
+  EXPECT_NE(parse_options({"backend", "--help"}).error().out.find("drain"), std::string::npos);
+  EXPECT_NE(parse_options({"backend", "drain", "--help"}).error().out.find("--evict"), std::string::npos);
   EXPECT_EQ(parse_options({"--version"}).error().out, "wsl4ctl " WSL4_VERSION "\n");
 }
 

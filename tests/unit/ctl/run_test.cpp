@@ -8,69 +8,21 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <future>
 
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 
 #include "daemon/control/json.h"
-#include "daemon/control/server.h"
 #include "daemon/ctl/watch.h"
 #include "daemon/http/json.h"
 #include "daemon/http/unix_socket.h"
-#include "tests/support/fake_node.h"
-#include "tests/support/http_bed.h"
+#include "tests/unit/ctl/ctl_bed.h"
 
 namespace wsl4::ctl {
 namespace {
 
 namespace json = boost::json;
-
-class Wsl4ctl : public testing::Test {
- protected:
-  void serve() {
-    auto server = control::start_server(thread_.io(), {path_, std::nullopt}, node_);
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    thread_.start();
-  }
-  void TearDown() override {
-    thread_.stop();
-    server_.reset();
-  }
-  int run_with(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"--socket", path_});
-    return run_plainly(arguments);
-  }
-  int run_plainly(const std::vector<std::string>& arguments) {
-    out_.clear();
-    err_.clear();
-    Console console;
-    console.out = [this](std::string_view text) { out_ += text; };
-    console.err = [this](std::string_view text) { err_ += text; };
-    return run(arguments, console, machine_);
-  }
-  std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_.file(name)) << text;
-    return folder_.file(name);
-  }
-
-  test::FakeNode node_;
-  test::TemporaryFolder folder_;
-  std::string path_ = folder_.file("wsl4d.sock");
-  test::IoThread thread_;
-  std::unique_ptr<control::Server> server_;
-  std::vector<host::Finding> findings_;
-  tl::expected<runtime::PurgeReport, std::string> purged_ = runtime::PurgeReport{true, 3, 2000, 1, {}};
-  std::vector<std::string> purges_;
-  Machine machine_{[this](const config::Config&) { return findings_; },
-                   [this](const std::string& path) {
-                     purges_.push_back(path);
-                     return purged_;
-                   }};
-  std::string out_, err_;
-};
 
 constexpr const char* kGoodFile = R"(
 [[service]]
@@ -91,8 +43,11 @@ TEST_F(Wsl4ctl, StatusAsTextAndJson) {
 }
 
 TEST_F(Wsl4ctl, ADaemonThatIsNotThereIsStatus3WithWhatToDo) {
-  for (const char* command : {"status", "reload", "flows", "events"}) {
-    EXPECT_EQ(run_with({command}), 3);
+  using Arguments = std::vector<std::string>;
+  for (const auto& arguments :
+       {Arguments{"status"}, Arguments{"reload"}, Arguments{"flows"}, Arguments{"events"},
+        Arguments{"backend", "reset", "chat", "b1"}, Arguments{"pick", "chat"}, Arguments{"rebalance", "chat", "--rate", "5"}}) {
+    EXPECT_EQ(run_with(arguments), 3);
     EXPECT_EQ(err_, "wsl4ctl: no control socket at " + path_ +
                         ": start the daemon (systemctl start wsl4d), or name its socket with --socket\n");
     EXPECT_EQ(out_, "");

@@ -14,11 +14,56 @@ TEST(StatusText, ASingleNode) {
             R"(lb-a  active since 2026-11-23 13:41:00 UTC, up 12 s, single node
 wsl4 0.1.0 on Linux 6.12.5, rules in sync, 100,321 of 4,000,000 conntrack entries, 0 event overruns
 
-chat  tcp, snat, round-robin, on 203.0.113.10:443 [2001:db8::10]:443
+chat  tcp, snat, round-robin, health websocket, on 203.0.113.10:443 [2001:db8::10]:443
   100,000 connections, 123.4 new/s, 2,000,000 in total, 7 refused (no_backend 7)
   pool main: 100,000 of 3,145,680 ports in use on 1 address, fullest pair 3.3 %
-  BACKEND   ADDRESS              STATE  WEIGHT  CONNECTIONS   SHARE    TOTAL  CHECK
-  erlang-1  198.51.100.101:8888  up        100       33,333  33.3 %  700,000
+  BACKEND   ADDRESS              STATE  WEIGHT  CONNECTIONS     MAX   SHARE    TOTAL  CHECK
+  erlang-1  198.51.100.101:8888  up        100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms
+)");
+}
+
+control::BackendStatus backend_like(const control::BackendStatus& other, const std::string& name, const std::string& state,
+                                    const std::string& reason) {
+  auto backend = other;
+  backend.name = name;
+  backend.state = state;
+  backend.reason = reason;
+  return backend;
+}
+
+// The reason stands behind the state, without saying the state twice; run-time changes have a mark and a line that explains it.
+TEST(StatusText, SaysWhyAShareIsWhatItIs) {
+  auto status = test::example_status();
+  auto& service = status.services[0];
+  auto& backends = service.backends;
+  backends.push_back(backend_like(backends[0], "erlang-2", "down", "down: connection refused"));
+  backends[1].check = {false, "connection refused", std::chrono::milliseconds(10)};
+  backends.push_back(backend_like(backends[0], "erlang-3", "draining", "draining"));
+  backends[2].changed = true;
+  backends[2].empty_in = std::chrono::seconds(3 * 3600 + 300);
+  backends[2].half_open = 1200;
+  backends.push_back(backend_like(backends[0], "erlang-4", "up", "slow start"));
+  backends.push_back(backend_like(backends[0], "erlang-5", "draining", "removed"));
+  backends[4].empty_in = std::chrono::seconds(5);
+  backends[4].max_connections = 0;
+  service.removed = {"erlang-6", "erlang-7"};
+  service.snat->worst_use = 1;
+  service.snat->pairs_full = 2;
+  service.snat->full_in = std::chrono::seconds(95);
+  const std::string text = status_text(control::to_json(status), false);
+  EXPECT_EQ(text.substr(text.find("\nchat")),
+            R"(
+chat  tcp, snat, round-robin, health websocket, on 203.0.113.10:443 [2001:db8::10]:443
+  100,000 connections and 1,200 half-open, 123.4 new/s, 2,000,000 in total, 7 refused (no_backend 7)
+  pool main: 100,000 of 3,145,680 ports in use on 1 address, fullest pair 100.0 %, 2 pairs full, full in 1 min 35 s
+  BACKEND     ADDRESS              STATE                             WEIGHT  CONNECTIONS     MAX   SHARE    TOTAL  CHECK
+  erlang-1    198.51.100.101:8888  up                                   100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms
+  erlang-2    198.51.100.101:8888  down (connection refused)            100       33,333  60,000  33.3 %  700,000  connection refused
+  erlang-3 *  198.51.100.101:8888  draining (empty in 3 h 5 min)        100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms
+  erlang-4    198.51.100.101:8888  up (slow start)                      100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms
+  erlang-5    198.51.100.101:8888  draining (removed, empty in 5 s)     100       33,333       -  33.3 %  700,000  101 in 0.8 ms
+  * changed at run time; wsl4ctl backend reset SERVICE NAME drops the change
+  removed at run time: erlang-6 erlang-7; wsl4ctl backend reset SERVICE NAME brings one back
 )");
 }
 
@@ -29,6 +74,9 @@ TEST(StatusText, IPv6FitsAndWarningsAreSeen) {
   auto& service = status.services[0];
   service.snat.reset();
   service.mode = "dnat";
+  service.health = "none";
+  service.backends[0].check.reset();
+  service.backends[0].max_connections = 0;
   service.refused = 0;
   service.refused_by.clear();
   service.backends.push_back(service.backends[0]);
@@ -45,9 +93,9 @@ warning: rp_filter is strict on eth0
 
 chat  tcp, dnat, round-robin, on 203.0.113.10:443 [2001:db8::10]:443
   100,000 connections, 123.4 new/s, 2,000,000 in total, 0 refused
-  BACKEND                  ADDRESS                                         STATE     WEIGHT  CONNECTIONS   SHARE    TOTAL  CHECK
-  erlang-1                 198.51.100.101:8888                             up           100       33,333  33.3 %  700,000
-  erlang-with-a-long-name  [2001:db8:1234:5678:9abc:def0:1234:5678]:65535  draining       0       33,333   0.0 %  700,000
+  BACKEND                  ADDRESS                                         STATE     WEIGHT  CONNECTIONS  MAX   SHARE    TOTAL  CHECK
+  erlang-1                 198.51.100.101:8888                             up           100       33,333    -  33.3 %  700,000
+  erlang-with-a-long-name  [2001:db8:1234:5678:9abc:def0:1234:5678]:65535  draining       0       33,333    -   0.0 %  700,000
 )");
 }
 

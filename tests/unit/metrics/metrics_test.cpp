@@ -54,12 +54,32 @@ TEST(Metrics, TellWhatTheStatusTells) {
         "wsl4_backend_connections_total{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 700000\n",
         "wsl4_service_refused_total{service=\"chat\",reason=\"no_backend\"} 7\n",
         "wsl4_snat_address_connections{service=\"chat\",pool=\"main\",address=\"198.51.100.16\"} 6250\n",
+        "wsl4_snat_address_ports_used{service=\"chat\",pool=\"main\",address=\"198.51.100.16\"} 6260\n",
+        "wsl4_snat_pairs_full{service=\"chat\",pool=\"main\"} 0\n", "wsl4_service_health{service=\"chat\",type=\"websocket\"} 1\n",
+        "wsl4_backend_connections_max{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 60000\n",
+        "wsl4_backend_check_ok{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 1\n",
+        "wsl4_backend_check_age_seconds{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 1.1\n",
+        "wsl4_backend_changed{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 0\n",
         "wsl4_snat_ports_capacity{service=\"chat\",pool=\"main\"} 3145680\n",
         "wsl4_snat_worst_use_ratio{service=\"chat\",pool=\"main\"} 0.033\n", "wsl4_conntrack_entries 100321\n",
         "wsl4_conntrack_entries_max 4000000\n", "wsl4_ruleset_in_sync 1\n", "wsl4_uptime_seconds 12\n",
         "wsl4_build_info{version=\"0.1.0\",kernel=\"6.12.5\"} 1\n", "wsl4_role{role=\"active\"} 1\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
   }
+}
+
+// A value that is not known has no sample, rather than one that looks like a figure.
+TEST(Metrics, WhatIsNotKnownIsLeftOut) {
+  auto status = test::example_status();
+  EXPECT_EQ(render(status).find("\nwsl4_backend_empty_in_seconds{"), std::string::npos);
+  EXPECT_EQ(render(status).find("\nwsl4_snat_full_in_seconds{"), std::string::npos);
+  status.services[0].backends[0].check.reset();
+  status.services[0].backends[0].empty_in = std::chrono::seconds(90);
+  status.services[0].snat->full_in = std::chrono::hours(2);
+  const std::string text = render(status);
+  EXPECT_EQ(text.find("\nwsl4_backend_check_ok{"), std::string::npos);
+  EXPECT_NE(text.find("address=\"198.51.100.101:8888\"} 90\n"), std::string::npos);
+  EXPECT_NE(text.find("wsl4_snat_full_in_seconds{service=\"chat\",pool=\"main\"} 7200\n"), std::string::npos);
 }
 
 TEST(Metrics, EscapeLabelValues) {

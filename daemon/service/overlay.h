@@ -1,0 +1,112 @@
+// What was changed at run time, laid over what the file says. Pure.
+//
+// A backend is known by its service and name. What was changed of it wins over the file, over reloads and restarts, until it is
+// reset, or until the file says the same (`settle`); a change to what the file says anyway is none. A backend that was added takes
+// the place of one of the same name in the file. A backend that was removed is not in the effective configuration: it drains as one
+// that has left the file does.
+//
+// Changes of a backend or service that has gone from the file are dormant: without effect, told as warnings, and in force again
+// when it comes back. So do added backends that do not fit the file any more (their address is a VIP, another backend's, …).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "daemon/config/config.h"
+#include "daemon/service/change.h"
+
+namespace wsl4::service {
+
+/// Changed backends, dormant ones included, that are remembered; more are refused.
+inline constexpr std::size_t kMaxChangedBackends = 10'000;
+/// For so long a backend's own count of its connections holds.
+inline constexpr std::chrono::seconds kReportLifetime{60};
+
+/// All that was changed of one backend.
+struct ChangedBackend {
+  std::optional<config::Backend> added;      // its definition
+  std::optional<netlink::Endpoint> removed;  // the address that it had; then nothing but `evict` is set
+  AdminState state = AdminState::kEnabled;
+  std::uint32_t evict = 0;  // flows per second
+  std::optional<int> weight;
+  std::optional<std::uint64_t> max_connections;
+  friend bool operator==(const ChangedBackend&, const ChangedBackend&) = default;
+};
+using ChangedService = std::map<std::string, ChangedBackend>;  // by backend name
+using Changes = std::map<std::string, ChangedService>;         // by service
+
+/// How a backend with run-time changes stands. Those without a mark are as the file has them.
+struct Mark {
+  enum class Standing : std::uint8_t { kServing, kDraining, kDisabled, kRemoved };
+  std::string name;
+  Standing standing = Standing::kServing;
+  std::uint32_t evict = 0;  // flows per second to reset; 0: none
+  friend bool operator==(const Mark&, const Mark&) = default;
+};
+using Marks = std::map<std::pair<std::string, netlink::Endpoint>, Mark>;  // by service and address, as the resolver knows backends
+
+/// The configuration to work by. Backends that drain or are disabled are in it with their weight.
+struct Effective {
+  config::Config config;
+  Marks marks;
+  std::vector<std::string> dormant;  // a sentence for each change without effect: why, and how to drop it
+};
+
+/// What a change has done. Only from kChanged on is there something to store and to apply.
+enum class Applied : std::uint8_t { kNothing, kReported, kChanged, kCreated };
+
+struct ChangeError {
+  enum class Kind : std::uint8_t {
+    kNotFound,  // no such service or backend
+    kConflict,  // not as things stand
+    kBad,       // never
+  };
+  Kind kind = Kind::kBad;
+  std::vector<std::string> problems;  // sentences that say what to do
+};
+
+class Overlay {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  Overlay() = default;
+  explicit Overlay(Changes changes) : changes_(std::move(changes)) {}
+
+  /// `file` is the configuration as loaded. What is accepted is in effect under the same file. An error changes nothing.
+  [[nodiscard]] tl::expected<Applied, ChangeError> change(const config::Config& file, const std::string& service,
+                                                          const std::string& backend, const BackendChange& change, TimePoint now);
+
+  [[nodiscard]] Effective apply(const config::Config& file) const;
+
+  /// Forgets what need not be remembered: what `file` says too, and removals of backends that are neither in it nor drain. True if
+  /// anything was forgotten. For after a reload, and when a backend has drained.
+  bool settle(const config::Config& file, const std::function<bool(const std::string& service, const netlink::Endpoint&)>& drains);
+
+  /// The backend's own count of its connections, if it is young enough.
+  [[nodiscard]] std::optional<std::uint64_t> reported(const std::string& service, const std::string& backend, TimePoint now) const;
+
+  /// What is to be stored: all but the reports.
+  [[nodiscard]] const Changes& changes() const { return changes_; }
+
+ private:
+  using Key = std::pair<std::string, std::string>;  // service, backend
+  struct Report {
+    std::uint64_t connections = 0;
+    TimePoint at;
+  };
+
+  void note_report(const Key& key, const BackendChange& change, Applied applied, TimePoint now);
+
+  Changes changes_;
+  std::map<Key, Report> reports_;
+};
+
+}  // namespace wsl4::service

@@ -1,0 +1,20 @@
+// The file of run-time changes in the state directory: {"version": 1, "services": {"chat": {"erlang-1": {"state": "draining"}}}}.
+// A backend has the members "added" (an object as PUT takes it) and "weight", "max_connections", "state", "evict" (as PATCH), or
+// "removed" (its address) and "evict". Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "daemon/service/overlay.h"
+
+namespace wsl4::service {
+
+[[nodiscard]] std::string to_text(const Changes& changes);
+
+/// `file` is its name for messages. The error says what is broken, and what to do.
+[[nodiscard]] tl::expected<Changes, std::string> parse_changes(std::string_view text, const std::string& file);
+
+}  // namespace wsl4::service
