@@ -72,10 +72,10 @@ struct Pool {
 };
 
 struct Health {
-  HealthType type = HealthType::kNone;
+  HealthType type = HealthType::kTcp;
   std::string path = "/";
   std::string host;
-  std::uint16_t expect_min = 0, expect_max = 0;  // HTTP status range
+  std::uint16_t expect_min = 0, expect_max = 0;  // HTTP status range; 0 and 0 for types without one
   bool tls_verify = true;
   std::chrono::milliseconds interval{2000}, timeout{1000};
   int rise = 2, fall = 3;

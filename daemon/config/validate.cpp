@@ -118,6 +118,7 @@ class Validator {
   void check_service(std::size_t index) {
     Service& service = config_.services[index];
     check_backends(index, service);
+    check_health(index, service);
     resolve_pool(index, service);
     check_families(index, service);
     if (service.protocol == Protocol::kUdp && service.idle_timeout != Service{}.idle_timeout) {
@@ -160,6 +161,24 @@ class Validator {
       tell(backend_path(index, backend) / "address",
            fmt::format("{} is an address of a pool, thus this node's own (a server's own address)", address.to_string()));
     }
+  }
+
+  void check_health(std::size_t index, Service& service) {
+    auto& health = service.health;
+    if (service.protocol == Protocol::kUdp) {
+      if (health.type != Health{}.type && health.type != HealthType::kNone)
+        tell(service_path(index) / "health" / "type", "is not possible with protocol = \"udp\", which is not checked (leave it out)");
+      health.type = HealthType::kNone;
+    }
+    if (health.timeout > health.interval)
+      tell(service_path(index) / "health" / "timeout",
+           fmt::format("{} is longer than health.interval, {} (at most the interval)", format_duration(health.timeout),
+                       format_duration(health.interval)));
+    if (health.expect_min != 0) return;
+    const bool http = health.type == HealthType::kHttp || health.type == HealthType::kHttps;
+    const bool websocket = health.type == HealthType::kWebSocket || health.type == HealthType::kWebSockets;
+    if (http) std::tie(health.expect_min, health.expect_max) = std::pair(200, 399);
+    if (websocket) health.expect_min = health.expect_max = 101;
   }
 
   void resolve_pool(std::size_t index, Service& service) {

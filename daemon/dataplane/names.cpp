@@ -60,6 +60,9 @@ std::string no_backend_counter(const service::ServiceState& service) { return "s
 std::string full_counter(const service::ServiceState& service) { return "service/" + service.name + "-full"; }
 std::string no_source_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-source"; }
 
+std::string source_slots(const service::ServiceState& service, const service::BackendState& backend) {
+  return "sources/" + service.name + '/' + backend_part(service, backend);
+}
 std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend) {
   return of_backend(service, backend);
 }

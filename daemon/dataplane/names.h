@@ -52,6 +52,8 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string no_source_counter(const service::ServiceState& service);
 
 // One backend's.
+/// Map: slot -> pool address, where not all of the pool's reach the backend.
+[[nodiscard]] std::string source_slots(const service::ServiceState& service, const service::BackendState& backend);
 [[nodiscard]] std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend);
 /// New flows (first packets) that went to the backend.
 [[nodiscard]] std::string backend_counter(const service::ServiceState& service, const service::BackendState& backend);

@@ -167,22 +167,40 @@ class ServicePlanner {
     chain.rules.push_back({{SetCtMark{~state_.mark.mask(), state_.mark.to_mark(backend.id)},
                             SetCtEvents{service_.protocol == Protocol::kTcp ? kTcpEvents : kUdpEvents}, CountNamed{counter}},
                            ""});
-    if (snat) add_source_rules(chain, family);
+    if (snat) add_source_rules(chain, backend);
     fragment_.chains.emplace(names::backend_chain(service_, backend), std::move(chain));
   }
 
   /// The address choice has a counter of its own in each backend's chain: even, and never in lockstep with the backends'.
-  void add_source_rules(Chain& chain, Family family) {
+  void add_source_rules(Chain& chain, const service::BackendState& backend) {
+    const auto family = backend.address.address.family();
     const auto pool = state_.pools.find(service_.pool);
     const auto addresses = pool == state_.pools.end() ? 0 : count_of(pool->second, family);
     if (addresses > 0) {
-      const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(addresses), 0};
-      chain.rules.push_back({{MatchL4Proto{service_.protocol}, SnatFromMap{family, turn, names::pool_slots(pool->second, family),
-                                                                           pool->second.port_min, pool->second.port_max}},
-                             ""});
+      const auto [map, size] = sources_of(backend, pool->second, family);
+      const Selector turn{Selector::Kind::kIncremental, size, 0};
+      chain.rules.push_back(
+          {{MatchL4Proto{service_.protocol}, SnatFromMap{family, turn, map, pool->second.port_min, pool->second.port_max}}, ""});
     }
     chain.rules.push_back(
         {{CountNamed{names::no_source_counter(service_)}, Verdict{Verdict::Kind::kDrop, ""}}, "never with the client's address"});
+  }
+
+  /// The map of its source addresses and its size: the pool's, or one of its own where some do not reach it. If none does, all stay
+  /// in use, since a wrong verdict costs less than no connections.
+  std::pair<std::string, std::uint32_t> sources_of(const service::BackendState& backend, const service::PoolState& pool, Family family) {
+    std::vector<IpAddress> alive;
+    for (const auto& address : pool.addresses)
+      if (address.family() == family && !std::ranges::binary_search(backend.dead_sources, address)) alive.push_back(address);
+    const auto all = count_of(pool, family);
+    if (alive.empty() || alive.size() == all) return {names::pool_slots(pool, family), static_cast<std::uint32_t>(all)};
+    auto map = slot_map({address_type(family)}, alive.size());
+    for (std::size_t slot = 0; slot < alive.size(); ++slot) add_slot(map, slot, KeyBuilder().add(alive[slot]).take());
+    map.comment = names::comment("pool " + pool.name + " without dead paths");
+    const auto size = map.slot_modulus;
+    const auto name = names::source_slots(service_, backend);
+    fragment_.sets.emplace(name, std::move(map));
+    return {name, size};
   }
 
   const service::DesiredState& state_;

@@ -23,6 +23,9 @@ struct KernelVersion {
   friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
 };
 
+/// As uname -r shows it.
+[[nodiscard]] std::string kernel_release();
+
 /// What differs between kernels that wsl4 supports (6.1 and newer), derived from the version. See kernel facts in
 /// docs/architecture.md.
 struct KernelFeatures {

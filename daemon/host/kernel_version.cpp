@@ -16,11 +16,12 @@ std::optional<KernelVersion> KernelVersion::parse(const std::string& release) {
   return version;
 }
 
-KernelVersion KernelVersion::running() {
+std::string kernel_release() {
   utsname name{};
-  if (uname(&name) != 0) return {};
-  return parse(name.release).value_or(KernelVersion{});
+  return uname(&name) == 0 ? name.release : "unknown";
 }
+
+KernelVersion KernelVersion::running() { return parse(kernel_release()).value_or(KernelVersion{}); }
 
 KernelFeatures features_of(const KernelVersion& version) {
   KernelFeatures features;

@@ -1,7 +1,5 @@
 #include "daemon/runtime/app.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -14,11 +12,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "daemon/config/changes.h"
-#include "daemon/config/load.h"
 #include "daemon/flows/idle.h"
-#include "daemon/runtime/status.h"
+#include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
+#include "daemon/util/file.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
 
@@ -33,11 +30,6 @@ namespace {
 constexpr std::chrono::seconds kTendInterval{1};
 constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
-std::string kernel_release() {
-  utsname name{};
-  return uname(&name) == 0 ? name.release : "unknown";
-}
-
 flows::IdleTimeouts idle_timeouts(const config::Config& config, const service::DesiredState& desired) {
   flows::IdleTimeouts timeouts;
   for (const auto& service : config.services) {
@@ -47,24 +39,11 @@ flows::IdleTimeouts idle_timeouts(const config::Config& config, const service::D
   return timeouts;
 }
 
-std::uint64_t number_in(host::Sysctls& sysctls, const std::string& name) {
-  const auto text = sysctls.read(name);
-  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
-}
-
 std::vector<service::KnownBackend> to_known(const std::vector<dataplane::AdoptedBackend>& adopted) {
   std::vector<service::KnownBackend> known;
   known.reserve(adopted.size());
   for (const auto& backend : adopted) known.push_back({backend.service, {backend.name, backend.address, backend.id, 0, 0}});
   return known;
-}
-
-/// What takes effect at the next start only (config::restart_changes) stays as it runs.
-config::Config with_restart_settings_of(const config::Config& running, config::Config loaded) {
-  loaded.control = running.control;
-  loaded.node.state_dir = running.node.state_dir;
-  loaded.node.ct_mark_mask = running.node.ct_mark_mask;
-  return loaded;
 }
 
 /// Backends of flows whose table somebody removed while no daemon ran: told by the flows themselves.
@@ -88,7 +67,8 @@ tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<
 
 App::App(std::string config_path, config::Config config)
     : config_path_(std::move(config_path)),
-      config_(std::move(config)),
+      wanted_{std::move(config), {}},
+      config_(wanted_.file),
       features_(host::features_of(host::KernelVersion::running())),
       store_(config_.node.state_dir),
       resolver_(service::MarkLayout(config_.node.ct_mark_mask), {features_.owned_tables, !features_.steady_lookups}) {}
@@ -99,7 +79,7 @@ App::~App() = default;
 
 tl::expected<void, std::string> App::start() {
   if (!features_.supported)
-    return tl::make_unexpected(fmt::format("kernel {} is too old: wsl4 needs 6.1 or newer", kernel_release()));
+    return tl::make_unexpected(fmt::format("kernel {} is too old: wsl4 needs 6.1 or newer", host::kernel_release()));
   auto server = control::start_server(io_, {config_.control.socket, config_.control.listen}, *this);
   if (!server) return tl::make_unexpected(server.error());
   server_ = std::move(*server);
@@ -137,6 +117,7 @@ tl::expected<void, std::string> App::start() {
     if (kernel_->collector().counter().held_by_address(own.address) != 0) in_use.insert(own.address);
   }
   place_addresses(in_use);
+  start_health();
   return {};
 }
 
@@ -149,6 +130,8 @@ tl::expected<void, std::string> App::open_state() {
   auto state = store_.load();
   if (!state) return tl::make_unexpected(state.error());
   state_ = std::move(*state);
+  if (auto loaded_overlay = load_overlay(); !loaded_overlay) return loaded_overlay;
+  config_ = wanted_.overlay.apply(wanted_.file).config;
   return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
 }
 
@@ -179,16 +162,14 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   auto known = to_known(*adopted);
   add_from_flows(known, *numbers, config_);
   resolver_.adopt(known, kernel_->collector().counter().live_backends());
-  auto desired = resolver_.resolve(config_);
-  if (!desired) return tl::make_unexpected(desired.error());
   std::vector<std::pair<std::string, netlink::Endpoint>> serving;
   for (const auto& [service, backend] : known) serving.emplace_back(service, backend.address);
   newcomers_ = service::Newcomers(serving, state_.newcomers);
-  newcomers_.update(*desired, control::WallClock::now());
-  const auto applied = kernel_->apply(*desired, idle_timeouts(config_, *desired));
+  auto assembled = assemble(wanted_);
+  if (!assembled) return tl::make_unexpected(assembled.error());
+  const auto applied = kernel_->apply(assembled->desired, idle_timeouts(config_, assembled->desired));
   if (!applied) return tl::make_unexpected(applied.error().message());
-  desired_ = std::move(*desired);
-  keep_newcomers();
+  take_over(wanted_, std::move(*assembled));
   const auto flows = kernel_->collector().counter().size();
   events_.add("started", fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
                                      desired_.services.size(), known.size(), flows, applied->objects, applied->duration.count()));
@@ -299,15 +280,34 @@ asio::awaitable<void> App::tend() {
     const auto held = co_await changing_.acquire();
     watch_sysctls();
     co_await drop_drained();
+    if (health_->has_open_cases()) co_await apply_again();
     auto question = [this, own = addresses_->own()] {
       std::set<netlink::IpAddress> in_use;
       for (const auto& [address, interface] : own) {
         if (kernel_->collector().counter().held_by_address(address) != 0) in_use.insert(address);
       }
-      return in_use;
+      return std::pair(std::move(in_use), kernel_->collector().counter().pairs());
     };
-    const auto in_use = co_await util::ask(kernel_->io(), std::move(question));
+    const auto [in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
     place_addresses(in_use);
+    note_tight(pairs);
+  }
+}
+
+/// A check takes a port like a flow does: none is made where hardly any is left.
+void App::note_tight(const std::vector<flows::PairCount>& pairs) {
+  constexpr double kTight = 0.95;
+  std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
+  for (const auto& [name, service] : desired_.services) {
+    const auto pool = desired_.pools.find(service.pool);
+    if (pool == desired_.pools.end()) continue;
+    const double ports = pool->second.port_max - pool->second.port_min + 1;
+    for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
+  }
+  tight_.clear();
+  for (const auto& pair : pairs) {
+    const auto limit = limits.find(pair.backend);
+    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second) tight_.emplace(pair.snat, limit->second.first);
   }
 }
 
@@ -318,139 +318,157 @@ asio::awaitable<void> App::drop_drained() {
   const auto [live, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
   const std::set<service::BackendId> alive(live.begin(), live.end());
   if (!resolver_.forget_drained([&alive](service::BackendId id) { return alive.contains(id); }, resyncs)) co_return;
-  auto same = config_;
-  const auto applied = co_await apply_new(std::move(same));
+  const auto applied = co_await apply_again();
   if (applied) {
+    settle_overlay();
     events_.add("backends-drained", "backends that had left the configuration have no flow any more and are forgotten");
   } else {
     log::error("apply-failed", "error=\"{}\"", applied.error().title);
   }
 }
 
-// ---- requests ---------------------------------------------------------------------------------------------------
+// ---- change ---------------------------------------------------------------------------------------------------------
 
-asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
-  auto loaded = config::load(config_path_);
-  if (!loaded) {
-    std::vector<std::string> problems;
-    for (const auto& problem : loaded.error()) problems.push_back(problem.message());
-    co_return refused(
-        422, fmt::format("the configuration has {} error{}; nothing was changed", problems.size(), problems.size() == 1 ? "" : "s"),
-        problems);
-  }
-  const auto held = co_await changing_.acquire();
-  control::ReloadReport report;
-  for (const auto& key : config::restart_changes(config_, *loaded)) {
-    report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
-  }
-  auto next = with_restart_settings_of(config_, std::move(*loaded));
-  if (dry_run) {
-    auto text = co_await preview_new(next);
-    if (!text) co_return tl::make_unexpected(text.error());
-    report.changed = !text->empty();
-    report.nft_text = std::move(*text);
-    co_return report;
-  }
-  notify::reloading();
-  const auto changed = co_await apply_new(std::move(next));
-  notify::ready(fmt::format("{} services", config_.services.size()));
-  if (!changed) co_return tl::make_unexpected(changed.error());
-  report.changed = *changed;
-  events_.add("reloaded", *changed ? fmt::format("{} services", desired_.services.size()) : "nothing changed in the kernel");
-  co_return report;
+tl::expected<App::Assembled, std::string> App::assemble(const Wanted& wanted) const {
+  Assembled assembled{wanted.overlay.apply(wanted.file), resolver_, {}, newcomers_};
+  auto desired = assembled.resolver.resolve(assembled.effective.config);
+  if (!desired) return tl::make_unexpected(desired.error());
+  assembled.desired = std::move(*desired);
+  service::apply_standing(assembled.desired, assembled.effective.marks, health_ ? health_->verdicts() : service::Verdicts{});
+  assembled.newcomers.update(assembled.desired, control::WallClock::now());
+  return assembled;
+}
+
+void App::take_over(Wanted wanted, Assembled assembled) {
+  wanted_ = std::move(wanted);
+  config_ = std::move(assembled.effective.config);
+  marks_ = std::move(assembled.effective.marks);
+  dormant_ = std::move(assembled.effective.dormant);
+  resolver_ = std::move(assembled.resolver);
+  newcomers_ = std::move(assembled.newcomers);
+  desired_ = std::move(assembled.desired);
+  keep_newcomers();
+  log::set_level(config_.node.log_level);
 }
 
 asio::awaitable<Outcome<std::string>> App::preview_new(const config::Config& next) {
-  auto resolver = resolver_;
-  const auto desired = resolver.resolve(next);
-  if (!desired) co_return refused(422, desired.error());
-  auto preview = [this, &desired = *desired] { return kernel_->preview(desired).to_text(); };
+  auto assembled = assemble({next, wanted_.overlay});
+  if (!assembled) co_return refused(422, assembled.error());
+  auto preview = [this, desired = std::move(assembled->desired)] { return kernel_->preview(desired).to_text(); };
   co_return co_await util::ask(kernel_->io(), std::move(preview));
 }
 
-asio::awaitable<Outcome<bool>> App::apply_new(config::Config next) {
-  auto resolver = resolver_;
-  auto desired = resolver.resolve(next);
-  if (!desired) co_return refused(422, desired.error());
-  auto newcomers = newcomers_;
-  newcomers.update(*desired, control::WallClock::now());
-  set_sysctls(next);
-  auto work = [this, &desired = *desired, timeouts = idle_timeouts(next, *desired)]() mutable {
-    return kernel_->apply(desired, std::move(timeouts));
+asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
+  auto assembled = assemble(wanted);
+  if (!assembled) co_return refused(422, assembled.error());
+  set_sysctls(assembled->effective.config);
+  const auto endings = take_endings();
+  auto work = [this, &desired = assembled->desired, endings,
+               timeouts = idle_timeouts(assembled->effective.config, assembled->desired)]() mutable {
+    // Clients of a dead backend come back at once: the others are dealt for that before they do.
+    for (const auto& [id, tell] : endings) kernel_->expect(id, kernel_->collector().counter().backend(id).connections);
+    auto applied = kernel_->apply(desired, std::move(timeouts));
+    if (applied)
+      for (const auto& [id, tell] : endings) kernel_->evictions().end_all(id, tell);
+    return applied;
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied)
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
-  resolver_ = std::move(resolver);
-  newcomers_ = std::move(newcomers);
-  desired_ = std::move(*desired);
-  keep_newcomers();
-  config_ = std::move(next);
-  log::set_level(config_.node.log_level);
+  take_over(std::move(wanted), std::move(*assembled));
+  if (health_) health_->set_targets(config_, marks_);
   std::set<netlink::IpAddress> keep;  // the next tending asks the counts before it takes any away
   for (const auto& [address, interface] : addresses_->own()) keep.insert(address);
   place_addresses(keep);
   co_return applied->objects != 0;
 }
 
-asio::awaitable<Outcome<control::Status>> App::status() {
-  auto question = [this] { return kernel_->counts(); };
-  const auto counts = co_await util::ask(kernel_->io(), std::move(question));
-  control::Status status;
-  status.version = WSL4_VERSION;
-  status.node_name = config_.node.name;
-  status.role = ready_ ? "active" : "init";
-  status.role_since = started_at_;
-  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(control::WallClock::now() - started_at_);
-  status.kernel_release = kernel_release();
-  status.conntrack_count = number_in(*sysctls_, "net/netfilter/nf_conntrack_count");
-  status.conntrack_max = number_in(*sysctls_, "net/netfilter/nf_conntrack_max");
-  status.warnings = warnings();
-  describe_services(status, desired_, counts);
-  co_return status;
+asio::awaitable<Outcome<bool>> App::apply_again() {
+  auto same = wanted_;
+  auto pending = apply_new(std::move(same));
+  co_return co_await std::move(pending);
 }
 
-std::vector<std::string> App::warnings() const {
-  auto warnings = sysctl_problems_;
-  warnings.insert(warnings.end(), address_problems_.begin(), address_problems_.end());
-  return warnings;
-}
+// ---- health ---------------------------------------------------------------------------------------------------------
 
-asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::FlowQuery query) {
-  std::vector<control::FlowView> views;
-  const auto names = backend_names(desired_);
-  const auto now = control::WallClock::now();
-  const service::MarkLayout mark(config_.node.ct_mark_mask);
-  const auto sink = [&](const netlink::conntrack::Flow& flow) {
-    const auto place = names.find(mark.to_id(flow.mark));
-    const BackendName backend = place == names.end() ? BackendName{} : place->second;
-    if (matches(query, flow, backend)) views.push_back(to_view(flow, backend, now));
-    return query.limit == 0 || views.size() < query.limit;
+void App::start_health() {
+  HealthWatch::Hooks hooks;
+  hooks.on_change = [this](const health::Status& status) { health_changed(status); };
+  hooks.usable = [this](const netlink::IpAddress& source, const netlink::Endpoint& backend) {
+    return !tight_.contains({source, backend});
   };
-  auto visit = kernel_->visit_flows(sink);
-  const auto visited = co_await asio::co_spawn(kernel_->io(), std::move(visit), asio::use_awaitable);
-  if (!visited) co_return refused(500, visited.error().message());
-  co_return views;
+  hooks.on_all_down = [this](const std::string& service) {
+    events_.add("all-backends-down",
+                "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
+  };
+  health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
+  health_->set_targets(config_, marks_);
 }
 
-asio::awaitable<Outcome<std::vector<control::NodeEvent>>> App::events(std::uint64_t after, std::chrono::milliseconds wait) {
-  co_return co_await events_.after(after, wait);
+void App::health_changed(const health::Status& status) {
+  const auto& standing = status.standing;
+  const auto* state = standing.state == health::State::kDown ? "backend-down" : "backend-up";
+  auto detail = standing.detail;
+  if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
+  events_.add(state, std::move(detail), status.service, status.backend.to_string());
+  if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
 
-asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string /*service*/, std::string /*backend*/,
-                                                                    service::BackendChange /*change*/) {
-  co_return refused(501, "Not available in this version");
+/// Whatever changes while this waits for its turn is taken along.
+asio::awaitable<void> App::follow_health() {
+  const auto held = co_await changing_.acquire();
+  following_health_ = false;
+  const auto applied = co_await apply_again();
+  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
 }
 
-asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string /*service*/) {
-  co_return refused(501, "Not available in this version");
+std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_endings() {
+  std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
+  if (!health_) return endings;
+  for (const auto& ending : health_->take_endings()) {
+    const auto service = desired_.services.find(ending.service);
+    if (service == desired_.services.end()) continue;
+    const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
+    if (backend == service->second.backends.end()) continue;
+    const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
+    endings.emplace_back(backend->id, tell);
+    events_.add("flows-reset", "its connections are reset, so that clients connect again", ending.service, backend->name);
+  }
+  return endings;
 }
 
-asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string /*service*/, std::uint32_t /*rate*/) {
-  co_return refused(501, "Not available in this version");
+// ---- changes at run time ----------------------------------------------------------------------------------------------
+
+tl::expected<void, std::string> App::load_overlay() {
+  if (!std::filesystem::exists(overlay_path())) return {};
+  const auto text = util::read_file(overlay_path());
+  if (!text) return tl::make_unexpected(text.error());
+  auto changes = service::parse_changes(*text, overlay_path());
+  if (!changes) return tl::make_unexpected(changes.error());
+  wanted_.overlay = service::Overlay(std::move(*changes));
+  return {};
 }
 
-std::chrono::seconds App::established_timeout() const { return std::chrono::seconds(number_in(*sysctls_, kEstablishedSysctl)); }
+tl::expected<void, std::string> App::save_overlay(const service::Overlay& overlay) const {
+  return util::replace_file(overlay_path(), service::to_text(overlay.changes()));
+}
+
+void App::settle_overlay() {
+  const auto drains = [this](const std::string& service, const netlink::Endpoint& address) {
+    return resolver_.is_draining(service, address);
+  };
+  if (!wanted_.overlay.settle(wanted_.file, drains)) return;
+  if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+}
+
+std::string App::overlay_path() const { return wanted_.file.node.state_dir + "/runtime.json"; }
+
+std::uint64_t App::sysctl_number(const std::string& name) const {
+  const auto text = sysctls_->read(name);
+  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+}
+
+std::chrono::seconds App::established_timeout() const { return std::chrono::seconds(sysctl_number(kEstablishedSysctl)); }
 
 }  // namespace wsl4::runtime

@@ -20,7 +20,9 @@
 #include "daemon/control/server.h"
 #include "daemon/host/host.h"
 #include "daemon/runtime/event_log.h"
+#include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/kernel_worker.h"
+#include "daemon/runtime/picks.h"
 #include "daemon/runtime/state_store.h"
 #include "daemon/service/resolver.h"
 #include "daemon/util/async_lock.h"
@@ -53,9 +55,34 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> open_state();
   void set_sysctls(const config::Config& config);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
-  /// Needs `changing_` held.
-  boost::asio::awaitable<control::Outcome<bool>> apply_new(config::Config next);
+  /// The file and what was changed at run time; what lies over both (health, newcomers) is taken as it is then.
+  struct Wanted {
+    config::Config file;
+    service::Overlay overlay;
+  };
+  /// What follows from it.
+  struct Assembled {
+    service::Effective effective;
+    service::Resolver resolver;
+    service::DesiredState desired;
+    service::Newcomers newcomers;
+  };
+  [[nodiscard]] tl::expected<Assembled, std::string> assemble(const Wanted& wanted) const;
+  void take_over(Wanted wanted, Assembled assembled);
+  // Need `changing_` held.
+  boost::asio::awaitable<control::Outcome<bool>> apply_new(Wanted wanted);
+  boost::asio::awaitable<control::Outcome<bool>> apply_again();
   boost::asio::awaitable<control::Outcome<std::string>> preview_new(const config::Config& next);
+  void start_health();
+  void health_changed(const health::Status& status);
+  boost::asio::awaitable<void> follow_health();
+  [[nodiscard]] std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> take_endings();
+  void note_tight(const std::vector<flows::PairCount>& pairs);
+  [[nodiscard]] tl::expected<void, std::string> load_overlay();
+  [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay) const;
+  void settle_overlay();
+  [[nodiscard]] std::string overlay_path() const;
+  [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
@@ -68,7 +95,10 @@ class App final : public control::Node {
   [[nodiscard]] std::vector<std::string> warnings() const;
 
   const std::string config_path_;
-  config::Config config_;
+  Wanted wanted_;
+  config::Config config_;             // in effect: the file with what was changed at run time
+  service::Marks marks_;              // of backends with changes at run time
+  std::vector<std::string> dormant_;  // changes at run time without effect
   const host::KernelFeatures features_;
   const control::WallClock::time_point started_at_ = control::WallClock::now();
   boost::asio::io_context io_{1};
@@ -83,6 +113,10 @@ class App final : public control::Node {
   service::Newcomers newcomers_;
   service::DesiredState desired_;
   std::unique_ptr<KernelWorker> kernel_;
+  std::unique_ptr<HealthWatch> health_;
+  std::set<std::pair<netlink::IpAddress, netlink::Endpoint>> tight_;  // pairs of pool address and backend with hardly a free port
+  bool following_health_ = false;
+  Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer tend_timer_{io_}, watchdog_timer_{io_};

@@ -25,6 +25,7 @@ struct BackendState {
   int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
   std::uint64_t max_connections = 0;  // 0: what the pool can carry
   double evict = 0;                   // flows to reset per second, of one that drains
+  std::vector<netlink::IpAddress> dead_sources{};  // pool addresses that do not reach it; sorted
   WallTime serving_since{};           // for slow start; long ago if it is no newcomer
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };

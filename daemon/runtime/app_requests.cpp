@@ -1,0 +1,208 @@
+// What the control API asks of the daemon.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/config/changes.h"
+#include "daemon/config/load.h"
+#include "daemon/runtime/app.h"
+#include "daemon/runtime/status.h"
+#include "daemon/util/ask.h"
+#include "daemon/util/log.h"
+#include "daemon/util/notify.h"
+
+namespace wsl4::runtime {
+
+namespace asio = boost::asio;
+using control::Outcome;
+using control::Refusal;
+
+namespace {
+
+/// What takes effect at the next start only (config::restart_changes) stays as it runs.
+config::Config with_restart_settings_of(const config::Config& running, config::Config loaded) {
+  loaded.control = running.control;
+  loaded.node.state_dir = running.node.state_dir;
+  loaded.node.ct_mark_mask = running.node.ct_mark_mask;
+  return loaded;
+}
+
+tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<std::string> details = {}) {
+  return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
+}
+
+int http_status_of(service::ChangeError::Kind kind) {
+  switch (kind) {
+    case service::ChangeError::Kind::kNotFound:
+      return 404;
+    case service::ChangeError::Kind::kConflict:
+      return 409;
+    case service::ChangeError::Kind::kBad:
+      break;
+  }
+  return 422;
+}
+
+const service::BackendState* find_backend(const service::ServiceState& service, const std::string& name) {
+  const auto backend = std::ranges::find(service.backends, name, &service::BackendState::name);
+  return backend == service.backends.end() ? nullptr : &*backend;
+}
+
+}  // namespace
+
+asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
+  auto loaded = config::load(config_path_);
+  if (!loaded) {
+    std::vector<std::string> problems;
+    for (const auto& problem : loaded.error()) problems.push_back(problem.message());
+    co_return refused(
+        422, fmt::format("the configuration has {} error{}; nothing was changed", problems.size(), problems.size() == 1 ? "" : "s"),
+        problems);
+  }
+  const auto held = co_await changing_.acquire();
+  control::ReloadReport report;
+  for (const auto& key : config::restart_changes(wanted_.file, *loaded)) {
+    report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
+  }
+  auto next = with_restart_settings_of(wanted_.file, std::move(*loaded));
+  if (dry_run) {
+    auto text = co_await preview_new(next);
+    if (!text) co_return tl::make_unexpected(text.error());
+    report.changed = !text->empty();
+    report.nft_text = std::move(*text);
+    co_return report;
+  }
+  notify::reloading();
+  const bool other = next != wanted_.file;
+  auto pending = apply_new({std::move(next), wanted_.overlay});
+  const auto changed = co_await std::move(pending);
+  notify::ready(fmt::format("{} services", config_.services.size()));
+  if (!changed) co_return tl::make_unexpected(changed.error());
+  report.changed = *changed || other;
+  settle_overlay();
+  report.warnings.insert(report.warnings.end(), dormant_.begin(), dormant_.end());
+  events_.add("reloaded", report.changed ? fmt::format("{} services", desired_.services.size()) : "nothing changed");
+  co_return report;
+}
+
+asio::awaitable<Outcome<control::Status>> App::status() {
+  auto question = [this] { return kernel_->counts(); };
+  const auto counts = co_await util::ask(kernel_->io(), std::move(question));
+  control::Status status;
+  status.version = WSL4_VERSION;
+  status.node_name = config_.node.name;
+  status.role = ready_ ? "active" : "init";
+  status.role_since = started_at_;
+  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(control::WallClock::now() - started_at_);
+  status.kernel_release = host::kernel_release();
+  status.conntrack_count = sysctl_number("net/netfilter/nf_conntrack_count");
+  status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
+  status.warnings = warnings();
+  describe_services(status, desired_, counts);
+  co_return status;
+}
+
+std::vector<std::string> App::warnings() const {
+  auto warnings = sysctl_problems_;
+  warnings.insert(warnings.end(), address_problems_.begin(), address_problems_.end());
+  return warnings;
+}
+
+asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::FlowQuery query) {
+  std::vector<control::FlowView> views;
+  const auto names = backend_names(desired_);
+  const auto now = control::WallClock::now();
+  const service::MarkLayout mark(config_.node.ct_mark_mask);
+  const auto sink = [&](const netlink::conntrack::Flow& flow) {
+    const auto place = names.find(mark.to_id(flow.mark));
+    const BackendName backend = place == names.end() ? BackendName{} : place->second;
+    if (matches(query, flow, backend)) views.push_back(to_view(flow, backend, now));
+    return query.limit == 0 || views.size() < query.limit;
+  };
+  auto visit = kernel_->visit_flows(sink);
+  const auto visited = co_await asio::co_spawn(kernel_->io(), std::move(visit), asio::use_awaitable);
+  if (!visited) co_return refused(500, visited.error().message());
+  co_return views;
+}
+
+asio::awaitable<Outcome<std::vector<control::NodeEvent>>> App::events(std::uint64_t after, std::chrono::milliseconds wait) {
+  co_return co_await events_.after(after, wait);
+}
+
+asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string service, std::string backend,
+                                                                    service::BackendChange change) {
+  const auto held = co_await changing_.acquire();
+  control::ChangeReport report;
+  auto overlay = wanted_.overlay;
+  const auto applied = overlay.change(wanted_.file, service, backend, change, std::chrono::steady_clock::now());
+  if (!applied) {
+    const auto& [kind, problems] = applied.error();
+    co_return refused(http_status_of(kind), "the change was not made", problems);
+  }
+  report.applied = *applied;
+  if (*applied < service::Applied::kChanged) {
+    wanted_.overlay = std::move(overlay);
+  } else {
+    // Stored first: what has been confirmed must survive a crash.
+    if (const auto saved = save_overlay(overlay); !saved) co_return refused(500, saved.error());
+    auto pending = apply_new({wanted_.file, overlay});
+    const auto changed = co_await std::move(pending);
+    if (!changed) {
+      if (const auto restored = save_overlay(wanted_.overlay); !restored) log::error("state-not-saved", "error=\"{}\"", restored.error());
+      co_return tl::make_unexpected(changed.error());
+    }
+    events_.add("backend-changed", "changed at run time", service, backend);
+  }
+  const auto& state = desired_.services.at(service);
+  if (const auto* found = find_backend(state, backend)) {
+    auto question = [this, id = found->id] { return kernel_->collector().counter().backend(id).connections; };
+    report.connections = co_await util::ask(kernel_->io(), std::move(question));
+  }
+  if (std::ranges::none_of(state.backends, [](const auto& one) { return one.share_weight != 0; }))
+    report.warnings.push_back(fmt::format("service {}: no backend takes new connections", service));
+  co_return report;
+}
+
+asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) {
+  const auto place = desired_.services.find(service);
+  if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
+  const auto state = place->second;
+  auto question = [this, &state] {
+    std::vector<std::uint64_t> connections;
+    for (const auto& backend : state.backends) connections.push_back(kernel_->collector().counter().backend(backend.id).connections);
+    return connections;
+  };
+  const auto counted = co_await util::ask(kernel_->io(), std::move(question));
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<PickCandidate> candidates;
+  for (std::size_t i = 0; i < state.backends.size(); ++i) {
+    const auto& backend = state.backends[i];
+    const auto connections = wanted_.overlay.reported(service, backend.name, now).value_or(counted[i]);
+    std::optional<std::uint64_t> room;
+    if (backend.max_connections != 0) room = backend.max_connections - std::min(backend.max_connections, connections);
+    candidates.push_back({backend.address, connections, backend.share_weight, room});
+  }
+  const auto best = picks_.pick(service, candidates, now);
+  if (!best) co_return refused(503, fmt::format("no backend of service '{}' has room", service));
+  control::PickedBackend picked{state.backends[*best].name, state.backends[*best].address, ""};
+  for (const auto& configured : config_.services) {
+    if (configured.name != service) continue;
+    for (const auto& backend : configured.backends)
+      if (backend.address == picked.address) picked.public_address = backend.public_address;
+  }
+  co_return picked;
+}
+
+asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string service, std::uint32_t rate) {
+  const auto place = desired_.services.find(service);
+  if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
+  auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
+  const auto surplus = co_await util::ask(kernel_->io(), std::move(question));
+  events_.add("rebalancing", fmt::format("{} connections are above their backends' fair part; {} a second are reset", surplus, rate),
+              service);
+  co_return control::RebalanceReport{surplus};
+}
+
+}  // namespace wsl4::runtime

@@ -1,0 +1,65 @@
+// Health checks beside the rest of the daemon: what is to be checked follows from the configuration, verdicts become shares, and the
+// flows of a backend that went down are ended where the service wants it. Control thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/health/scheduler.h"
+#include "daemon/service/overlay.h"
+#include "daemon/service/standing.h"
+
+namespace wsl4::runtime {
+
+/// A backend whose flows are to be ended.
+struct Ending {
+  std::string service;
+  netlink::Endpoint backend;
+  bool connects = false;  // it still takes connections: both ends are told
+};
+
+class HealthWatch {
+ public:
+  struct Hooks {
+    std::function<void(const health::Status&)> on_change;
+    std::function<bool(const netlink::IpAddress& source, const netlink::Endpoint& backend)> usable;
+    /// All backends of a service failed together (contract: nothing is reset).
+    std::function<void(const std::string& service)> on_all_down;
+  };
+
+  HealthWatch(boost::asio::io_context& io, Hooks hooks);
+
+  /// Checks the backends of `effective` that are not disabled.
+  void set_targets(const config::Config& effective, const service::Marks& marks);
+  void check_now(const std::string& service, const netlink::Endpoint& backend) { scheduler_.check_now(service, backend); }
+
+  [[nodiscard]] service::Verdicts verdicts() const;
+  [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
+
+  /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended.
+  std::vector<Ending> take_endings();
+  [[nodiscard]] bool has_open_cases() const { return !down_.empty(); }
+
+ private:
+  using Key = std::pair<std::string, netlink::Endpoint>;
+  struct Policy {
+    config::OnBackendDown action = config::OnBackendDown::kAuto;
+    config::Health health;
+  };
+
+  void changed(const health::Status& status);
+  [[nodiscard]] health::Fault fault_of(const Key& key) const;
+
+  Hooks hooks_;
+  health::Scheduler scheduler_;
+  std::map<std::string, Policy> policies_;  // by service
+  std::set<Key> down_;                      // whose flows are not decided about yet
+};
+
+}  // namespace wsl4::runtime
