@@ -35,17 +35,17 @@ bool becomes_true(const std::function<bool()>& condition) {
 class NftLimits : public testing::TestWithParam<Family> {
  protected:
   static void SetUpTestSuite() {
-    bed_ = std::make_unique<RouterBed>();
-    bed_->client.must(
+    bed = std::make_unique<RouterBed>();
+    bed->client.must(
         "ip addr add 198.18.1.77/24 dev front && ip addr add 2001:db8:1::77/64 dev front nodad && "
         "ip addr add 2001:db8:7::10/64 dev front nodad");
-    bed_->a.must("ip route add 2001:db8:7::/64 dev front");
-    bed_->server.must("ip route add 2001:db8:7::/64 via 2001:db8:2::2");
+    bed->a.must("ip route add 2001:db8:7::/64 dev front");
+    bed->server.must("ip route add 2001:db8:7::/64 via 2001:db8:2::2");
   }
-  static void TearDownTestSuite() { bed_.reset(); }
+  static void TearDownTestSuite() { bed.reset(); }
 
-  NftLimits() : kernel_(bed_->a.run([] { return KernelNftables::open().value(); })) { connect_from(first_client()); }
-  void TearDown() override { bed_->a.must("nft delete table inet wsl4"); }
+  NftLimits() : kernel_(bed->a.run([] { return KernelNftables::open().value(); })) { connect_from(first_client()); }
+  void TearDown() override { bed->a.must("nft delete table inet wsl4"); }
 
   /// That of client_limits' rules, before the server.
   void load(std::size_t rule, std::uint32_t size = 1000) {
@@ -60,11 +60,11 @@ class NftLimits : public testing::TestWithParam<Family> {
 
   /// From then on the client connects from that address.
   static void connect_from(const std::string& address) {
-    bed_->client.must("ip route replace " + vip().to_string() + " dev front src " + address);
+    bed->client.must("ip route replace " + vip().to_string() + " dev front src " + address);
   }
   static std::optional<Connection> connect() {
     try {
-      return bed_->connect(vip());
+      return bed->connect(vip());
     } catch (const std::runtime_error& refused) {
       EXPECT_STREQ(refused.what(), "connect: Connection refused");
       return std::nullopt;
@@ -73,7 +73,7 @@ class NftLimits : public testing::TestWithParam<Family> {
   [[nodiscard]] std::uint64_t refused() const { return kernel_->read_counters("wsl4").value().at("refused").packets; }
   /// As nft lists them; empty: none.
   [[nodiscard]] static std::string elements_of(const std::string& set) {
-    const auto text = bed_->a.must("nft list set inet wsl4 " + set);
+    const auto text = bed->a.must("nft list set inet wsl4 " + set);
     const auto begin = text.find("elements");
     return begin == std::string::npos ? "" : text.substr(begin);
   }
@@ -81,9 +81,9 @@ class NftLimits : public testing::TestWithParam<Family> {
   static bool ipv4() { return GetParam() == Family::kIpv4; }
   static const char* first_client() { return ipv4() ? "198.18.1.10" : "2001:db8:1::10"; }
   static const char* other_client() { return ipv4() ? "198.18.1.77" : "2001:db8:7::10"; }
-  static const IpAddress& vip() { return ipv4() ? bed_->vip4 : bed_->vip6; }
+  static const IpAddress& vip() { return ipv4() ? bed->vip4 : bed->vip6; }
 
-  static inline std::unique_ptr<RouterBed> bed_;
+  static inline std::unique_ptr<RouterBed> bed;
   std::unique_ptr<KernelNftables> kernel_;
   Table table_;
 };
