@@ -35,6 +35,7 @@ constexpr std::array<std::pair<Type, std::uint32_t>, 6> kTypes{{{Type::kSlot, 4}
                                                                 {Type::kInetService, 13},
                                                                 {Type::kMark, 19}}};
 constexpr unsigned kTypeBits = 6;
+constexpr std::uint64_t kMilliseconds = 1000;  // of a second
 
 std::uint16_t message_type(int message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message); }
 
@@ -155,7 +156,6 @@ class Encoder {
       writer_.put_be32(NFTA_SET_DATA_TYPE, type_number(spec.data));
       writer_.put_be32(NFTA_SET_DATA_LEN, static_cast<std::uint32_t>(data_size_of(spec)));
     }
-    constexpr std::uint64_t kMilliseconds = 1000;
     if (spec.timeout.count() != 0)
       writer_.put_be64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(spec.timeout.count()) * kMilliseconds);
     writer_.put_be32(NFTA_SET_ID, ++set_id_);

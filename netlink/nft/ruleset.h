@@ -132,8 +132,8 @@ struct Reject {
 
 /// `snat ip to SELECTOR map @map`: the map's data are ranges of address . port (Set::data_ranges). In a range of one address and at
 /// most 128 ports the kernel finds every free port (kernel nf_nat_core.c, get_unique_tuple); a flow that meets a full one is
-/// dropped, and no later rule sees it. nft 1.0.6 lists all of this. It loads IPv4 only (for IPv6 it names the wrong registers:
-/// ENODATA), and no range of one port (EINVAL).
+/// dropped, and no later rule sees it. nft 1.0.6 lists all of this. It cannot load ranges of one port (EINVAL), nor IPv6, for which
+/// it takes the wrong registers (ENODATA; older kernels do not notice, and translate wrongly).
 struct SnatFromBlocks {
   Family family;
   Selector selector;

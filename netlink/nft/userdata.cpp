@@ -57,8 +57,8 @@ Bytes numgen_inc(std::uint32_t modulus) {
 /// `ip daddr . tcp dport` for an address and a port, `ip saddr . tcp sport` for their ranges, `ip saddr` for an address alone.
 Bytes address_and_port(const Set& spec) {
   const bool source = spec.data_ranges || spec.data.size() == 1;
-  const auto address = spec.data[0] == Type::kIpv4Addr ? payload(kDescIp, source ? kIpSaddr : kIpDaddr)
-                                                       : payload(kDescIp6, source ? kIp6Saddr : kIp6Daddr);
+  auto address = spec.data[0] == Type::kIpv4Addr ? payload(kDescIp, source ? kIpSaddr : kIpDaddr)
+                                                 : payload(kDescIp6, source ? kIp6Saddr : kIp6Daddr);
   if (spec.data.size() == 1) return address;
   const auto transport = spec.port_protocol == Protocol::kTcp ? kDescTcp : kDescUdp;
   const auto parts = TlvWriter().put(0, address).put(1, payload(transport, source ? kSport : kDport)).take();

@@ -18,40 +18,35 @@ namespace {
 using netlink::Endpoint;
 using netlink::Family;
 using netlink::IpAddress;
-using netlink::Protocol;
 using namespace netlink::nft;
 
 constexpr std::uint16_t kFirstPort = 512, kPorts = 128;
 
 class NftBlocks : public testing::TestWithParam<Family> {
  protected:
-  NftBlocks() : kernel_(bed_.a.run([] { return KernelNftables::open().value(); })) {}
+  static void SetUpTestSuite() { bed = std::make_unique<RouterBed>(); }
+  static void TearDownTestSuite() { bed.reset(); }
 
   /// All TCP that comes to a virtual address goes to the server, from one block of the pool's address.
   void SetUp() override {
-    const auto server = IpAddress::parse(ipv4() ? "198.18.2.11" : "2001:db8:2::11").value();
     auto table = port_blocks(GetParam());
-    table.sets["blocks"] = blocks_of(ipv4() ? bed_.snat4 : bed_.snat6, 1, kFirstPort, kPorts);
+    table.sets["blocks"] = blocks_of(ipv4() ? bed->snat4 : bed->snat6, 1, kFirstPort, kPorts);
     std::get<SnatFromBlocks>(table.chains["postrouting"].rules[0].statements[1]).selector.modulus = 1;
-    auto& servers = table.sets["servers"];
-    servers.key = {Type::kSlot};
-    servers.data = table.sets["blocks"].data;
-    servers.slot_modulus = 1;
-    servers.elements[KeyBuilder().add_slot(0).take()] = {KeyBuilder().add(server).add_port(8080).take(), ""};
-    table.chains["prerouting"] = {
-        Hook{Hook::Type::kNat, Hook::Point::kPrerouting, -110},
-        "",
-        {{{MatchL4Proto{Protocol::kTcp}, DnatFromMap{GetParam(), {Selector::Kind::kIncremental, 1, 0}, "servers"}}, ""}}};
-    const auto committed = kernel_->commit(build_table(table), std::nullopt);
+    send_to(table, "prerouting", RouterBed::server_end(GetParam()));
+    const auto kernel = bed->a.run([] { return KernelNftables::open().value(); });
+    const auto committed = kernel->commit(build_table(table), std::nullopt);
     ASSERT_TRUE(committed) << committed.error().message();
+    refused_before_ = all_refused();
   }
+  void TearDown() override { bed->a.must("nft delete table inet wsl4"); }
 
   static bool ipv4() { return GetParam() == Family::kIpv4; }
-  [[nodiscard]] const IpAddress& vip() const { return ipv4() ? bed_.vip4 : bed_.vip6; }
+  [[nodiscard]] const IpAddress& vip() const { return ipv4() ? bed->vip4 : bed->vip6; }
 
-  /// Flows that the kernel found no port for.
-  [[nodiscard]] int refused() const {
-    const auto statistics = bed_.a.must("conntrack -S");
+  /// Flows that the kernel found no port for, in this test.
+  [[nodiscard]] int refused() const { return all_refused() - refused_before_; }
+  [[nodiscard]] static int all_refused() {
+    const auto statistics = bed->a.must("conntrack -S");
     const std::regex field("insert_failed=([0-9]+)");
     int sum = 0;
     for (std::sregex_iterator match(statistics.begin(), statistics.end(), field), end; match != end; ++match)
@@ -72,32 +67,32 @@ class NftBlocks : public testing::TestWithParam<Family> {
       ::setsockopt(socket->get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
       socket->reset();
     }
-    bed_.a.must("conntrack -D -p tcp --orig-src " + connection.client_end.address.to_string() + " --orig-port-src " +
+    bed->a.must("conntrack -D -p tcp --orig-src " + connection.client_end.address.to_string() + " --orig-port-src " +
                 std::to_string(connection.client_end.port));
   }
 
-  const RouterBed bed_;
-  std::unique_ptr<KernelNftables> kernel_;
+  static inline std::unique_ptr<RouterBed> bed;
+  int refused_before_ = 0;
 };
 
 TEST_P(NftBlocks, ABlockIsFilledToItsLastPort) {
   std::vector<Connection> connections;
   std::set<Endpoint> sources, block;
   for (std::uint16_t port = kFirstPort; port < kFirstPort + kPorts; ++port) {
-    block.insert({ipv4() ? bed_.snat4 : bed_.snat6, port});
-    connections.push_back(bed_.connect(vip()));
+    block.insert({ipv4() ? bed->snat4 : bed->snat6, port});
+    connections.push_back(bed->connect(vip()));
     sources.insert(connections.back().seen_end);
   }
   EXPECT_EQ(sources, block);
   EXPECT_EQ(refused(), 0);
 
-  bed_.knock_unanswered(vip());
+  bed->knock_unanswered(vip());
   wait_until_refused();
 
   auto& gone = connections.at(57);
   const auto free = gone.seen_end;
   end(gone);
-  EXPECT_EQ(bed_.connect(vip()).seen_end, free);
+  EXPECT_EQ(bed->connect(vip()).seen_end, free);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, NftBlocks, testing::Values(Family::kIpv4, Family::kIpv6),

@@ -18,7 +18,6 @@ namespace {
 
 using netlink::Family;
 using netlink::IpAddress;
-using netlink::Protocol;
 using namespace netlink::nft;
 using Clock = std::chrono::steady_clock;
 
@@ -35,43 +34,37 @@ bool becomes_true(const std::function<bool()>& condition) {
 
 class NftLimits : public testing::TestWithParam<Family> {
  protected:
-  NftLimits() : kernel_(bed_.a.run([] { return KernelNftables::open().value(); })) {
-    const auto* network =
-        family() == Family::kIpv4 ? "ip addr add 198.18.1.77/24 dev front" : "ip addr add 2001:db8:1::77/64 dev front nodad";
-    bed_.client.must(network);
-    if (family() == Family::kIpv4) return;
-    bed_.client.must("ip addr add 2001:db8:7::10/64 dev front nodad");
-    bed_.a.must("ip route add 2001:db8:7::/64 dev front");
-    bed_.server.must("ip route add 2001:db8:7::/64 via 2001:db8:2::2");
+  static void SetUpTestSuite() {
+    bed = std::make_unique<RouterBed>();
+    bed->client.must(
+        "ip addr add 198.18.1.77/24 dev front && ip addr add 2001:db8:1::77/64 dev front nodad && "
+        "ip addr add 2001:db8:7::10/64 dev front nodad");
+    bed->a.must("ip route add 2001:db8:7::/64 dev front");
+    bed->server.must("ip route add 2001:db8:7::/64 via 2001:db8:2::2");
   }
+  static void TearDownTestSuite() { bed.reset(); }
 
-  /// Those of client_limits' rules at `rule`, before translation to the server.
+  NftLimits() : kernel_(bed->a.run([] { return KernelNftables::open().value(); })) { connect_from(first_client()); }
+  void TearDown() override { bed->a.must("nft delete table inet wsl4"); }
+
+  /// That of client_limits' rules, before the server.
   void load(std::size_t rule, std::uint32_t size = 1000) {
-    auto table = client_limits(family());
-    auto& chain = table.chains["limits"];
-    chain.hook = Hook{Hook::Type::kNat, Hook::Point::kPrerouting, -110};
-    chain.rules = {chain.rules.at(rule),
-                   {{MatchL4Proto{Protocol::kTcp}, DnatFromMap{family(), {Selector::Kind::kIncremental, 1, 0}, "servers"}}, ""}};
-    for (const auto* set : {"connections", "rates"}) table.sets[set].size = size;
-    table.sets["rates"].timeout = std::chrono::seconds(3);
-    const auto server = IpAddress::parse(family() == Family::kIpv4 ? "198.18.2.11" : "2001:db8:2::11").value();
-    auto& servers = table.sets["servers"];
-    servers.key = {Type::kSlot};
-    servers.data = {table.sets["over"].key[0], Type::kInetService};
-    servers.slot_modulus = 1;
-    servers.elements[KeyBuilder().add_slot(0).take()] = {KeyBuilder().add(server).add_port(8080).take(), ""};
-    const auto committed = kernel_->commit(build_table(table), std::nullopt);
+    table_ = client_limits(GetParam());
+    table_.chains["limits"].rules = {table_.chains["limits"].rules.at(rule)};
+    for (const auto* set : {"connections", "rates"}) table_.sets[set].size = size;
+    table_.sets["rates"].timeout = std::chrono::seconds(3);
+    send_to(table_, "limits", RouterBed::server_end(GetParam()));
+    const auto committed = kernel_->commit(build_table(table_), std::nullopt);
     ASSERT_TRUE(committed) << committed.error().message();
-    table_ = table;
   }
 
   /// From then on the client connects from that address.
-  void connect_from(const std::string& address) const {
-    bed_.client.must("ip route replace " + vip().to_string() + " dev front src " + address);
+  static void connect_from(const std::string& address) {
+    bed->client.must("ip route replace " + vip().to_string() + " dev front src " + address);
   }
-  std::optional<Connection> connect() const {
+  static std::optional<Connection> connect() {
     try {
-      return bed_.connect(vip());
+      return bed->connect(vip());
     } catch (const std::runtime_error& refused) {
       EXPECT_STREQ(refused.what(), "connect: Connection refused");
       return std::nullopt;
@@ -79,16 +72,18 @@ class NftLimits : public testing::TestWithParam<Family> {
   }
   [[nodiscard]] std::uint64_t refused() const { return kernel_->read_counters("wsl4").value().at("refused").packets; }
   /// As nft lists them; empty: none.
-  [[nodiscard]] std::string elements_of(const std::string& set) const {
-    const auto text = bed_.a.must("nft list set inet wsl4 " + set);
+  [[nodiscard]] static std::string elements_of(const std::string& set) {
+    const auto text = bed->a.must("nft list set inet wsl4 " + set);
     const auto begin = text.find("elements");
     return begin == std::string::npos ? "" : text.substr(begin);
   }
 
-  static Family family() { return GetParam(); }
-  [[nodiscard]] const IpAddress& vip() const { return family() == Family::kIpv4 ? bed_.vip4 : bed_.vip6; }
+  static bool ipv4() { return GetParam() == Family::kIpv4; }
+  static const char* first_client() { return ipv4() ? "198.18.1.10" : "2001:db8:1::10"; }
+  static const char* other_client() { return ipv4() ? "198.18.1.77" : "2001:db8:7::10"; }
+  static const IpAddress& vip() { return ipv4() ? bed->vip4 : bed->vip6; }
 
-  const RouterBed bed_;
+  static inline std::unique_ptr<RouterBed> bed;
   std::unique_ptr<KernelNftables> kernel_;
   Table table_;
 };
@@ -151,11 +146,11 @@ TEST_P(NftLimits, AnotherClientHasItsOwnCount) {
   load(1);
   const auto first = connect(), second = connect();
   EXPECT_FALSE(connect());
-  if (family() == Family::kIpv6) {
+  if (!ipv4()) {
     connect_from("2001:db8:1::77");
     EXPECT_FALSE(connect()) << "of the same /64";
   }
-  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  connect_from(other_client());
   const auto third = connect(), fourth = connect();
   EXPECT_TRUE(third && fourth);
   EXPECT_FALSE(connect());
@@ -164,11 +159,11 @@ TEST_P(NftLimits, AnotherClientHasItsOwnCount) {
 TEST_P(NftLimits, AFullSetLimitsNobodyElse) {
   load(1, 1);
   const auto first = connect(), second = connect();
-  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  connect_from(other_client());
   std::vector<std::optional<Connection>> others;
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(others.emplace_back(connect()));
   EXPECT_EQ(refused(), 0U);
-  connect_from(family() == Family::kIpv4 ? "198.18.1.10" : "2001:db8:1::10");
+  connect_from(first_client());
   EXPECT_FALSE(connect());
 }
 
@@ -191,12 +186,12 @@ TEST_P(NftLimits, ABurstPassesAndThenTheRate) {
 TEST_P(NftLimits, AListedClientIsRefused) {
   load(0);
   EXPECT_TRUE(connect());
-  const auto address = IpAddress::parse(family() == Family::kIpv4 ? "198.18.1.10" : "2001:db8:1::").value();
+  const auto address = IpAddress::parse(ipv4() ? "198.18.1.10" : "2001:db8:1::").value();
   Transaction list("wsl4");
   list.add(AddElements{"over", table_.sets.at("over"), {{KeyBuilder().add(address).take(), {}}}});
   ASSERT_TRUE(kernel_->commit(list, std::nullopt));
   EXPECT_FALSE(connect());
-  connect_from(family() == Family::kIpv4 ? "198.18.1.77" : "2001:db8:7::10");
+  connect_from(other_client());
   EXPECT_TRUE(connect());
 }
 

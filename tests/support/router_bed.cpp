@@ -67,11 +67,11 @@ Fd open_socket(Family family, int type) {
   return fd;
 }
 
-Fd open_server(Family family, int type) {
-  Fd fd = open_socket(family, type);
+Fd open_server(const Endpoint& endpoint, int type) {
+  Fd fd = open_socket(endpoint.address.family(), type);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto address = to_socket_address({*IpAddress::parse(family == Family::kIpv4 ? "198.18.2.11" : "2001:db8:2::11"), kServerPort});
+  auto address = to_socket_address(endpoint);
   check(::bind(fd.get(), address.get(), address.size) == 0, "bind");
   if (type == SOCK_STREAM) check(::listen(fd.get(), 16) == 0, "listen");
   return fd;
@@ -131,6 +131,10 @@ RouterBed::RouterBed()
       "ip addr add 2001:db8:1::100/128 dev front nodad && ip addr add 2001:db8:2::101/128 dev back nodad");
 }
 
+Endpoint RouterBed::server_end(Family family) {
+  return {*IpAddress::parse(family == Family::kIpv4 ? "198.18.2.11" : "2001:db8:2::11"), kServerPort};
+}
+
 void RouterBed::load_rules(const Namespace& router, bool source_nat) {
   const std::string snat = source_nat ? "  ct status dnat meta l4proto { tcp, udp } th dport 8080 snat ip to 198.18.2.101\n"
                                         "  ct status dnat meta l4proto { tcp, udp } th dport 8080 snat ip6 to 2001:db8:2::101\n"
@@ -159,7 +163,7 @@ table inet bed {
 
 Connection RouterBed::connect(const IpAddress& virtual_address) const {
   const Family family = virtual_address.family();
-  const Fd listener = server.run([&] { return open_server(family, SOCK_STREAM); });
+  const Fd listener = server.run([&] { return open_server(server_end(family), SOCK_STREAM); });
   Connection connection;
   connection.client = client.run([&] { return open_socket(family, SOCK_STREAM); });
   auto target = to_socket_address({virtual_address, kServicePort});
@@ -177,7 +181,7 @@ Connection RouterBed::connect(const IpAddress& virtual_address) const {
 
 void RouterBed::exchange_datagram(const IpAddress& virtual_address) const {
   const Family family = virtual_address.family();
-  const Fd listener = server.run([&] { return open_server(family, SOCK_DGRAM); });
+  const Fd listener = server.run([&] { return open_server(server_end(family), SOCK_DGRAM); });
   const Fd sender = client.run([&] { return open_socket(family, SOCK_DGRAM); });
   auto target = to_socket_address({virtual_address, kServicePort});
   check(::connect(sender.get(), target.get(), target.size) == 0, "connect");

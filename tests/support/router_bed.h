@@ -39,6 +39,9 @@ class RouterBed {
   /// SNAT address where `source_nat`; flows to vip get kMark and events assured,destroy (UDP: new,destroy).
   static void load_rules(const Namespace& router, bool source_nat = true);
 
+  /// Where the server listens.
+  [[nodiscard]] static netlink::Endpoint server_end(netlink::Family family);
+
   /// Connects from the client to port 80 of a virtual address.
   [[nodiscard]] Connection connect(const netlink::IpAddress& virtual_address) const;
   /// Sends one datagram to port 80 of a virtual address and has it answered.

@@ -4,6 +4,7 @@
 
 namespace wsl4::test {
 
+using netlink::Endpoint;
 using netlink::Family;
 using netlink::IpAddress;
 using netlink::Protocol;
@@ -68,6 +69,19 @@ Table client_limits(Family family) {
                                   refuse(LimitClientConnections{family, "connections", 2}, "too many"),
                                   refuse(LimitClientRate{family, "rates", 1, 3}, "")};
   return table;
+}
+
+void send_to(Table& table, const std::string& chain, const Endpoint& server) {
+  const auto family = server.address.family();
+  auto& servers = table.sets["servers"];
+  servers.key = {Type::kSlot};
+  servers.data = {address_type(family), Type::kInetService};
+  servers.slot_modulus = 1;
+  servers.elements[KeyBuilder().add_slot(0).take()] = {KeyBuilder().add(server.address).add_port(server.port).take(), ""};
+  auto& entrance = table.chains[chain];
+  entrance.hook = Hook{Hook::Type::kNat, Hook::Point::kPrerouting, -110};
+  entrance.rules.push_back(
+      {{MatchL4Proto{Protocol::kTcp}, DnatFromMap{family, {Selector::Kind::kIncremental, 1, 0}, "servers"}}, ""});
 }
 
 }  // namespace wsl4::test

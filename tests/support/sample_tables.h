@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "netlink/nft/ruleset.h"
 
@@ -17,5 +18,8 @@ netlink::nft::Table port_blocks(netlink::Family family);
 /// In the chain "limits": at most 2 flows a client by the set "connections", at most 3 at once and 1 a second by "rates", none of
 /// those in the set "over"; the rest of TCP is counted by "refused" and reset.
 netlink::nft::Table client_limits(netlink::Family family);
+
+/// Makes the chain one of nat prerouting, and has it send what its rules leave of TCP of the server's family to the server.
+void send_to(netlink::nft::Table& table, const std::string& chain, const netlink::Endpoint& server);
 
 }  // namespace wsl4::test

@@ -34,11 +34,10 @@ Table round_trip(const Table& table) {
 
 TEST(NftDecode, TablesComeBackAsTheyWere) {
   for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-    for (auto table : {test::port_blocks(family), test::client_limits(family)}) {
-      EXPECT_EQ(round_trip(table), table);
-      for (auto& [name, set] : table.sets) set.port_protocol = set.slot_modulus == 0 ? Protocol::kTcp : Protocol::kUdp;
-      EXPECT_EQ(round_trip(table), table);
-    }
+    for (const auto& table : {test::port_blocks(family), test::client_limits(family)}) EXPECT_EQ(round_trip(table), table);
+    auto of_udp = test::port_blocks(family);
+    of_udp.sets["blocks"].port_protocol = Protocol::kUdp;
+    EXPECT_EQ(round_trip(of_udp), of_udp);
   }
 }
 

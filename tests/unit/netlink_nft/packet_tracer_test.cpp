@@ -10,7 +10,6 @@ namespace {
 using netlink::Endpoint;
 using netlink::Family;
 using netlink::nft::Hook;
-using netlink::nft::Table;
 
 Packet syn_from(const char* client) {
   Packet packet;
