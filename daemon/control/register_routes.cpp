@@ -20,6 +20,7 @@ using http::Response;
 
 constexpr bool kReads = true;
 constexpr bool kChanges = false;
+constexpr std::string_view kBackend = "/v1/services/{name}/backends/{backend}";
 
 Response refused(const Refusal& refusal) {
   return http::problem(static_cast<unsigned>(refusal.http_status), refusal.title, refusal.details);
@@ -94,7 +95,6 @@ awaitable<Response> get_healthz() {
 }  // namespace
 
 std::vector<http::Route> make_register_routes(Joiner& joiner) {
-  constexpr auto kBackend = "/v1/services/{name}/backends/{backend}";
   return {
       {"GET", "/healthz", kReads, [](const Request&, const PathValues&) { return get_healthz(); }},
       {"PUT", kBackend, kChanges,

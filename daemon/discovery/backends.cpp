@@ -23,9 +23,9 @@ void sort_and_deduplicate(std::vector<Candidate>& candidates) {
 }
 
 int scale(unsigned weight, unsigned heaviest) {
-  constexpr unsigned kMax = kMaxWeight;
-  if (heaviest > kMax) weight = static_cast<unsigned>((std::uint64_t{weight} * kMax + heaviest / 2) / heaviest);
-  return static_cast<int>(std::clamp(weight, 1U, kMax));
+  const unsigned most = kMaxWeight;
+  if (heaviest > most) weight = static_cast<unsigned>((std::uint64_t{weight} * most + heaviest / 2) / heaviest);
+  return static_cast<int>(std::clamp(weight, 1U, most));
 }
 
 }  // namespace

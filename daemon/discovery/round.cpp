@@ -39,7 +39,10 @@ void Round::take(const std::vector<Reply>& replies) {
 }
 
 void Round::take_services(const Reply& reply) {
-  if (!reply) return fail({source_.name, RecordType::kSrv}, reply.error());
+  if (!reply) {
+    memory_ = std::move(last_);  // no address was asked for: what is known of them stays known
+    return fail({source_.name, RecordType::kSrv}, reply.error());
+  }
   ttl_ = std::min(ttl_, reply->ttl);
   auto services = reply->services;
   std::sort(services.begin(), services.end());

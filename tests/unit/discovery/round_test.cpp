@@ -165,6 +165,16 @@ TEST(DiscoveryRound, TheMemoryHoldsOnlyWhatTheLastRoundAskedFor) {
   EXPECT_EQ(outcome.memory, (Memory{{{"b.example", RecordType::kA}, Answer{}}}));
 }
 
+TEST(DiscoveryRound, TheMemoryOutlivesARoundThatAskedForNoAddresses) {
+  Zone zone{{{"_ws._tcp.example", RecordType::kSrv}, services({{1, 1, 80, "a.example"}, {1, 1, 80, "b.example"}})},
+            {{"a.example", RecordType::kA}, addresses({"198.18.0.1"})},
+            {{"b.example", RecordType::kA}, addresses({"198.18.0.2"})}};
+  auto outcome = look(kServices, kIpv4, zone);
+  outcome = look(kServices, kIpv4, {{{"_ws._tcp.example", RecordType::kSrv}, broken()}}, outcome.memory);
+  zone[{"a.example", RecordType::kA}] = broken();
+  EXPECT_EQ(look(kServices, kIpv4, zone, outcome.memory).backends(), "198.18.0.1:80/1 198.18.0.2:80/1");
+}
+
 TEST(DiscoveryRound, SoManyRecordsPrioritiesAndAddressesAndNoMore) {
   std::vector<SrvRecord> records;
   for (unsigned i = 0; i < kMaxRecords + 10; ++i) records.push_back({1, 1, static_cast<std::uint16_t>(1000 + i), "a.example"});
