@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/placement.h"
 #include "daemon/dataplane/plan.h"
 
 namespace wsl4::host {

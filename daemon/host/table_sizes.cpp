@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/placement.h"
 #include "daemon/host/check.h"
 
 namespace wsl4::host {

@@ -130,12 +130,8 @@ tl::expected<void, std::string> App::start() {
 
   set_sysctls(config_);
   if (auto applied = adopt_and_apply(); !applied) return applied;
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, state_.addresses);
-  std::set<netlink::IpAddress> in_use;
-  for (const auto& own : addresses_->own()) {
-    if (kernel_->collector().counter().held_by_address(own.address) != 0) in_use.insert(own.address);
-  }
-  place_addresses(in_use);
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  place_addresses({});
   return {};
 }
 
@@ -189,19 +185,9 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   return {};
 }
 
-void App::place_addresses(const std::set<netlink::IpAddress>& in_use) {
+void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
   if (!config_.addresses.manage) return;
-  const auto save = [this](const std::vector<addresses::OwnAddress>& own) {
-    auto next = state_;
-    next.addresses = own;
-    const auto saved = store_.save(next);
-    if (saved) state_ = std::move(next);
-    return saved.has_value();
-  };
-  const auto result = addresses_->reconcile(
-      addresses::wanted_addresses(config_), [&in_use](const netlink::IpAddress& address) { return in_use.contains(address); },
-      save);
-  if (state_.addresses != addresses_->own()) save(addresses_->own());
+  const auto result = addresses_->reconcile(addresses::wanted_addresses(config_), idle);
   if (!result.added.empty())
     events_.add("addresses-added", fmt::format("{} addresses, first {}", result.added.size(), result.added.front().to_string()));
   if (!result.removed.empty()) {
@@ -271,15 +257,15 @@ asio::awaitable<void> App::tend() {
     co_await tend_timer_.async_wait(asio::use_awaitable);
     const auto held = co_await changing_.acquire();
     co_await drop_drained();
-    auto question = [this, own = addresses_->own()] {
-      std::set<netlink::IpAddress> in_use;
-      for (const auto& [address, interface] : own) {
-        if (kernel_->collector().counter().held_by_address(address) != 0) in_use.insert(address);
+    auto question = [this, leftover = addresses_->leftover()] {
+      std::set<netlink::IpAddress> idle;
+      for (const auto& address : leftover) {
+        if (kernel_->collector().counter().held_by_address(address) == 0) idle.insert(address);
       }
-      return in_use;
+      return idle;
     };
-    const auto in_use = co_await util::ask(kernel_->io(), std::move(question));
-    place_addresses(in_use);
+    const auto idle = co_await util::ask(kernel_->io(), std::move(question));
+    place_addresses(idle);
   }
 }
 
@@ -356,9 +342,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(config::Config next) {
   desired_ = std::move(*desired);
   config_ = std::move(next);
   log::set_level(config_.node.log_level);
-  std::set<netlink::IpAddress> keep;  // the next tending asks the counts before it takes any away
-  for (const auto& [address, interface] : addresses_->own()) keep.insert(address);
-  place_addresses(keep);
+  place_addresses({});  // the next tending asks the counts before it takes any away
   co_return applied->objects != 0;
 }
 

@@ -1,20 +1,16 @@
-// What must outlive the daemon: the old values of sysctls that it changed, and the addresses that it put on interfaces. One JSON
-// file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+// What must outlive the daemon and the kernel does not know: the old values of sysctls that it changed. One JSON file, `state.json`
+// in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include <tl/expected.hpp>
-
-#include "daemon/addresses/manager.h"
 
 namespace wsl4::runtime {
 
 struct State {
   std::map<std::string, std::string> old_sysctls;  // name -> value before wsl4
-  std::vector<addresses::OwnAddress> addresses;
   friend bool operator==(const State&, const State&) = default;
 };
 

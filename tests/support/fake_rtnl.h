@@ -2,6 +2,7 @@
 // remembers.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -20,6 +21,9 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   [[nodiscard]] Link& link(int index);
   /// The next call of any kind fails with this.
   void fail_next(netlink::Error error) { next_error_ = std::move(error); }
+
+  /// Adding and removing these addresses fails, with this errno.
+  std::map<netlink::IpAddress, int> refused;
 
   netlink::Result<std::vector<Link>> links() override;
   netlink::Result<std::vector<InterfaceAddress>> addresses() override;
