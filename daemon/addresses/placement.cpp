@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace wsl4::addresses {
 
@@ -10,17 +11,36 @@ using netlink::IpAddress;
 using netlink::rtnl::InterfaceAddress;
 using netlink::rtnl::Link;
 
+namespace {
+
+using AddressSet = boost::unordered_flat_set<IpAddress, std::hash<IpAddress>>;
+
+std::string homeless(const WantedAddress& wanted) {
+  const auto address = wanted.address.to_string();
+  if (wanted.interface.empty()) return fmt::format("{}: no interface has a prefix that covers it; set `interface`", address);
+  return fmt::format("{}: there is no interface {}", address, wanted.interface);
+}
+
+template <class Entries>
+AddressSet addresses_of(const Entries& entries) {
+  AddressSet set(entries.size());
+  for (const auto& entry : entries) set.insert(entry.address);
+  return set;
+}
+
+}  // namespace
+
 std::vector<WantedAddress> wanted_addresses(const config::Config& config) {
   std::vector<WantedAddress> wanted;
+  AddressSet seen;
   for (const auto& service : config.services) {
-    for (const auto& listen : service.listen) wanted.push_back({listen.address, service.interface});
+    for (const auto& listen : service.listen) {
+      if (seen.insert(listen.address).second) wanted.push_back({listen.address, service.interface});
+    }
   }
   for (const auto& pool : config.pools) {
     for (const auto& address : pool.addresses) wanted.push_back({address, pool.interface});
   }
-  std::ranges::sort(wanted);
-  const auto repeated = std::ranges::unique(wanted, {}, &WantedAddress::address);
-  wanted.erase(repeated.begin(), repeated.end());
   return wanted;
 }
 
@@ -46,28 +66,18 @@ const Link* Topology::link_towards(const IpAddress& address) const {
   return network == networks_.end() ? nullptr : network->link;
 }
 
-namespace {
-
-std::string homeless(const WantedAddress& wanted) {
-  const auto address = wanted.address.to_string();
-  if (wanted.interface.empty()) return fmt::format("{}: no interface has a prefix that covers it; set `interface`", address);
-  return fmt::format("{}: there is no interface {}", address, wanted.interface);
-}
-
-}  // namespace
-
 Placement place(const std::vector<WantedAddress>& wanted, const Topology& topology, const std::vector<InterfaceAddress>& present) {
   Placement placement;
+  const auto is_present = addresses_of(present), is_wanted = addresses_of(wanted);
   for (const auto& one : wanted) {
-    if (std::ranges::find(present, one.address, &InterfaceAddress::address) != present.end()) continue;
+    if (is_present.contains(one.address)) continue;
     if (const Link* home = topology.home_of(one))
       placement.missing.push_back({*home, one.address});
     else
       placement.problems.push_back(homeless(one));
   }
   for (const auto& entry : present) {
-    if (is_ours(entry) && std::ranges::find(wanted, entry.address, &WantedAddress::address) == wanted.end())
-      placement.leftover.push_back(entry);
+    if (is_ours(entry) && !is_wanted.contains(entry.address)) placement.leftover.push_back(entry);
   }
   return placement;
 }

@@ -18,7 +18,7 @@ struct WantedAddress {
   friend auto operator<=>(const WantedAddress&, const WantedAddress&) = default;
 };
 
-/// VIPs and pool addresses, each once.
+/// VIPs and pool addresses, each once, in the order of the configuration.
 [[nodiscard]] std::vector<WantedAddress> wanted_addresses(const config::Config& config);
 
 /// Whether wsl4 put the address there: the kernel keeps our mark with it (IFA_PROTO), and loses it when somebody else configures
