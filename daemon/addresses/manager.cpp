@@ -30,9 +30,11 @@ Reconciled Manager::reconcile(const std::vector<WantedAddress>& wanted, const st
   auto placement = place(wanted, Topology(std::move(*links), *present), *present);
   result.problems = std::move(placement.problems);
   for (const auto& missing : placement.missing) add(missing, result);
+  for (const auto& entry : placement.surplus) remove(entry, result.problems);
   leftover_.clear();
   for (const auto& entry : placement.leftover) {
-    if (!idle.contains(entry.address) || !remove(entry, result)) leftover_.push_back(entry.address);
+    const bool gone = idle.contains(entry.address) && remove(entry, result.problems);
+    (gone ? result.removed : leftover_).push_back(entry.address);
   }
   announce_again();
   return result;
@@ -48,13 +50,11 @@ void Manager::add(const Missing& missing, Reconciled& result) {
   announcing_[missing.address] = {missing.link, kAnnouncements};
 }
 
-bool Manager::remove(const InterfaceAddress& entry, Reconciled& result) {
-  announcing_.erase(entry.address);
+bool Manager::remove(const InterfaceAddress& entry, std::vector<std::string>& problems) {
+  const auto pending = announcing_.find(entry.address);
+  if (pending != announcing_.end() && pending->second.link.index == entry.link_index) announcing_.erase(pending);
   const auto removed = rtnl_.remove_address(entry);
-  if (removed)
-    result.removed.push_back(entry.address);
-  else
-    result.problems.push_back(removed.error().message());
+  if (!removed) problems.push_back(removed.error().message());
   return removed.has_value();
 }
 

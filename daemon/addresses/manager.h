@@ -13,16 +13,18 @@
 namespace wsl4::addresses {
 
 struct Reconciled {
-  std::vector<netlink::IpAddress> added, removed;
-  std::vector<std::string> problems;  // as Placement's, and what the kernel refused
+  std::vector<netlink::IpAddress> added;    // also to its new link
+  std::vector<netlink::IpAddress> removed;  // from the machine
+  std::vector<std::string> problems;        // as Placement's, and what the kernel refused
 };
 
 class Manager {
  public:
   Manager(netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer) : rtnl_(rtnl), announcer_(announcer) {}
 
-  /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that is wanted
-  /// no more goes once it is `idle`: known to be used by no flow.
+  /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that belongs on
+  /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
+  /// `idle`: known to be used by no flow.
   Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
 
   /// Ours that is wanted no more and was still there after the last reconcile.
@@ -35,7 +37,7 @@ class Manager {
   };
 
   void add(const Missing& missing, Reconciled& result);
-  [[nodiscard]] bool remove(const netlink::rtnl::InterfaceAddress& entry, Reconciled& result);
+  bool remove(const netlink::rtnl::InterfaceAddress& entry, std::vector<std::string>& problems);
   void announce_again();
   void announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address);
 

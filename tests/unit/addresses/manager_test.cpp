@@ -159,6 +159,41 @@ TEST_F(ManagerTest, AFailedRemoveIsToldAndTriedAgain) {
   EXPECT_THAT(reconcile({}, {address(kVip)}).removed, ElementsAre(address(kVip)));
 }
 
+TEST_F(ManagerTest, AChangedInterfaceMovesOursWithoutAGap) {
+  reconcile({{address(kVip), "front"}, {address(kVip6), "front"}});
+  announcer_.announced.clear();
+  const std::vector<WantedAddress> moved{{address(kVip), "back"}, {address(kVip6), "back"}};
+  EXPECT_THAT(reconcile(moved).added, ElementsAre(address(kVip), address(kVip6)));
+  EXPECT_THAT(all_ours(), UnorderedElementsAre(ours(front_, kVip), ours(front_, kVip6), ours(back_, kVip), ours(back_, kVip6)));
+  EXPECT_THAT(announcer_.announced, Contains(test::FakeAnnouncer::Announcement{back_, address(kVip)}));
+  EXPECT_THAT(reconcile(moved).removed, IsEmpty()) << "they are still the machine's";
+  EXPECT_THAT(all_ours(), UnorderedElementsAre(ours(back_, kVip), ours(back_, kVip6)));
+  reconcile(moved);
+  EXPECT_THAT(announcer_.announced, SizeIs(6)) << "each thrice, and only on the new link";
+}
+
+TEST_F(ManagerTest, OursStaysWhereItIsWhileTheNewInterfaceDoesNotTakeIt) {
+  reconcile({{address(kVip), "front"}});
+  EXPECT_THAT(reconcile({{address(kVip), "eth7"}}).problems, ElementsAre("198.18.0.10: there is no interface eth7"));
+  rtnl_.refused[address(kVip)] = EPERM;
+  for (int second = 0; second < 2; ++second)
+    EXPECT_THAT(reconcile({{address(kVip), "back"}}).problems, ElementsAre("add address 198.18.0.10/32: Operation not permitted"));
+  EXPECT_THAT(all_ours(), ElementsAre(ours(front_, kVip)));
+}
+
+TEST_F(ManagerTest, OursFollowsItsNetworkToAnotherLinkButStaysIfThatGoes) {
+  const std::vector<WantedAddress> wanted{{address(kVip), ""}};
+  reconcile(wanted);
+  ASSERT_TRUE(rtnl_.remove_address({front_, address("198.18.0.1"), 24, 0}));
+  const auto gone = reconcile(wanted);
+  EXPECT_THAT(gone.problems, IsEmpty());
+  EXPECT_THAT(all_ours(), ElementsAre(ours(front_, kVip)));
+  configure(back_, "198.18.0.1", 24);
+  reconcile(wanted);
+  reconcile(wanted);
+  EXPECT_THAT(all_ours(), ElementsAre(ours(back_, kVip)));
+}
+
 TEST_F(ManagerTest, ProblemsNameTheAddressAndWhatToDo) {
   const auto result = reconcile({{address("198.19.0.1"), ""}, {address(kVip), "eth7"}});
   EXPECT_THAT(result.problems, UnorderedElementsAre("198.19.0.1: no interface has a prefix that covers it; set `interface`",
