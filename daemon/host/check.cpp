@@ -140,7 +140,8 @@ void judge_interfaces(const config::Config& config, const Machine& machine, std:
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings) {
   if (!machine.base_chains) return;
   for (const auto& chain : *machine.base_chains) {
-    if (chain.point != netlink::nft::Hook::Point::kForward || !chain.policy_drop || chain.table == dataplane::kTableName) continue;
+    if (chain.point != netlink::nft::Hook::Point::kForward || !chain.policy_drop || chain.accepts_translated) continue;
+    if (chain.table == dataplane::kTableName) continue;
     const bool iptables = chain.table == "filter" && chain.name == "FORWARD" && chain.family != "inet";
     const auto remedy =
         iptables

@@ -91,15 +91,20 @@ TEST_F(Check, TheStricterOfAllAndOwnReversePathFilterCounts) {
 }
 
 TEST_F(Check, DockersForwardPolicyIsNamed) {
-  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true}};
+  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false}};
   EXPECT_THAT(findings(),
               ElementsAre(finding(Severity::kWarning, "Docker", "iptables -I FORWARD -m conntrack --ctstate DNAT -j ACCEPT")));
 }
 
+TEST_F(Check, AForwardChainThatAcceptsTranslatedFlowsIsInOrder) {
+  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, true}};
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Check, OtherForwardPoliciesAreNamed) {
-  machine_.base_chains = {{"inet", "firewall", "passing", Hook::Point::kForward, 0, true},
-                          {"inet", "firewall", "in", Hook::Point::kInput, 0, true},
-                          {"inet", "open", "passing", Hook::Point::kForward, 0, false}};
+  machine_.base_chains = {{"inet", "firewall", "passing", Hook::Point::kForward, 0, true, false},
+                          {"inet", "firewall", "in", Hook::Point::kInput, 0, true, false},
+                          {"inet", "open", "passing", Hook::Point::kForward, 0, false, false}};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "inet firewall passing",
                                               "nft insert rule inet firewall passing ct status dnat accept")));
 }
