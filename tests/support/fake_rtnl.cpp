@@ -41,6 +41,11 @@ Result<std::vector<rtnl::InterfaceAddress>> FakeRtnl::addresses() {
   return addresses_;
 }
 
+Result<std::vector<rtnl::Neighbour>> FakeRtnl::neighbours() {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  return neighbours_;
+}
+
 std::vector<rtnl::InterfaceAddress>::iterator FakeRtnl::find(const InterfaceAddress& address) {
   return std::ranges::find_if(addresses_, [&](const InterfaceAddress& other) {
     const bool same_prefix = address.address.family() == Family::kIpv6 || other.prefix_length == address.prefix_length;
