@@ -55,21 +55,20 @@ Machine look_at_machine() {
     machine.unreadable.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, error.message()),
                                   rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"});
   };
+  const auto keep = [&](auto& where, auto read, const char* what) {
+    if (read)
+      where = std::move(*read);
+    else
+      unreadable(what, read.error());
+  };
   if (const auto rtnl = netlink::rtnl::open_rtnl(); !rtnl) {
     unreadable("interfaces", rtnl.error());
-  } else if (auto links = (*rtnl)->links(); !links) {
-    unreadable("interfaces", links.error());
-  } else if (auto addresses = (*rtnl)->addresses(); !addresses) {
-    unreadable("addresses", addresses.error());
   } else {
-    machine.links = std::move(*links);
-    machine.addresses = std::move(*addresses);
+    keep(machine.links, (*rtnl)->links(), "interfaces");
+    keep(machine.addresses, (*rtnl)->addresses(), "addresses");
+    keep(machine.neighbours, (*rtnl)->neighbours(), "neighbours");
   }
-  if (auto chains = netlink::nft::read_base_chains()) {
-    machine.base_chains = std::move(*chains);
-  } else {
-    unreadable("foreign nftables chains", chains.error());
-  }
+  keep(machine.base_chains, netlink::nft::read_base_chains(), "foreign nftables chains");
   return machine;
 }
 
@@ -161,7 +160,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_interfaces(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
-  judge_table_sizes(config, sysctls, findings);
+  judge_table_sizes(config, machine, sysctls, findings);
   std::stable_partition(findings.begin(), findings.end(),
                         [](const Finding& finding) { return finding.severity == Severity::kError; });
   return findings;

@@ -15,6 +15,7 @@ struct Machine {
   KernelVersion kernel;
   std::vector<netlink::rtnl::Link> links;
   std::vector<netlink::rtnl::InterfaceAddress> addresses;
+  std::vector<netlink::rtnl::Neighbour> neighbours;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
@@ -31,6 +32,6 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
 void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
-void judge_table_sizes(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
+void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 
 }  // namespace wsl4::host

@@ -9,6 +9,8 @@ namespace wsl4::host {
 namespace {
 
 using netlink::nft::Hook;
+using netlink::rtnl::Neighbour;
+using netlink::rtnl::NeighbourState;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::Field;
@@ -140,10 +142,24 @@ TEST_F(Check, TooFewConntrackBuckets) {
 }
 
 TEST_F(Check, AShortNeighbourTable) {
-  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "4";
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "gc_thresh3 is 4", "gc_thresh3=16")));
+  const auto neighbour = [](const std::string& address, NeighbourState state) {
+    return Neighbour{2, test::address(address), {}, state};
+  };
+  machine_.addresses.push_back({2, test::address("198.18.2.100"), 24, 0});  // both backends are on this network now
+  machine_.neighbours = {neighbour("198.18.0.254", NeighbourState::kReachable), neighbour("198.18.2.1", NeighbourState::kStale),
+                         neighbour("198.18.0.99", NeighbourState::kPermanent), neighbour("2001:db8::9", NeighbourState::kStale)};
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "3";
+  EXPECT_THAT(findings(), IsEmpty()) << "a gateway and two backends";
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "2";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "gc_thresh3 is 2: too few for the 3", "gc_thresh3=8")));
   sysctls_.values.erase("net/ipv4/neigh/default/gc_thresh3");
   EXPECT_THAT(findings(), IsEmpty()) << "only the initial namespace has it";
+}
+
+TEST_F(Check, BackendsBehindAGatewayAreNoNeighbours) {
+  machine_.neighbours = {{2, test::address("198.18.0.254"), {}, NeighbourState::kReachable}};
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "1";
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Check, WhatCannotBeSeenIsAFindingItself) {
