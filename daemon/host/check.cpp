@@ -53,12 +53,18 @@ void judge_kernel(const Machine& machine, std::vector<Finding>& findings) {
 }
 
 void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
-  for (const auto& [name, value] : wanted_sysctls(config)) {
+  const auto wanted = wanted_sysctls(config);
+  const bool tracking = sysctls.read("net/netfilter/nf_conntrack_max").has_value();
+  if (!tracking && !wanted.empty())
+    findings.push_back(
+        {Severity::kWarning, "connection tracking is not loaded yet; the unit's first step loads it", "modprobe nf_conntrack"});
+  for (const auto& [name, value] : wanted) {
+    const bool of_tracking = name.starts_with("net/netfilter/");
+    if (of_tracking && !tracking) continue;
     const auto present = sysctls.read(name);
     if (!present) {
-      const bool conntrack = name.starts_with("net/netfilter/");
-      findings.push_back(
-          {Severity::kError, fmt::format("{} is not there", name), conntrack ? "modprobe nf_conntrack" : "use a kernel with IPv6"});
+      findings.push_back({Severity::kError, fmt::format("{} is not there", name),
+                          of_tracking ? "use a kernel that has it, as Debian's do" : "use a kernel with IPv6"});
     } else if (*present != value) {
       findings.push_back({Severity::kWarning, fmt::format("{} is {}, not {}; wsl4d sets it when it starts", name, *present, value),
                           set_command(name, value)});

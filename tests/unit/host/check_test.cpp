@@ -74,9 +74,15 @@ TEST_F(Check, ASettingThatDiffersIsNamedWithItsCommand) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "net/ipv4/ip_forward is 0", "sysctl -w net/ipv4/ip_forward=1")));
 }
 
-TEST_F(Check, WithoutConntrackNothingWorks) {
-  sysctls_.values.erase("net/netfilter/nf_conntrack_events");
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "nf_conntrack_events", "modprobe nf_conntrack")));
+TEST_F(Check, ConnectionTrackingThatIsNotLoadedYetIsOneWarning) {
+  std::erase_if(sysctls_.values, [](const auto& setting) { return setting.first.starts_with("net/netfilter/"); });
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "connection tracking is not loaded", "modprobe nf_conntrack")));
+}
+
+TEST_F(Check, AKernelWithoutASettingIsAnError) {
+  sysctls_.values.erase("net/netfilter/nf_conntrack_timestamp");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "nf_conntrack_timestamp is not there", "use a kernel that has it")));
 }
 
 TEST_F(Check, StrictReversePathFiltersAreNamedByInterface) {
