@@ -108,7 +108,11 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
 }
 
 bool Prefix::contains(const IpAddress& other) const {
-  return other.family() == address.family() && Prefix{other, length}.network() == network();
+  if (other.family() != address.family()) return false;
+  const auto mine = address.bytes(), its = other.bytes();
+  const std::size_t whole = length / 8U, rest = length % 8U;
+  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole), its.begin())) return false;
+  return rest == 0 || (mine[whole] ^ its[whole]) >> (8U - rest) == 0;
 }
 
 IpAddress Prefix::network() const {

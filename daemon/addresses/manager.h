@@ -1,55 +1,34 @@
 // Puts VIPs and pool addresses on the right interfaces, tells the neighbours, and takes away again what it put there. Addresses
-// that were there before, or that somebody else put there, are left alone.
+// that were there before, or that somebody else put there, are left alone. It keeps no list: the kernel knows which are ours, also
+// after a crash.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "daemon/config/config.h"
-#include "netlink/rtnl/rtnl.h"
+#include "daemon/addresses/placement.h"
 
 namespace wsl4::addresses {
 
-/// An address that this node should answer for.
-struct WantedAddress {
-  netlink::IpAddress address;
-  std::string interface;  // empty: the one with the longest connected prefix that covers the address
-  friend auto operator<=>(const WantedAddress&, const WantedAddress&) = default;
-};
-
-/// VIPs and pool addresses, each once.
-[[nodiscard]] std::vector<WantedAddress> wanted_addresses(const config::Config& config);
-
-/// One that we put on an interface: kept in the state file, so that it is known as ours on kernels and tools that do not tell.
-struct OwnAddress {
-  netlink::IpAddress address;
-  std::string interface;
-  friend auto operator<=>(const OwnAddress&, const OwnAddress&) = default;
-};
-
 struct Reconciled {
-  std::vector<netlink::IpAddress> added, removed;
-  std::vector<std::string> problems;  // "198.51.100.16: no interface has a prefix that covers it; set `interface`"
+  std::vector<netlink::IpAddress> added;    // also to its new link
+  std::vector<netlink::IpAddress> removed;  // from the machine
+  std::vector<std::string> problems;        // as Placement's, and what the kernel refused
 };
 
 class Manager {
  public:
-  Manager(netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer, std::vector<OwnAddress> own)
-      : rtnl_(rtnl), announcer_(announcer), own_(std::move(own)) {}
+  Manager(netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer) : rtnl_(rtnl), announcer_(announcer) {}
 
-  /// Adds what is missing and removes ours that is neither wanted nor `in_use` by a flow. `before_add` is called once with the list
-  /// of our addresses as it will be, before the first one is added: if it returns false (the list could not be saved) nothing is
-  /// added.
-  Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::function<bool(const netlink::IpAddress&)>& in_use,
-                       const std::function<bool(const std::vector<OwnAddress>&)>& before_add);
+  /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that belongs on
+  /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
+  /// `idle`: known to be used by no flow.
+  Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
 
-  /// Repeats the announcements of lately added addresses. Call it about once a second.
-  void announce_again();
-
-  [[nodiscard]] const std::vector<OwnAddress>& own() const { return own_; }
+  /// Ours that is wanted no more and was still there after the last reconcile.
+  [[nodiscard]] const std::vector<netlink::IpAddress>& leftover() const { return leftover_; }
 
  private:
   struct Pending {
@@ -57,12 +36,18 @@ class Manager {
     int left;  // announcements still to be made
   };
 
+  void add(const Missing& missing, Reconciled& result);
+  bool remove(const netlink::rtnl::InterfaceAddress& entry, std::vector<std::string>& problems);
+  void announce_again();
   void announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address);
 
   netlink::rtnl::Rtnl& rtnl_;
   netlink::rtnl::Announcer& announcer_;
-  std::vector<OwnAddress> own_;  // sorted
+  std::vector<netlink::IpAddress> leftover_;
   std::map<netlink::IpAddress, Pending> announcing_;
 };
+
+/// Takes off every address that is ours; goes on after one that cannot be removed.
+[[nodiscard]] Reconciled remove_ours(netlink::rtnl::Rtnl& rtnl);
 
 }  // namespace wsl4::addresses

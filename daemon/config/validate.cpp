@@ -76,6 +76,7 @@ class Validator {
   void collect_listens() {
     for (std::size_t i = 0; i < config_.services.size(); ++i) {
       const auto& service = config_.services[i];
+      check_interface(i, service);
       for (std::size_t j = 0; j < service.listen.size(); ++j) {
         const auto& endpoint = service.listen[j];
         if (!is_set(endpoint)) continue;
@@ -90,6 +91,19 @@ class Validator {
         tell({"control", "listen"}, fmt::format("{} is also a listen address of {} (an address and port of its own)",
                                                 clash->first.to_string(), shown(clash->second)));
       }
+    }
+  }
+
+  /// A VIP lives on one interface: services that share it may leave it to one of them to name that.
+  void check_interface(std::size_t index, const Service& service) {
+    if (service.interface.empty()) return;
+    for (const auto& endpoint : service.listen) {
+      if (!is_set(endpoint)) continue;
+      const auto first = placing_.emplace(endpoint.address, index).first->second;
+      const auto& other = config_.services[first].interface;
+      if (other == service.interface) continue;
+      return tell(service_path(index) / "interface",
+                  fmt::format("{} is on {} by {} (one interface for a VIP)", endpoint.address.to_string(), other, shown(first)));
     }
   }
 
@@ -274,6 +288,7 @@ class Validator {
   Findings& findings_;
   Owners tcp_, udp_;
   std::unordered_map<IpAddress, std::size_t> vips_;
+  std::unordered_map<IpAddress, std::size_t> placing_;  // VIP -> first service that names its interface
   PoolAddresses pool_addresses_;
   std::unordered_map<std::string, IndexedPool> pools_;
 };

@@ -2,50 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include <fmt/format.h>
 
-#include "daemon/addresses/manager.h"
-#include "daemon/dataplane/plan.h"
-
 namespace wsl4::host {
-namespace {
 
-using netlink::Family;
-using netlink::IpAddress;
-using netlink::rtnl::InterfaceAddress;
-using netlink::rtnl::Link;
 using Severity = Finding::Severity;
-
-bool uses(const config::Config& config, Family family) {
-  return std::ranges::any_of(config.services, [family](const config::Service& service) {
-    return std::ranges::any_of(service.listen, [family](const auto& listen) { return listen.address.family() == family; });
-  });
-}
-
-const Link* link_named(const Machine& machine, const std::string& name) {
-  const auto link = std::ranges::find(machine.links, name, &Link::name);
-  return link == machine.links.end() ? nullptr : &*link;
-}
-
-bool is_loopback(const Machine& machine, int index) {
-  const auto link = std::ranges::find(machine.links, index, &Link::index);
-  return link != machine.links.end() && link->loopback;
-}
-
-/// The address is there already, or within the prefix of an interface that can carry it.
-bool is_covered(const Machine& machine, const IpAddress& address) {
-  return std::ranges::any_of(machine.addresses, [&](const InterfaceAddress& present) {
-    if (present.address == address) return true;
-    return !is_loopback(machine, present.link_index) && netlink::Prefix{present.address, present.prefix_length}.contains(address);
-  });
-}
-
-/// sysctl(8) takes names of interfaces with a dot only in the slashed form.
-std::string set_command(const std::string& name, const std::string& value) { return fmt::format("sysctl -w {}={}", name, value); }
-
-}  // namespace
 
 Machine look_at_machine() {
   Machine machine;
@@ -55,21 +17,20 @@ Machine look_at_machine() {
     machine.unreadable.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, error.message()),
                                   rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"});
   };
+  const auto keep = [&](auto& where, auto read, const char* what) {
+    if (read)
+      where = std::move(*read);
+    else
+      unreadable(what, read.error());
+  };
   if (const auto rtnl = netlink::rtnl::open_rtnl(); !rtnl) {
     unreadable("interfaces", rtnl.error());
-  } else if (auto links = (*rtnl)->links(); !links) {
-    unreadable("interfaces", links.error());
-  } else if (auto addresses = (*rtnl)->addresses(); !addresses) {
-    unreadable("addresses", addresses.error());
   } else {
-    machine.links = std::move(*links);
-    machine.addresses = std::move(*addresses);
+    keep(machine.links, (*rtnl)->links(), "interfaces");
+    keep(machine.addresses, (*rtnl)->addresses(), "addresses");
+    keep(machine.neighbours, (*rtnl)->neighbours(), "neighbours");
   }
-  if (auto chains = netlink::nft::read_base_chains()) {
-    machine.base_chains = std::move(*chains);
-  } else {
-    unreadable("foreign nftables chains", chains.error());
-  }
+  keep(machine.base_chains, netlink::nft::read_base_chains(), "foreign nftables chains");
   return machine;
 }
 
@@ -92,12 +53,18 @@ void judge_kernel(const Machine& machine, std::vector<Finding>& findings) {
 }
 
 void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
-  for (const auto& [name, value] : wanted_sysctls(config)) {
+  const auto wanted = wanted_sysctls(config);
+  const bool tracking = sysctls.read("net/netfilter/nf_conntrack_max").has_value();
+  if (!tracking && !wanted.empty())
+    findings.push_back(
+        {Severity::kWarning, "connection tracking is not loaded yet; the unit's first step loads it", "modprobe nf_conntrack"});
+  for (const auto& [name, value] : wanted) {
+    const bool of_tracking = name.starts_with("net/netfilter/");
+    if (of_tracking && !tracking) continue;
     const auto present = sysctls.read(name);
     if (!present) {
-      const bool conntrack = name.starts_with("net/netfilter/");
-      findings.push_back(
-          {Severity::kError, fmt::format("{} is not there", name), conntrack ? "modprobe nf_conntrack" : "use a kernel with IPv6"});
+      findings.push_back({Severity::kError, fmt::format("{} is not there", name),
+                          of_tracking ? "use a kernel that has it, as Debian's do" : "use a kernel with IPv6"});
     } else if (*present != value) {
       findings.push_back({Severity::kWarning, fmt::format("{} is {}, not {}; wsl4d sets it when it starts", name, *present, value),
                           set_command(name, value)});
@@ -105,53 +72,7 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
   }
 }
 
-void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {
-  if (!uses(config, Family::kIpv4)) return;
-  const auto all = sysctls.read("net/ipv4/conf/all/rp_filter");
-  for (const auto& link : machine.links) {
-    if (link.loopback) continue;
-    const auto name = "net/ipv4/conf/" + link.name + "/rp_filter";
-    const auto own = sysctls.read(name);
-    // The kernel takes the higher of the two (ip-sysctl: rp_filter); 1 is strict, 2 is loose.
-    if (!own || std::max(*own, all.value_or("0")) != "1") continue;
-    findings.push_back(
-        {Severity::kWarning,
-         fmt::format("strict reverse path filter on {}: packets of backends that come by another way than back are dropped",
-                     link.name),
-         set_command(name, "2")});
-  }
-}
-
-void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
-  if (machine.links.empty()) return;
-  std::set<std::string> missing;
-  for (const auto& wanted : addresses::wanted_addresses(config)) {
-    if (!wanted.interface.empty()) {
-      if (!link_named(machine, wanted.interface) && missing.insert(wanted.interface).second)
-        findings.push_back({Severity::kError, fmt::format("there is no interface {}", wanted.interface),
-                            "correct `interface` (ip link shows the names)"});
-    } else if (config.addresses.manage && !is_covered(machine, wanted.address)) {
-      findings.push_back({Severity::kError, fmt::format("{}: no interface has a prefix that covers it", wanted.address.to_string()),
-                          "set `interface` of its service or pool, or give an interface an address of that network"});
-    }
-  }
-}
-
-void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings) {
-  if (!machine.base_chains) return;
-  for (const auto& chain : *machine.base_chains) {
-    if (chain.point != netlink::nft::Hook::Point::kForward || !chain.policy_drop || chain.table == dataplane::kTableName) continue;
-    const bool iptables = chain.table == "filter" && chain.name == "FORWARD" && chain.family != "inet";
-    const auto remedy =
-        iptables
-            ? fmt::format("{} -I FORWARD -m conntrack --ctstate DNAT -j ACCEPT", chain.family == "ip" ? "iptables" : "ip6tables")
-            : fmt::format("nft insert rule {} {} {} ct status dnat accept", chain.family, chain.table, chain.name);
-    findings.push_back({Severity::kWarning,
-                        fmt::format("chain {} {} {} drops forwarded packets that none of its rules accepts{}", chain.family,
-                                    chain.table, chain.name, iptables ? " (Docker sets this)" : ""),
-                        remedy});
-  }
-}
+std::string set_command(const std::string& name, const std::string& value) { return fmt::format("sysctl -w {}={}", name, value); }
 
 std::vector<Finding> judge(const config::Config& config, const Machine& machine, Sysctls& sysctls) {
   auto findings = machine.unreadable;
@@ -160,7 +81,8 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_interfaces(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
-  judge_table_sizes(config, sysctls, findings);
+  judge_router_advertisements(config, machine, sysctls, findings);
+  judge_table_sizes(config, machine, sysctls, findings);
   std::stable_partition(findings.begin(), findings.end(),
                         [](const Finding& finding) { return finding.severity == Severity::kError; });
   return findings;

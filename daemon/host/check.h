@@ -15,6 +15,7 @@ struct Machine {
   KernelVersion kernel;
   std::vector<netlink::rtnl::Link> links;
   std::vector<netlink::rtnl::InterfaceAddress> addresses;
+  std::vector<netlink::rtnl::Neighbour> neighbours;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
@@ -25,12 +26,20 @@ struct Machine {
 /// Errors first.
 [[nodiscard]] std::vector<Finding> judge(const config::Config& config, const Machine& machine, Sysctls& sysctls);
 
-// The parts of it.
+/// sysctl(8) takes names of interfaces with a dot only in the slashed form.
+[[nodiscard]] std::string set_command(const std::string& name, const std::string& value);
+
+// The parts of it, by file.
 void judge_kernel(const Machine& machine, std::vector<Finding>& findings);
 void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
-void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
+// check_interfaces.cpp
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
+void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
+                                 std::vector<Finding>& findings);
+// check_traffic.cpp
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
-void judge_table_sizes(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
+// table_sizes.cpp
+void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 
 }  // namespace wsl4::host

@@ -45,6 +45,9 @@ class Sysctls {
 };
 [[nodiscard]] std::unique_ptr<Sysctls> kernel_sysctls();
 
+/// Whether a service listens on an address of this family.
+[[nodiscard]] bool uses(const config::Config& config, netlink::Family family);
+
 /// The per-namespace settings that the job needs, for these services (families in use, longest idle_timeout). Name -> value.
 [[nodiscard]] std::map<std::string, std::string> wanted_sysctls(const config::Config& config);
 

@@ -54,15 +54,15 @@ std::chrono::seconds established_timeout(const config::Config& config) {
   return std::min(std::chrono::ceil<std::chrono::seconds>(longest) + flows::kEstablishedMargin, kLongestTimeout);
 }
 
+}  // namespace
+
+std::unique_ptr<Sysctls> kernel_sysctls() { return std::make_unique<KernelSysctls>(); }
+
 bool uses(const config::Config& config, netlink::Family family) {
   return std::ranges::any_of(config.services, [family](const config::Service& service) {
     return std::ranges::any_of(service.listen, [family](const auto& listen) { return listen.address.family() == family; });
   });
 }
-
-}  // namespace
-
-std::unique_ptr<Sysctls> kernel_sysctls() { return std::make_unique<KernelSysctls>(); }
 
 std::map<std::string, std::string> wanted_sysctls(const config::Config& config) {
   if (config.services.empty()) return {};

@@ -2,16 +2,18 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/placement.h"
 #include "daemon/host/check.h"
 
 namespace wsl4::host {
 namespace {
 
 using netlink::Family;
+using netlink::rtnl::NeighbourState;
 
 /// What the pools could carry beyond this is no reason for a larger table: 4 million flows take the kernel 1.5 GB.
 constexpr std::uint64_t kManyFlows = 4'000'000;
@@ -41,12 +43,21 @@ std::uint64_t capacity(const config::Config& config) {
   return flows;
 }
 
-std::uint64_t neighbours(const config::Config& config, Family family) {
-  std::uint64_t number = 0;
-  for (const auto& wanted : addresses::wanted_addresses(config)) number += wanted.address.family() == family ? 1U : 0U;
-  for (const auto& service : config.services)
-    for (const auto& backend : service.backends) number += backend.address.address.family() == family ? 1U : 0U;
-  return number;
+/// What the machine knows, gateways and clients among them, and the backends on its own networks. Entries that somebody configured
+/// are not limited (kernel neighbour.c, neigh_update_gc_list).
+std::size_t neighbours(const config::Config& config, const Machine& machine, Family family) {
+  std::unordered_set<netlink::IpAddress> known;
+  for (const auto& neighbour : machine.neighbours) {
+    if (neighbour.address.family() == family && neighbour.state != NeighbourState::kPermanent) known.insert(neighbour.address);
+  }
+  const addresses::Topology topology(machine.links, machine.addresses);
+  for (const auto& service : config.services) {
+    for (const auto& backend : service.backends) {
+      const auto& address = backend.address.address;
+      if (address.family() == family && topology.link_towards(address) != nullptr) known.insert(address);
+    }
+  }
+  return known.size();
 }
 
 void judge_conntrack(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
@@ -65,21 +76,23 @@ void judge_conntrack(const config::Config& config, Sysctls& sysctls, std::vector
          fmt::format("echo {} > /sys/module/nf_conntrack/parameters/hashsize", std::bit_ceil(flows / kFlowsPerBucket))});
 }
 
-void judge_neighbours(const config::Config& config, Family family, Sysctls& sysctls, std::vector<Finding>& findings) {
+void judge_neighbours(const config::Config& config, const Machine& machine, Family family, Sysctls& sysctls,
+                      std::vector<Finding>& findings) {
   const std::string name = family == Family::kIpv4 ? "net/ipv4/neigh/default/gc_thresh3" : "net/ipv6/neigh/default/gc_thresh3";
   const auto limit = read_number(sysctls, name);  // only the initial network namespace has it
-  const auto wanted = neighbours(config, family);
+  const auto wanted = neighbours(config, machine, family);
   if (!limit || *limit >= wanted) return;
-  findings.push_back({Finding::Severity::kWarning,
-                      fmt::format("{} is {}: too few neighbours for {} VIPs, pool addresses and backends", name, *limit, wanted),
-                      fmt::format("sysctl -w {}={}", name, std::bit_ceil(2 * wanted))});
+  findings.push_back(
+      {Finding::Severity::kWarning,
+       fmt::format("{} is {}: too few for the {} neighbours of this machine, backends among them", name, *limit, wanted),
+       fmt::format("sysctl -w {}={}", name, std::bit_ceil(2 * wanted))});
 }
 
 }  // namespace
 
-void judge_table_sizes(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings) {
+void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {
   judge_conntrack(config, sysctls, findings);
-  for (const auto family : {Family::kIpv4, Family::kIpv6}) judge_neighbours(config, family, sysctls, findings);
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) judge_neighbours(config, machine, family, sysctls, findings);
 }
 
 }  // namespace wsl4::host

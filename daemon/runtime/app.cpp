@@ -111,12 +111,8 @@ tl::expected<void, std::string> App::start() {
   kernel_->look_at_timeout();
   set_sysctls(config_);
   if (auto applied = adopt_and_apply(); !applied) return applied;
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, state_.addresses);
-  std::set<netlink::IpAddress> in_use;
-  for (const auto& own : addresses_->own()) {
-    if (kernel_->collector().counter().held_by_address(own.address) != 0) in_use.insert(own.address);
-  }
-  place_addresses(in_use);
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  place_addresses({});
   start_health();
   return {};
 }
@@ -197,19 +193,9 @@ void App::watch_sysctls() {
   }
 }
 
-void App::place_addresses(const std::set<netlink::IpAddress>& in_use) {
+void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
   if (!config_.addresses.manage) return;
-  const auto save = [this](const std::vector<addresses::OwnAddress>& own) {
-    auto next = state_;
-    next.addresses = own;
-    const auto saved = store_.save(next);
-    if (saved) state_ = std::move(next);
-    return saved.has_value();
-  };
-  const auto result = addresses_->reconcile(
-      addresses::wanted_addresses(config_), [&in_use](const netlink::IpAddress& address) { return in_use.contains(address); },
-      save);
-  if (state_.addresses != addresses_->own()) save(addresses_->own());
+  const auto result = addresses_->reconcile(addresses::wanted_addresses(config_), idle);
   if (!result.added.empty())
     events_.add("addresses-added", fmt::format("{} addresses, first {}", result.added.size(), result.added.front().to_string()));
   if (!result.removed.empty()) {
@@ -281,15 +267,15 @@ asio::awaitable<void> App::tend() {
     watch_sysctls();
     co_await drop_drained();
     if (health_->has_open_cases()) co_await apply_again();
-    auto question = [this, own = addresses_->own()] {
-      std::set<netlink::IpAddress> in_use;
-      for (const auto& [address, interface] : own) {
-        if (kernel_->collector().counter().held_by_address(address) != 0) in_use.insert(address);
+    auto question = [this, leftover = addresses_->leftover()] {
+      std::set<netlink::IpAddress> idle;
+      for (const auto& address : leftover) {
+        if (kernel_->collector().counter().held_by_address(address) == 0) idle.insert(address);
       }
-      return std::pair(std::move(in_use), kernel_->collector().counter().pairs());
+      return std::pair(std::move(idle), kernel_->collector().counter().pairs());
     };
-    const auto [in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
-    place_addresses(in_use);
+    const auto [idle, pairs] = co_await util::ask(kernel_->io(), std::move(question));
+    place_addresses(idle);
     note_tight(pairs);
   }
 }
@@ -378,9 +364,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   take_over(std::move(wanted), std::move(*assembled));
   if (health_) health_->set_targets(config_, marks_);
-  std::set<netlink::IpAddress> keep;  // the next tending asks the counts before it takes any away
-  for (const auto& [address, interface] : addresses_->own()) keep.insert(address);
-  place_addresses(keep);
+  place_addresses({});  // the next tending asks the counts before it takes any away
   co_return applied->objects != 0;
 }
 

@@ -86,7 +86,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> reload_on_signal();
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
-  void place_addresses(const std::set<netlink::IpAddress>& in_use);
+  void place_addresses(const std::set<netlink::IpAddress>& idle);
   void watch_signals();
   void feed_watchdog();
   void keep_newcomers();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/addresses/manager.h"
 #include "daemon/config/load.h"
 #include "daemon/dataplane/plan.h"
 #include "daemon/host/host.h"
@@ -59,27 +60,6 @@ netlink::Result<std::size_t> remove_flows(const service::MarkLayout& mark) {
   return removed;
 }
 
-netlink::Result<std::size_t> remove_addresses(const std::vector<addresses::OwnAddress>& listed) {
-  auto rtnl = netlink::rtnl::open_rtnl();
-  if (!rtnl) return tl::make_unexpected(rtnl.error());
-  const auto links = (*rtnl)->links();
-  if (!links) return tl::make_unexpected(links.error());
-  const auto present = (*rtnl)->addresses();
-  if (!present) return tl::make_unexpected(present.error());
-  std::size_t removed = 0;
-  for (const auto& entry : *present) {
-    const auto link = std::ranges::find(*links, entry.link_index, &netlink::rtnl::Link::index);
-    const bool ours =
-        entry.protocol == netlink::rtnl::kAddressProtocol ||
-        (link != links->end() && std::ranges::find(listed, addresses::OwnAddress{entry.address, link->name}) != listed.end());
-    if (!ours) continue;
-    const auto gone = (*rtnl)->remove_address(entry);
-    if (!gone) return tl::make_unexpected(gone.error());
-    ++removed;
-  }
-  return removed;
-}
-
 }  // namespace
 
 tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
@@ -91,11 +71,13 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
 
   PurgeReport report;
   // The addresses first: a packet to one of them must not meet the bare machine while it still answers for them.
-  const auto addresses = remove_addresses(state->addresses);
-  if (addresses)
-    report.addresses = *addresses;
-  else
-    report.failures.push_back("addresses: " + addresses.error().message());
+  if (const auto rtnl = netlink::rtnl::open_rtnl(); !rtnl) {
+    report.failures.push_back("addresses: " + rtnl.error().message());
+  } else {
+    auto addresses = addresses::remove_ours(**rtnl);
+    report.addresses = addresses.removed.size();
+    report.failures = std::move(addresses.problems);
+  }
   const auto table = remove_table();
   if (table)
     report.table_removed = *table;

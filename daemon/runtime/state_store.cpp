@@ -24,23 +24,15 @@ std::int64_t seconds_of(service::WallTime time) {
 json::value to_json(const State& state) {
   json::object sysctls;
   for (const auto& [name, value] : state.old_sysctls) sysctls[name] = value;
-  json::array addresses;
-  for (const auto& [address, interface] : state.addresses)
-    addresses.push_back({{"address", address.to_string()}, {"interface", interface}});
   json::array newcomers;
   for (const auto& [service, address, since] : state.newcomers)
     newcomers.push_back({{"service", service}, {"address", address.to_string()}, {"since", seconds_of(since)}});
-  return {{"version", 1}, {"old_sysctls", sysctls}, {"addresses", addresses}, {"newcomers", newcomers}};
+  return {{"version", 1}, {"old_sysctls", sysctls}, {"newcomers", newcomers}};
 }
 
 State from_json(const json::value& document) {
   State state;
   for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.old_sysctls.emplace(name, value.as_string());
-  for (const auto& entry : document.at("addresses").as_array()) {
-    const auto address = netlink::IpAddress::parse(std::string_view(entry.at("address").as_string()));
-    if (!address) throw std::invalid_argument("an address");
-    state.addresses.push_back({*address, std::string(entry.at("interface").as_string())});
-  }
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {

@@ -1,21 +1,18 @@
-// What must outlive the daemon: the old values of sysctls that it changed, the addresses that it put on interfaces, and the backends
-// whose share still grows. One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+// What must outlive the daemon and the kernel does not know: the old values of sysctls that it changed, and the backends whose share
+// still grows. One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include <tl/expected.hpp>
 
-#include "daemon/addresses/manager.h"
 #include "daemon/service/newcomers.h"
 
 namespace wsl4::runtime {
 
 struct State {
   std::map<std::string, std::string> old_sysctls;  // name -> value before wsl4
-  std::vector<addresses::OwnAddress> addresses;
   std::vector<service::Newcomer> newcomers;
   friend bool operator==(const State&, const State&) = default;
 };

@@ -3,9 +3,11 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -13,6 +15,7 @@
 #include <linux/netlink.h>
 
 #include "netlink/message.h"
+#include "netlink/nft/accept_rule.h"
 #include "netlink/socket.h"
 
 namespace wsl4::netlink::nft {
@@ -20,16 +23,12 @@ namespace {
 
 constexpr std::size_t kReceiveBuffer = 1U << 20;
 constexpr std::uint16_t kNewChain = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN;
-constexpr std::uint16_t kGetChain = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN;
+constexpr std::uint16_t kNewRule = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE;
 
 std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
 
-std::optional<std::string> family_name(std::uint8_t family) {
-  if (family == NFPROTO_IPV4) return "ip";
-  if (family == NFPROTO_IPV6) return "ip6";
-  if (family == NFPROTO_INET) return "inet";
-  return std::nullopt;
-}
+constexpr std::array<std::pair<std::uint8_t, const char*>, 3> kFamilies{
+    {{NFPROTO_IPV4, "ip"}, {NFPROTO_IPV6, "ip6"}, {NFPROTO_INET, "inet"}}};
 
 std::optional<Hook::Point> point_of(std::uint32_t hook) {
   switch (hook) {
@@ -64,10 +63,10 @@ std::optional<BaseChain> parse_base_chain(ByteSpan payload) {
   nfgenmsg header{};
   if (payload.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, payload.data(), sizeof header);
-  const auto family = family_name(header.nfgen_family);
-  if (!family) return std::nullopt;
+  const auto* const family = std::ranges::find(kFamilies, header.nfgen_family, [](const auto& one) { return one.first; });
+  if (family == kFamilies.end()) return std::nullopt;
   BaseChain chain;
-  chain.family = *family;
+  chain.family = family->second;
   bool hooked = false;
   AttributeReader reader(payload.subspan(sizeof header));
   while (const auto attribute = reader.next()) {
@@ -79,6 +78,66 @@ std::optional<BaseChain> parse_base_chain(ByteSpan payload) {
   return hooked ? std::optional(chain) : std::nullopt;
 }
 
+class Lister {
+ public:
+  explicit Lister(Socket socket) : socket_(std::move(socket)) {}
+
+  Result<std::vector<BaseChain>> chains() {
+    std::vector<BaseChain> chains;
+    begin(NFT_MSG_GETCHAIN, NFPROTO_UNSPEC);
+    const auto listed = finish(kNewChain, "list base chains", [&](ByteSpan payload) {
+      if (auto chain = parse_base_chain(payload)) chains.push_back(std::move(*chain));
+    });
+    if (!listed) return tl::make_unexpected(listed.error());
+    return chains;
+  }
+
+  Result<void> look_into(BaseChain& chain) {
+    const auto* const family = std::ranges::find(kFamilies, chain.family, [](const auto& one) { return one.second; });
+    begin(NFT_MSG_GETRULE, family->first);
+    put(NFTA_RULE_TABLE, chain.table);
+    put(NFTA_RULE_CHAIN, chain.name);
+    return finish(kNewRule, "list the rules of " + chain.name, [&](ByteSpan payload) {
+      AttributeReader reader(payload.subspan(std::min(sizeof(nfgenmsg), payload.size())));
+      while (const auto attribute = reader.next())
+        chain.accepts_translated |= attribute->type == NFTA_RULE_EXPRESSIONS && accepts_translated(attribute->value);
+    });
+  }
+
+ private:
+  void begin(std::uint16_t message, std::uint8_t family) {
+    request_.clear();
+    request_.begin(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message), NLM_F_REQUEST | NLM_F_DUMP, ++sequence_);
+    request_.header(nfgenmsg{family, NFNETLINK_V0, 0});
+  }
+
+  void put(std::uint16_t type, const std::string& name) {
+    request_.put(type, {reinterpret_cast<const std::uint8_t*>(name.c_str()), name.size() + 1});
+  }
+
+  /// Hands every answer of type `wanted` to `take`.
+  template <class Take>
+  Result<void> finish(std::uint16_t wanted, const std::string& what, Take&& take) {
+    request_.end();
+    if (const auto sent = socket_.send(request_.bytes()); !sent) return tl::make_unexpected(sent.error());
+    for (;;) {
+      const auto received = socket_.receive(buffer_);
+      if (!received) return tl::make_unexpected(received.error());
+      if (received->kind == Received::Kind::kOverrun) return failure(ENOBUFS, what);
+      MessageReader messages(received->data);
+      while (const auto message = messages.next()) {
+        if (const auto outcome = message->outcome()) return *outcome == 0 ? Result<void>{} : failure(*outcome, what);
+        if (message->type == wanted) take(message->payload);
+      }
+    }
+  }
+
+  Socket socket_;
+  MessageWriter request_;
+  std::uint32_t sequence_ = 0;
+  std::array<std::uint8_t, kReceiveSize> buffer_{};
+};
+
 }  // namespace
 
 Result<std::vector<BaseChain>> read_base_chains() {
@@ -87,28 +146,14 @@ Result<std::vector<BaseChain>> read_base_chains() {
   options.receive_buffer = kReceiveBuffer;
   auto socket = Socket::open(options);
   if (!socket) return tl::make_unexpected(socket.error());
-  MessageWriter request;
-  request.begin(kGetChain, NLM_F_REQUEST | NLM_F_DUMP, 1);
-  request.header(nfgenmsg{NFPROTO_UNSPEC, NFNETLINK_V0, 0});
-  request.end();
-  if (const auto sent = socket->send(request.bytes()); !sent) return tl::make_unexpected(sent.error());
-
-  std::vector<BaseChain> chains;
-  std::vector<std::uint8_t> buffer(kReceiveSize);
-  for (;;) {
-    const auto received = socket->receive(buffer);
-    if (!received) return tl::make_unexpected(received.error());
-    if (received->kind == Received::Kind::kOverrun) return failure(ENOBUFS, "list base chains");
-    MessageReader messages(received->data);
-    while (const auto message = messages.next()) {
-      if (const auto outcome = message->outcome()) {
-        if (*outcome != 0) return failure(*outcome, "list base chains");
-        return chains;
-      }
-      if (message->type != kNewChain) continue;
-      if (auto chain = parse_base_chain(message->payload)) chains.push_back(std::move(*chain));
-    }
+  Lister lister(std::move(*socket));
+  auto chains = lister.chains();
+  if (!chains) return chains;
+  for (auto& chain : *chains) {
+    if (!chain.policy_drop || chain.point != Hook::Point::kForward) continue;
+    if (const auto looked = lister.look_into(chain); !looked) return tl::make_unexpected(looked.error());
   }
+  return chains;
 }
 
 }  // namespace wsl4::netlink::nft

@@ -17,6 +17,7 @@ struct BaseChain {
   Hook::Point point = Hook::Point::kPrerouting;
   std::int32_t priority = 0;
   bool policy_drop = false;
+  bool accepts_translated = false;  // by one of its rules (accept_rule.h); looked for in forward chains with policy drop only
   friend bool operator==(const BaseChain&, const BaseChain&) = default;
 };
 

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include "netlink/message.h"
@@ -75,6 +76,24 @@ std::optional<InterfaceAddress> parse_address(ByteSpan payload) {
   return result;
 }
 
+std::optional<Neighbour> parse_neighbour(ByteSpan payload) {
+  const auto body = split<ndmsg>(payload);
+  if (!body) return std::nullopt;
+  std::optional<IpAddress> address;
+  Neighbour neighbour;
+  neighbour.link_index = body->header.ndm_ifindex;
+  neighbour.state = static_cast<NeighbourState>(body->header.ndm_state);
+  AttributeReader reader(body->attributes);
+  while (const auto attribute = reader.next()) {
+    const ByteSpan value = attribute->value;
+    if (attribute->type == NDA_DST) address = IpAddress::from_bytes(value);
+    if (attribute->type == NDA_LLADDR) neighbour.mac.assign(value.begin(), value.end());
+  }
+  if (!address) return std::nullopt;
+  neighbour.address = *address;
+  return neighbour;
+}
+
 class KernelRtnl final : public Rtnl {
  public:
   explicit KernelRtnl(Socket socket) : socket_(std::move(socket)) {}
@@ -83,6 +102,7 @@ class KernelRtnl final : public Rtnl {
   Result<std::vector<InterfaceAddress>> addresses() override {
     return dump<ifaddrmsg>(RTM_GETADDR, "list addresses", parse_address);
   }
+  Result<std::vector<Neighbour>> neighbours() override { return dump<ndmsg>(RTM_GETNEIGH, "list neighbours", parse_neighbour); }
 
   Result<void> add_address(const InterfaceAddress& address) override {
     return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add", address);

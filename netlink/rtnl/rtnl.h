@@ -32,11 +32,34 @@ struct InterfaceAddress {
   friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
 };
 
+/// What the kernel knows of a neighbour's card (NUD_*, linux/neighbour.h).
+enum class NeighbourState : std::uint8_t {
+  kNone = 0,
+  kIncomplete = 0x01,  // asked for, not answered yet
+  kReachable = 0x02,
+  kStale = 0x04,
+  kDelay = 0x08,
+  kProbe = 0x10,
+  kFailed = 0x20,
+  kNoArp = 0x40,      // needs no asking: multicast
+  kPermanent = 0x80,  // configured by somebody
+};
+
+struct Neighbour {
+  int link_index = 0;
+  IpAddress address;
+  std::vector<std::uint8_t> mac;  // empty where it is not known
+  NeighbourState state = NeighbourState::kNone;
+  friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
 class Rtnl {
  public:
   virtual ~Rtnl() = default;
   virtual Result<std::vector<Link>> links() = 0;
   virtual Result<std::vector<InterfaceAddress>> addresses() = 0;
+  /// Of both families, on all links.
+  virtual Result<std::vector<Neighbour>> neighbours() = 0;
   /// As /32 or /128 normally; IPv6 with nodad and preferred_lft 0, so that it is never chosen as a source. EEXIST if it is there.
   virtual Result<void> add_address(const InterfaceAddress& address) = 0;
   /// EADDRNOTAVAIL if it is not there.

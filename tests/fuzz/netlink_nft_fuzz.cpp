@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "netlink/nft/accept_rule.h"
 #include "netlink/nft/batch.h"
 #include "netlink/nft/decode.h"
 #include "netlink/nft/userdata.h"
@@ -16,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   table.chains["input"];
   table.sets["m"].key = {Type::kSlot};
   std::map<std::string, CounterValue> values;
-  switch (data[0] % 7) {
+  switch (data[0] % 8) {
     case 0:
       decode_table(payload, table);
       break;
@@ -34,6 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 5:
       decode_rule(payload, table);
+      break;
+    case 7:
+      static_cast<void>(accepts_translated(payload));
       break;
     default: {
       const auto rule = read_rule(payload, {"a", "b"});

@@ -55,8 +55,22 @@ TEST_F(HostCheck, BaseChainsOfAllTablesAreSeen) {
   machine_.must("nft 'add table bridge b; add chain bridge b f { type filter hook forward priority 0; policy drop; }'");
   const auto chains = machine_.run([] { return netlink::nft::read_base_chains(); });
   ASSERT_TRUE(chains) << chains.error().message();
-  EXPECT_THAT(*chains, testing::UnorderedElementsAre(BaseChain{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true},
-                                                     BaseChain{"inet", "other", "in", Hook::Point::kInput, -5, false}));
+  EXPECT_THAT(*chains, testing::UnorderedElementsAre(BaseChain{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false},
+                                                     BaseChain{"inet", "other", "in", Hook::Point::kInput, -5, false, false}));
+}
+
+TEST_F(HostCheck, AChainThatAcceptsTranslatedFlowsIsKnown) {
+  machine_.must("nft 'add table inet fw; add chain inet fw foreign { type filter hook forward priority 0; policy drop; }'");
+  const auto accepts = [&](const std::string& rule) {
+    machine_.must("nft 'flush chain inet fw foreign; add rule inet fw foreign counter; add rule inet fw foreign " + rule + "'");
+    return machine_.run([] { return netlink::nft::read_base_chains(); }).value().at(0).accepts_translated;
+  };
+  EXPECT_TRUE(accepts("ct status dnat accept"));
+  EXPECT_TRUE(accepts("ct status snat,dnat counter accept"));
+  EXPECT_FALSE(accepts("ct status dnat drop"));
+  EXPECT_FALSE(accepts("ct status snat accept"));
+  EXPECT_FALSE(accepts("ct state established accept"));
+  EXPECT_FALSE(accepts("iifname \"eth0\" ct status dnat accept"));
 }
 
 TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
@@ -76,6 +90,7 @@ TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
   EXPECT_THAT(after, Not(speaks_of("strict reverse path", "")));
   EXPECT_THAT(after, Not(speaks_of("net/ipv4/ip_forward", "")));
   EXPECT_THAT(after, Not(speaks_of("no interface", "")));
+  EXPECT_THAT(after, Not(speaks_of("chain inet fw foreign", "")));
 }
 
 TEST_F(HostCheck, TheDaemonSetsWhatItNeedsAndKnowsTheOldValues) {

@@ -20,6 +20,8 @@ Host kernel_host() {
   Host host;
   host.space = std::make_unique<test::Namespace>("fake");
   host.space->must("ip link add card type veth peer name other && ip link set card up && ip link set other up");
+  host.space->must("ip neigh add 198.18.0.2 lladdr 02:00:00:00:00:99 dev card nud permanent");
+  host.space->must("ip neigh add 2001:db8::2 dev card nud failed");
   host.rtnl = host.space->run([] { return open_rtnl(); }).value();
   return host;
 }
@@ -27,7 +29,9 @@ Host kernel_host() {
 Host fake_host() {
   auto fake = std::make_unique<test::FakeRtnl>();
   fake->add_link("lo");
-  fake->add_link("card");
+  const int card = fake->add_link("card");
+  fake->add_neighbour({card, *IpAddress::parse("198.18.0.2"), {0x02, 0, 0, 0, 0, 0x99}, NeighbourState::kPermanent});
+  fake->add_neighbour({card, *IpAddress::parse("2001:db8::2"), {}, NeighbourState::kFailed});
   return {nullptr, std::move(fake)};
 }
 
@@ -55,6 +59,14 @@ TEST_P(AnyRtnl, LinksHaveTheirProperties) {
   EXPECT_TRUE(card->up && card->carrier && !card->loopback);
   EXPECT_EQ(card->mac.size(), 6U);
   EXPECT_TRUE(lo->up && lo->loopback && lo->mac.empty());
+}
+
+TEST_P(AnyRtnl, NeighboursOfBothFamiliesAreTold) {
+  const auto neighbours = rtnl.neighbours().value();
+  const int card = address("198.18.0.2", 32).link_index;
+  EXPECT_THAT(neighbours, testing::Contains(Neighbour{
+                              card, *IpAddress::parse("198.18.0.2"), {0x02, 0, 0, 0, 0, 0x99}, NeighbourState::kPermanent}));
+  EXPECT_THAT(neighbours, testing::Contains(Neighbour{card, *IpAddress::parse("2001:db8::2"), {}, NeighbourState::kFailed}));
 }
 
 TEST_P(AnyRtnl, AnAddressIsThereOnce) {

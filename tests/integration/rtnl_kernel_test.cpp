@@ -76,6 +76,16 @@ TEST_F(RtnlKernel, AddressesComeAndGo) {
   EXPECT_THAT(rtnl->addresses().value(), testing::Contains(InterfaceAddress{card().index, *IpAddress::parse("198.18.0.1"), 24, 0}));
 }
 
+TEST_F(RtnlKernel, TheMarkIsLostWhenSomebodyElseConfiguresTheAddress) {
+  for (const std::string text : {"198.18.0.100", "2001:db8::100"}) {
+    auto address = as_ours(text.c_str());
+    ASSERT_TRUE(rtnl->add_address(address));
+    here.must("ip addr replace " + text + " dev card");
+    address.protocol = 0;
+    EXPECT_THAT(rtnl->addresses().value(), testing::Contains(address));
+  }
+}
+
 TEST_F(RtnlKernel, AnIpv6AddressIsUsableAtOnceButNeverASource) {
   ASSERT_TRUE(rtnl->add_address(as_ours("2001:db8::100")));
   const std::string shown = here.must("ip -6 addr show dev card to 2001:db8::100");

@@ -41,6 +41,11 @@ Result<std::vector<rtnl::InterfaceAddress>> FakeRtnl::addresses() {
   return addresses_;
 }
 
+Result<std::vector<rtnl::Neighbour>> FakeRtnl::neighbours() {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  return neighbours_;
+}
+
 std::vector<rtnl::InterfaceAddress>::iterator FakeRtnl::find(const InterfaceAddress& address) {
   return std::ranges::find_if(addresses_, [&](const InterfaceAddress& other) {
     const bool same_prefix = address.address.family() == Family::kIpv6 || other.prefix_length == address.prefix_length;
@@ -50,6 +55,7 @@ std::vector<rtnl::InterfaceAddress>::iterator FakeRtnl::find(const InterfaceAddr
 
 Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  if (refused.contains(address.address)) return failure(refused.at(address.address), what("add", address));
   if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("add", address));
   if (find(address) != addresses_.end()) return failure(EEXIST, what("add", address));
   addresses_.push_back(address);
@@ -58,6 +64,7 @@ Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
 
 Result<void> FakeRtnl::remove_address(const InterfaceAddress& address) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  if (refused.contains(address.address)) return failure(refused.at(address.address), what("remove", address));
   if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("remove", address));
   const auto place = find(address);
   if (place == addresses_.end()) return failure(EADDRNOTAVAIL, what("remove", address));

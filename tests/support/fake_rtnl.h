@@ -1,7 +1,8 @@
-// Links and addresses in memory; tests/integration/rtnl_fake_test.cpp compares it with the kernel. And an announcer that
-// remembers.
+// Links, addresses and neighbours in memory; tests/integration/rtnl_fake_test.cpp compares it with the kernel. And an announcer
+// that remembers.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -18,11 +19,16 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   /// A card that is up and has carrier; returns its index.
   int add_link(const std::string& name);
   [[nodiscard]] Link& link(int index);
+  void add_neighbour(netlink::rtnl::Neighbour neighbour) { neighbours_.push_back(std::move(neighbour)); }
   /// The next call of any kind fails with this.
   void fail_next(netlink::Error error) { next_error_ = std::move(error); }
 
+  /// Adding and removing these addresses fails, with this errno.
+  std::map<netlink::IpAddress, int> refused;
+
   netlink::Result<std::vector<Link>> links() override;
   netlink::Result<std::vector<InterfaceAddress>> addresses() override;
+  netlink::Result<std::vector<netlink::rtnl::Neighbour>> neighbours() override;
   netlink::Result<void> add_address(const InterfaceAddress& address) override;
   netlink::Result<void> remove_address(const InterfaceAddress& address) override;
 
@@ -33,6 +39,7 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
 
   std::vector<Link> links_;
   std::vector<InterfaceAddress> addresses_;
+  std::vector<netlink::rtnl::Neighbour> neighbours_;
   std::optional<netlink::Error> next_error_;
 };
 

@@ -77,6 +77,23 @@ listen = ["[2001:db8::1]:80", "[2001:db8:0:0::1]:80"]
 )~",
        R"~(f:6:11: service[0].listen[0]: pool "p" has no IPv6 address (one family on both sides)
 f:6:31: service[0].listen[1]: [2001:db8::1]:80 (tcp) is twice in this service (each address, port and protocol once))~"},
+      {"a VIP on two interfaces",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service]]
+name = "t"
+listen = ["198.18.0.2:81", "198.18.0.1:81"]
+interface = "front"
+[[service]]
+name = "u"
+listen = ["198.18.0.3:82", "198.18.0.1:82", "198.18.0.2:82"]
+interface = "back"
+)~",
+       R"~(f:14:13: service[2].interface: 198.18.0.1 is on front by service[1] (t) (one interface for a VIP))~"},
       {"control address is a listen address",
        R"~([control]
 listen = "198.18.0.1:80"

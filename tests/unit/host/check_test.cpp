@@ -9,6 +9,8 @@ namespace wsl4::host {
 namespace {
 
 using netlink::nft::Hook;
+using netlink::rtnl::Neighbour;
+using netlink::rtnl::NeighbourState;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::Field;
@@ -72,9 +74,15 @@ TEST_F(Check, ASettingThatDiffersIsNamedWithItsCommand) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "net/ipv4/ip_forward is 0", "sysctl -w net/ipv4/ip_forward=1")));
 }
 
-TEST_F(Check, WithoutConntrackNothingWorks) {
-  sysctls_.values.erase("net/netfilter/nf_conntrack_events");
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "nf_conntrack_events", "modprobe nf_conntrack")));
+TEST_F(Check, ConnectionTrackingThatIsNotLoadedYetIsOneWarning) {
+  std::erase_if(sysctls_.values, [](const auto& setting) { return setting.first.starts_with("net/netfilter/"); });
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "connection tracking is not loaded", "modprobe nf_conntrack")));
+}
+
+TEST_F(Check, AKernelWithoutASettingIsAnError) {
+  sysctls_.values.erase("net/netfilter/nf_conntrack_timestamp");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "nf_conntrack_timestamp is not there", "use a kernel that has it")));
 }
 
 TEST_F(Check, StrictReversePathFiltersAreNamedByInterface) {
@@ -90,16 +98,35 @@ TEST_F(Check, TheStricterOfAllAndOwnReversePathFilterCounts) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+TEST_F(Check, InterfacesThatLoseTheirLearntDefaultRouteAreNamed) {
+  sysctls_.values["net/ipv6/conf/lo/accept_ra"] = "1";
+  sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "1";
+  sysctls_.values["net/ipv6/conf/eth1.5/accept_ra"] = "2";
+  EXPECT_THAT(findings(), IsEmpty()) << "no service listens on IPv6, so nothing will be forwarded";
+  config_.services[0].listen.push_back(test::endpoint("[2001:db8::10]:443"));
+  machine_.addresses.push_back({2, test::address("2001:db8::1"), 64, 0});
+  sysctls_.values.merge(wanted_sysctls(config_));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "eth0 takes routes from router advertisements",
+                                              "sysctl -w net/ipv6/conf/eth0/accept_ra=2")));
+  sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "0";
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Check, DockersForwardPolicyIsNamed) {
-  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true}};
+  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false}};
   EXPECT_THAT(findings(),
               ElementsAre(finding(Severity::kWarning, "Docker", "iptables -I FORWARD -m conntrack --ctstate DNAT -j ACCEPT")));
 }
 
+TEST_F(Check, AForwardChainThatAcceptsTranslatedFlowsIsInOrder) {
+  machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, true}};
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Check, OtherForwardPoliciesAreNamed) {
-  machine_.base_chains = {{"inet", "firewall", "passing", Hook::Point::kForward, 0, true},
-                          {"inet", "firewall", "in", Hook::Point::kInput, 0, true},
-                          {"inet", "open", "passing", Hook::Point::kForward, 0, false}};
+  machine_.base_chains = {{"inet", "firewall", "passing", Hook::Point::kForward, 0, true, false},
+                          {"inet", "firewall", "in", Hook::Point::kInput, 0, true, false},
+                          {"inet", "open", "passing", Hook::Point::kForward, 0, false, false}};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "inet firewall passing",
                                               "nft insert rule inet firewall passing ct status dnat accept")));
 }
@@ -135,10 +162,24 @@ TEST_F(Check, TooFewConntrackBuckets) {
 }
 
 TEST_F(Check, AShortNeighbourTable) {
-  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "4";
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "gc_thresh3 is 4", "gc_thresh3=16")));
+  const auto neighbour = [](const std::string& address, NeighbourState state) {
+    return Neighbour{2, test::address(address), {}, state};
+  };
+  machine_.addresses.push_back({2, test::address("198.18.2.100"), 24, 0});  // both backends are on this network now
+  machine_.neighbours = {neighbour("198.18.0.254", NeighbourState::kReachable), neighbour("198.18.2.1", NeighbourState::kStale),
+                         neighbour("198.18.0.99", NeighbourState::kPermanent), neighbour("2001:db8::9", NeighbourState::kStale)};
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "3";
+  EXPECT_THAT(findings(), IsEmpty()) << "a gateway and two backends";
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "2";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "gc_thresh3 is 2: too few for the 3", "gc_thresh3=8")));
   sysctls_.values.erase("net/ipv4/neigh/default/gc_thresh3");
   EXPECT_THAT(findings(), IsEmpty()) << "only the initial namespace has it";
+}
+
+TEST_F(Check, BackendsBehindAGatewayAreNoNeighbours) {
+  machine_.neighbours = {{2, test::address("198.18.0.254"), {}, NeighbourState::kReachable}};
+  sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "1";
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Check, WhatCannotBeSeenIsAFindingItself) {

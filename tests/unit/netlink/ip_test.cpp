@@ -99,6 +99,10 @@ TEST(Prefix, contains_ignores_host_bits) {
   EXPECT_FALSE(prefix.contains(address("198.51.104.0")));
   EXPECT_FALSE(prefix.contains(address("::1")));
   EXPECT_TRUE(Prefix::parse("0.0.0.0/0")->contains(address("255.1.2.3")));
+  EXPECT_TRUE(Prefix::parse("2001:db8::1/128")->contains(address("2001:db8::1")));
+  EXPECT_FALSE(Prefix::parse("2001:db8::1/128")->contains(address("2001:db8::2")));
+  EXPECT_TRUE(Prefix::parse("2001:db8::/33")->contains(address("2001:db8:7fff::")));
+  EXPECT_FALSE(Prefix::parse("2001:db8::/33")->contains(address("2001:db8:8000::")));
   EXPECT_EQ(Prefix::parse("2001:db8:ffff::1/33")->network(), address("2001:db8:8000::"));
   EXPECT_EQ(Prefix::parse("2001:db8::1/128")->network(), address("2001:db8::1"));
 }

@@ -27,7 +27,6 @@ TEST_F(StateStoreTest, NoFileIsAnEmptyState) { EXPECT_EQ(StateStore(directory_).
 TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   State state;
   state.old_sysctls = {{"net/ipv4/ip_forward", "0"}, {"net/netfilter/nf_conntrack_tcp_loose", "1"}};
-  state.addresses = {{*netlink::IpAddress::parse("198.18.1.100"), "front"}, {*netlink::IpAddress::parse("2001:db8::1"), "back"}};
   const StateStore store(directory_);
   ASSERT_TRUE(store.save(state));
   EXPECT_EQ(store.load(), state);
@@ -37,9 +36,16 @@ TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   EXPECT_TRUE(store.remove()) << "removing what is not there is done already";
 }
 
+TEST_F(StateStoreTest, AnOldFileWithAddressesIsRead) {
+  write(R"({"version": 1, "old_sysctls": {"net/ipv4/ip_forward": "0"},
+            "addresses": [{"address": "198.18.1.100", "interface": "front"}]})");
+  State state;
+  state.old_sysctls = {{"net/ipv4/ip_forward", "0"}};
+  EXPECT_EQ(StateStore(directory_).load(), state);
+}
+
 TEST_F(StateStoreTest, ABrokenFileIsAnErrorAndStays) {
-  for (const std::string text :
-       {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {}, "addresses": [{"address": "x", "interface": "y"}]})"}) {
+  for (const std::string text : {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {"net/ipv4/ip_forward": 0}})"}) {
     write(text);
     const auto loaded = StateStore(directory_).load();
     ASSERT_FALSE(loaded) << text;

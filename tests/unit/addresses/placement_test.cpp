@@ -1,0 +1,53 @@
+#include "daemon/addresses/placement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/desired_states.h"
+
+namespace wsl4::addresses {
+namespace {
+
+using test::address;
+using testing::ElementsAre;
+
+config::Service service(const char* listen, const char* interface) {
+  config::Service service;
+  service.listen = {test::endpoint(listen)};
+  service.interface = interface;
+  return service;
+}
+
+TEST(WantedAddresses, VipsAndPoolsEachOnceInTheirOrder) {
+  config::Config config;
+  config.services = {service("198.18.0.20:80", ""), service("198.18.0.10:80", ""), service("198.18.0.20:443", "")};
+  config.pools = {{"main", {address("198.18.1.2"), address("198.18.1.1")}, 1, 65535, "back"}};
+  EXPECT_THAT(wanted_addresses(config),
+              ElementsAre(WantedAddress{address("198.18.0.20"), ""}, WantedAddress{address("198.18.0.10"), ""},
+                          WantedAddress{address("198.18.1.2"), "back"}, WantedAddress{address("198.18.1.1"), "back"}));
+}
+
+TEST(WantedAddresses, TheServiceThatNamesAnInterfaceDecidesForAll) {
+  config::Config config;
+  const WantedAddress wanted{address("198.18.0.20"), "front"};
+  config.services = {service("198.18.0.20:80", ""), service("198.18.0.20:443", "front")};
+  EXPECT_THAT(wanted_addresses(config), ElementsAre(wanted));
+  std::swap(config.services[0], config.services[1]);
+  EXPECT_THAT(wanted_addresses(config), ElementsAre(wanted));
+}
+
+TEST(TopologyTest, OfEqualPrefixesTheLinkThatHasTheAddressStays) {
+  const Topology topology(
+      {{1, "lo", true, true, true, {}}, {2, "a", true, true, false, {}}, {3, "b", true, true, false, {}}},
+      {{2, address("198.18.0.1"), 24, 0}, {3, address("198.18.0.2"), 24, 0}, {3, address("198.18.0.3"), 16, 0}});
+  const auto vip = address("198.18.0.10");
+  EXPECT_EQ(topology.home_of({vip, ""})->name, "a");
+  EXPECT_EQ(topology.home_of({vip, ""}, 3)->name, "b");
+  EXPECT_EQ(topology.home_of({vip, "a"}, 3)->name, "a");
+  EXPECT_EQ(topology.home_of({address("198.18.1.10"), ""}, 2)->name, "b");
+  EXPECT_EQ(topology.home_of({address("198.19.0.1"), ""}, 2), nullptr);
+  EXPECT_EQ(topology.home_of({vip, "c"}, 2), nullptr);
+}
+
+}  // namespace
+}  // namespace wsl4::addresses
