@@ -5,6 +5,8 @@ daemon and ksoftirqd is all that a connection costs, and other programs on the m
 
 import os
 
+from lib.wait import until
+
 
 def seconds(pid):
     """Over all threads, to the nanosecond: the first number of /proc/PID/task/TID/schedstat. A process that is gone has none."""
@@ -16,6 +18,17 @@ def seconds(pid):
     except FileNotFoundError:
         return 0.0
     return total / 1e9
+
+
+def settle(pids):
+    """Waits until they have worked off what came: hardly a millisecond of processor time in a fifth of a second."""
+    last = [-1.0]
+
+    def quiet():
+        now = sum(map(seconds, pids))
+        was, last[0] = last[0], now
+        return now - was < 0.002
+    until(quiet, "quiet", 60, 0.2)
 
 
 def softirq_threads():

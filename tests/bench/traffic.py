@@ -7,6 +7,7 @@ import cpu
 from contenders import ByHand, HaProxy, NginxStream, Wsl4
 from lib.run import Failed
 from lib.wait import until
+from table import Line
 
 
 def new_connections(scale):
@@ -21,8 +22,7 @@ def new_connections(scale):
         daemon = (cpu.seconds(ours.middle[0]) - daemon) / rounds / count * 1e6
     ratio = statistics.median(a / b for a, b in measured)
     wsl4, reference = (statistics.median(column) for column in zip(*measured))
-    return [("CPU per new connection, µs", wsl4, "nft by hand", reference, ratio, "<=", 1.10),
-            ("  of it in wsl4d, µs", daemon, "", None, None, "", None)]
+    return [Line("CPU per new connection, µs", wsl4, "nft by hand", reference, ratio, "<=", 1.10), Line("  of it in wsl4d, µs", daemon)]
 
 
 def _cost(contender, count):
@@ -34,19 +34,8 @@ def _cost(contender, count):
         raise Failed(f"{type(contender).__name__}: {opened}")
     until(lambda: contender.servers.report()["open"] == 0, "all connections closed")
     contender.flush()
-    _settle(contender.middle)
+    cpu.settle(contender.middle)
     return (sum(map(cpu.seconds, pids)) - before) / count * 1e6
-
-
-def _settle(pids):
-    """Waits until they have worked off what came: hardly a millisecond of processor time in a fifth of a second."""
-    last = [-1.0]
-
-    def quiet():
-        now = sum(map(cpu.seconds, pids))
-        was, last[0] = last[0], now
-        return now - was < 0.002
-    until(quiet, "quiet", 30, 0.2)
 
 
 def messages(scale):
@@ -70,9 +59,9 @@ def messages(scale):
     lines = []
     for kind, name, bound in ((ByHand, "nft by hand", 0.97), (HaProxy, "HAProxy, TCP mode", 2.0), (NginxStream, "nginx stream", 1.8)):
         ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[Wsl4], rates[kind]))
-        lines.append(("messages per second", statistics.median(rates[Wsl4]), name, statistics.median(rates[kind]), ratio, ">=", bound))
+        lines.append(Line("messages per second", statistics.median(rates[Wsl4]), name, statistics.median(rates[kind]), ratio, ">=", bound))
         ratio = statistics.median(theirs / ours for ours, theirs in zip(costs[Wsl4], costs[kind]))
-        lines.append(("  processor time for a message, µs", statistics.median(costs[Wsl4]), name, statistics.median(costs[kind]), ratio, "", None))
+        lines.append(Line("  processor time for a message, µs", statistics.median(costs[Wsl4]), name, statistics.median(costs[kind]), ratio))
     return lines
 
 

@@ -16,11 +16,9 @@ from cpp_text import functions  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def tracked() -> list[str]:
-    """Files of the tree: those that git knows or would add."""
-    listed = subprocess.run(['git', '-C', ROOT, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
-                            check=True, capture_output=True).stdout.decode()
-    return sorted(path for path in set(listed.split('\0')) if path and (ROOT / path).is_file())
+def paths() -> list[str]:
+    listed = subprocess.run([ROOT / 'packaging/source-files'], check=True, capture_output=True).stdout.decode()
+    return listed.split('\0')[:-1]
 
 
 def read(path: str) -> rules.Source | None:
@@ -41,7 +39,7 @@ def print_sizes(sources: list[rules.Source]) -> None:
 
 
 def main() -> int:
-    sources = [file for file in map(read, tracked()) if file]
+    sources = [file for file in map(read, paths()) if file]
     if not any(file.is_cpp for file in sources):
         print('no sources found', file=sys.stderr)
         return 1
