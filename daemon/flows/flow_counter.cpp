@@ -56,6 +56,7 @@ void FlowCounter::account(const Record& record, std::int64_t sign) {
     backend.connections += delta;
     pair.connections += delta;
   }
+  if (record.phase == FlowPhase::kHalfOpen) backend.half_open += delta;
   backend.held += delta;
   pair.held += delta;
   held_by_address_[record.vip] += delta;

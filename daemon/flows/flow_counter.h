@@ -29,7 +29,8 @@ struct PairCount {
 struct BackendCount {
   std::uint64_t connections = 0;
   std::uint64_t held = 0;
-  std::uint64_t started = 0;  // flows that became established since this object was made
+  std::uint64_t started = 0;    // flows that became established since this object was made
+  std::uint64_t half_open = 0;  // as the last dump saw them: no event tells of these
   friend bool operator==(const BackendCount&, const BackendCount&) = default;
 };
 

@@ -100,7 +100,10 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.conntrack_count = sysctl_number("net/netfilter/nf_conntrack_count");
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
   status.warnings = warnings();
-  describe_services(status, desired_, counts);
+  status.warnings.insert(status.warnings.end(), dormant_.begin(), dormant_.end());
+  const Surroundings surroundings{config_, marks_, health_ ? health_->snapshot() : std::vector<health::Status>{},
+                                  std::chrono::steady_clock::now(), control::WallClock::now()};
+  describe_services(status, desired_, surroundings, counts);
   co_return status;
 }
 

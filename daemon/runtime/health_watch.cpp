@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "daemon/health/all_down.h"
-
 namespace wsl4::runtime {
 
 namespace {

@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "daemon/health/all_down.h"
 #include "daemon/health/scheduler.h"
 #include "daemon/service/overlay.h"
 #include "daemon/service/standing.h"

@@ -64,76 +64,165 @@ std::uint64_t counter(const KernelCounts& counts, const std::string& name) {
   return place == counts.counters.end() ? 0 : place->second.packets;
 }
 
-control::SnatStatus describe_snat(const service::ServiceState& service, const service::PoolState& pool, const Tables& tables) {
+/// Services, backends and their standing by name, so that each is found at once.
+class Known {
+ public:
+  explicit Known(const Surroundings& surroundings) : surroundings_(surroundings) {
+    for (const auto& service : surroundings.config.services) {
+      services_[service.name] = &service;
+      for (const auto& backend : service.backends) backends_[{service.name, backend.address}] = &backend;
+    }
+    for (const auto& status : surroundings.health) health_[{status.service, status.backend}] = &status;
+  }
+
+  using Key = std::pair<std::string, netlink::Endpoint>;
+  [[nodiscard]] const config::Service* service(const std::string& name) const { return find(services_, name); }
+  [[nodiscard]] const config::Backend* backend(const Key& key) const { return find(backends_, key); }
+  [[nodiscard]] const health::Status* health(const Key& key) const { return find(health_, key); }
+  [[nodiscard]] const service::Mark* mark(const Key& key) const {
+    const auto place = surroundings_.marks.find(key);
+    return place == surroundings_.marks.end() ? nullptr : &place->second;
+  }
+  [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+
+ private:
+  template <class Map, class K>
+  static typename Map::mapped_type find(const Map& map, const K& key) {
+    const auto place = map.find(key);
+    return place == map.end() ? nullptr : place->second;
+  }
+
+  const Surroundings& surroundings_;
+  std::map<std::string, const config::Service*> services_;
+  std::map<Key, const config::Backend*> backends_;
+  std::map<Key, const health::Status*> health_;
+};
+
+control::SnatStatus describe_snat(const service::ServiceState& service, const service::PoolState& pool, const Tables& tables,
+                                  const Known& known) {
   control::SnatStatus snat;
   snat.pool = pool.name;
-  std::map<netlink::IpAddress, std::uint64_t> connections;
+  std::map<netlink::IpAddress, control::SnatAddressStatus> addresses;
   const std::uint64_t ports = std::uint64_t{pool.port_max} - pool.port_min + 1;
   for (const auto& backend : service.backends) {
-    if (backend.weight != 0 || backend.share_weight != 0) {
-      const auto same_family = [&](const netlink::IpAddress& address) {
-        return address.family() == backend.address.address.family();
-      };
-      snat.capacity += ports * static_cast<std::uint64_t>(std::ranges::count_if(pool.addresses, same_family));
-    }
+    if (known.backend({service.name, backend.address}) != nullptr)
+      snat.capacity += ports * static_cast<std::uint64_t>(std::ranges::count(pool.addresses, backend.address.address.family(),
+                                                                             &netlink::IpAddress::family));
     const auto pairs = tables.pairs_of.find(backend.id);
     if (pairs == tables.pairs_of.end()) continue;
     for (const auto* pair : pairs->second) {
-      connections[pair->snat] += pair->connections;
+      addresses[pair->snat].connections += pair->connections;
+      addresses[pair->snat].used += pair->held;
       snat.used += pair->held;
-      const auto use =
-          static_cast<double>(tables.use.at({pair->snat, backend.address, service.protocol})) / static_cast<double>(ports);
-      snat.worst_use = std::max(snat.worst_use, use);
+      const auto held = tables.use.at({pair->snat, backend.address, service.protocol});
+      snat.worst_use = std::max(snat.worst_use, static_cast<double>(held) / static_cast<double>(ports));
+      snat.pairs_full += held >= ports ? 1 : 0;
     }
   }
-  for (const auto& address : pool.addresses) snat.addresses.push_back({address, connections[address]});
+  for (const auto& address : pool.addresses) {
+    auto& described = snat.addresses.emplace_back(addresses[address]);
+    described.address = address;
+  }
   return snat;
 }
 
+/// State and reason of one that takes no new flows whatever the counts say; empty: it does.
+std::pair<std::string, std::string> standing_of(const Known& known, const Known::Key& key, const service::BackendState& backend) {
+  using Standing = service::Mark::Standing;
+  const auto* mark = known.mark(key);
+  if (mark && mark->standing == Standing::kRemoved) return {"draining", "removed"};
+  if (mark && mark->standing == Standing::kDisabled) return {"disabled", ""};
+  if (mark && mark->standing == Standing::kDraining) return {"draining", ""};
+  if (known.backend(key) == nullptr) return {"draining", "not in the configuration"};
+  const auto* health = known.health(key);
+  if (health && health->standing.state == health::State::kDown) return {"down", health->standing.detail};
+  if (backend.weight == 0) return {"up", "weight 0"};
+  return {};
+}
+
+/// The same by the counts.
+std::pair<std::string, std::string> fullness_of(const service::BackendState& backend, std::uint64_t connections, double share) {
+  if (share > 0) return {};
+  if (backend.max_connections != 0 && connections >= backend.max_connections) return {"full", "max_connections"};
+  return {};
+}
+
+std::optional<control::CheckStatus> check_of(const health::Status* health, std::chrono::steady_clock::time_point now) {
+  if (health == nullptr || !health->standing.ok) return std::nullopt;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - health->standing.checked);
+  return control::CheckStatus{*health->standing.ok, health->standing.detail, age};
+}
+
 control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend,
-                                        const KernelCounts& counts) {
+                                        const KernelCounts& counts, const Known& known) {
+  const Known::Key key{service.name, backend.address};
+  const auto* configured = known.backend(key);
+  const auto* health = known.health(key);
   control::BackendStatus described;
   described.name = backend.name;
   described.address = backend.address;
-  described.state = backend.share_weight == 0 ? "draining" : "up";
   described.weight = backend.weight;
-  const auto count = counts.backends.find(backend.id);
-  described.connections = count == counts.backends.end() ? 0 : count->second.connections;
   described.max_connections = backend.max_connections;
+  if (const auto count = counts.backends.find(backend.id); count != counts.backends.end()) {
+    described.connections = count->second.connections;
+    described.half_open = count->second.half_open;
+  }
   if (const auto share = counts.shares.find(backend.id); share != counts.shares.end()) described.share = share->second;
   described.total = counter(counts, dataplane::names::backend_counter(service, backend));
+  described.check = check_of(health, known.surroundings().now);
+  described.changed = known.mark(key) != nullptr;
+  if (configured) described.public_address = configured->public_address;
+  if (backend.evict > 0)
+    described.empty_in = std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
+
+  std::tie(described.state, described.reason) = standing_of(known, key, backend);
+  if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, described.connections, described.share);
+  if (!described.state.empty()) return described;
+  described.state = health && health->standing.state == health::State::kChecking ? "checking" : "up";
+  if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";
   return described;
 }
 
+std::string_view to_string(config::HealthType type) {
+  constexpr std::array<std::string_view, 6> kWords{"tcp", "http", "https", "websocket", "websockets", "none"};
+  return kWords.at(static_cast<std::size_t>(type));
+}
+
 control::ServiceStatus describe_service(const service::DesiredState& desired, const service::ServiceState& service,
-                                        const KernelCounts& counts, const Tables& tables) {
+                                        const KernelCounts& counts, const Tables& tables, const Known& known) {
   control::ServiceStatus described;
   described.name = service.name;
   described.protocol = netlink::to_string(service.protocol);
   described.listen = service.listen;
   described.scheduler = to_string(service.scheduler);
   described.mode = service.mode == config::Mode::kSnat ? "snat" : "dnat";
+  if (const auto* configured = known.service(service.name)) described.health = to_string(configured->health.type);
   for (const auto& backend : service.backends) {
-    described.backends.push_back(describe_backend(service, backend, counts));
+    described.backends.push_back(describe_backend(service, backend, counts, known));
     described.connections += described.backends.back().connections;
     const auto rate = counts.rates.find(backend.id);
     if (rate != counts.rates.end()) described.rate += rate->second;
   }
-  described.refused_by = {
-      {"no_backend", counter(counts, dataplane::names::no_backend_counter(service))}, {"full", counter(counts, dataplane::names::full_counter(service))}, {"client_limit", 0}};
+  for (const auto& [key, mark] : known.surroundings().marks)
+    if (key.first == service.name && mark.standing == service::Mark::Standing::kRemoved) described.removed.push_back(mark.name);
+  described.refused_by = {{"no_backend", counter(counts, dataplane::names::no_backend_counter(service))},
+                          {"full", counter(counts, dataplane::names::full_counter(service))},
+                          {"client_limit", 0}};
   for (const auto& [reason, count] : described.refused_by) described.refused += count;
   const auto all = counter(counts, dataplane::names::new_flows_counter(service));
   described.total = all - std::min(all, described.refused);
-  if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables);
+  if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables, known);
   return described;
 }
 
 }  // namespace
 
-void describe_services(control::Status& status, const service::DesiredState& desired, const KernelCounts& counts) {
+void describe_services(control::Status& status, const service::DesiredState& desired, const Surroundings& surroundings,
+                       const KernelCounts& counts) {
   const auto tables = tables_of(desired, counts);
+  const Known known(surroundings);
   for (const auto& [name, service] : desired.services) {
-    auto& described = status.services.emplace_back(describe_service(desired, service, counts, tables));
+    auto& described = status.services.emplace_back(describe_service(desired, service, counts, tables, known));
     if (described.snat && described.snat->worst_use >= kFullWarning) {
       status.warnings.push_back(
           fmt::format("service {}: a pair of pool address and backend is {:.0f} % full; add addresses to pool {} or backends", name,

@@ -5,13 +5,24 @@
 
 #include "daemon/config/config.h"
 #include "daemon/control/node.h"
+#include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/kernel_worker.h"
 #include "daemon/service/desired_state.h"
 
 namespace wsl4::runtime {
 
+/// What the control thread knows beside the desired state.
+struct Surroundings {
+  config::Config config;  // in effect
+  service::Marks marks;
+  std::vector<health::Status> health;
+  std::chrono::steady_clock::time_point now;
+  service::WallTime wall;
+};
+
 /// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.
-void describe_services(control::Status& status, const service::DesiredState& desired, const KernelCounts& counts);
+void describe_services(control::Status& status, const service::DesiredState& desired, const Surroundings& surroundings,
+                       const KernelCounts& counts);
 
 /// Which backend a number stands for.
 struct BackendName {

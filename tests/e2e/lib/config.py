@@ -1,6 +1,7 @@
 """What a balancer shall do, as values: written out as wsl4's configuration, or as an nft ruleset by hand (the reference)."""
 
 import dataclasses
+import json
 import math
 
 from lib.bed import endpoint
@@ -44,6 +45,8 @@ class Service:
     pool: str = ""
     idle_timeout: str = ""
     slow_start: str = ""
+    on_backend_down: str = ""
+    health: dict = dataclasses.field(default_factory=lambda: {"type": "none"})    # checks are in the way of most tests
 
     def toml(self):
         lines = ["[[service]]", f'name = "{self.name}"', f'scheduler = "{self.scheduler}"']
@@ -54,9 +57,10 @@ class Service:
             lines.append(f'mode = "{self.mode}"')
         if self.pool:
             lines.append(f'pool = "{self.pool}"')
-        for key in ("idle_timeout", "slow_start"):
+        for key in ("idle_timeout", "slow_start", "on_backend_down"):
             if getattr(self, key):
                 lines.append(f'{key} = "{getattr(self, key)}"')
+        lines += ["[service.health]"] + [f"{key} = {json.dumps(value)}" for key, value in self.health.items()]
         return "\n".join(lines) + "\n" + "".join(backend.toml() for backend in self.backends)
 
 

@@ -192,54 +192,32 @@ addresses = ["198.18.1.0/30"]
 [[service]]
 name = "s"
 listen = ["198.18.0.1:80"]
-on_backend_down = "reset"
 discovery = "dns:_ws._tcp.example.com"
 client_limits.connections = 10
 client_limits.rate = 5
 )~",
-       R"~(f:7:19: service[0].on_backend_down: "reset" is not available in this version: no health checks yet (only auto)
-f:8:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
-f:9:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
-f:10:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
-      {"not available: health checks",
+       R"~(f:7:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
+f:8:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
+f:9:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
+      {"health checks that cannot be",
        R"~([[pool]]
 name = "p"
 addresses = ["198.18.1.0/30"]
 [[service]]
 name = "s"
+protocol = "udp"
 listen = ["198.18.0.1:80"]
 [service.health]
 type = "websocket"
-path = "/ws"
-host = "chat.example.com"
-expect = "101"
-tls_verify = false
-interval = "5s"
-timeout = "2s"
-rise = 3
-fall = 2
-)~",
-       R"~(f:8:8: service[0].health.type: "websocket" is not available in this version: no health checks yet (only none)
-f:9:8: service[0].health.path: "/ws" is not available in this version: no health checks yet (only "/")
-f:10:8: service[0].health.host: "chat.example.com" is not available in this version: no health checks yet (leave it out)
-f:11:10: service[0].health.expect: "101" is not available in this version: no health checks yet (leave it out)
-f:12:14: service[0].health.tls_verify: false is not available in this version: no health checks yet (only true)
-f:13:12: service[0].health.interval: "5s" is not available in this version: no health checks yet (only "2s")
-f:14:11: service[0].health.timeout: "2s" is not available in this version: no health checks yet (only "1s")
-f:15:8: service[0].health.rise: 3 is not available in this version: no health checks yet (only 2)
-f:16:8: service[0].health.fall: 2 is not available in this version: no health checks yet (only 3))~"},
-      {"not available: backend settings",
-       R"~([[pool]]
-name = "p"
-addresses = ["198.18.1.0/30"]
 [[service]]
-name = "s"
-listen = ["198.18.0.1:80"]
-[[service.backend]]
-address = "198.18.2.1:80"
-public = "wss://erlang-1.example.com/ws"
+name = "t"
+listen = ["198.18.0.2:80"]
+[service.health]
+interval = "1s"
+timeout = "2s"
 )~",
-       R"~(f:9:10: service[0].backend[0].public: "wss://erlang-1.example.com/ws" is not available in this version: wsl4ctl has no pick yet (leave it out))~"},
+       R"~(f:9:8: service[0].health.type: is not possible with protocol = "udp", which is not checked (leave it out)
+f:15:11: service[1].health.timeout: 2s is longer than health.interval, 1s (at most the interval))~"},
   });
   return kFiles;
 }

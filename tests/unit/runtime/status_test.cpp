@@ -28,6 +28,17 @@ service::DesiredState desired_state() {
   return desired;
 }
 
+/// The configuration knows a and b only.
+Surroundings surroundings() {
+  Surroundings surroundings;
+  auto& chat = surroundings.config.services.emplace_back();
+  chat.name = "chat";
+  chat.backends = {{"a", endpoint("198.18.2.11:80")}, {"b", endpoint("198.18.2.12:80")}};
+  surroundings.now = std::chrono::steady_clock::time_point(std::chrono::hours(1));
+  surroundings.wall = service::WallTime(std::chrono::hours(1000));
+  return surroundings;
+}
+
 KernelCounts counts_of(const service::DesiredState& desired) {
   KernelCounts counts;
   counts.backends = {{1, {10, 12, 20}}, {2, {30, 33, 40}}, {3, {5, 5, 0}}};
@@ -46,7 +57,7 @@ KernelCounts counts_of(const service::DesiredState& desired) {
 TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
   const auto desired = desired_state();
   control::Status status;
-  describe_services(status, desired, counts_of(desired));
+  describe_services(status, desired, surroundings(), counts_of(desired));
   ASSERT_EQ(status.services.size(), 1U);
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.connections, 45U);
@@ -68,7 +79,7 @@ TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
 TEST(DescribeServices, CapacityCountsPoolAddressesOfTheBackendsFamily) {
   const auto desired = desired_state();
   control::Status status;
-  describe_services(status, desired, counts_of(desired));
+  describe_services(status, desired, surroundings(), counts_of(desired));
   const auto& snat = *status.services[0].snat;
   EXPECT_EQ(snat.capacity, 2U * 2U * 1000U);
   EXPECT_EQ(snat.used, 50U);
@@ -88,7 +99,7 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   auto counts = counts_of(desired);
   counts.pairs.push_back({address("198.18.2.101"), 4, 900, 900});
   control::Status status;
-  describe_services(status, desired, counts);
+  describe_services(status, desired, surroundings(), counts);
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
   ASSERT_EQ(status.warnings.size(), 2U);
@@ -99,7 +110,7 @@ TEST(DescribeServices, AServiceWithoutAShareWarns) {
   auto desired = desired_state();
   for (auto& backend : desired.services["chat"].backends) backend.share_weight = 0;
   control::Status status;
-  describe_services(status, desired, counts_of(desired));
+  describe_services(status, desired, surroundings(), counts_of(desired));
   ASSERT_EQ(status.warnings.size(), 1U);
   EXPECT_EQ(status.warnings[0], "service chat: no backend takes new connections; they are refused");
 }
