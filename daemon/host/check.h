@@ -35,6 +35,8 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
 // check_interfaces.cpp
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
+void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
+                                 std::vector<Finding>& findings);
 // check_traffic.cpp
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp

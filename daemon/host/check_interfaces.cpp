@@ -68,4 +68,19 @@ void judge_reverse_path(const config::Config& config, const Machine& machine, Sy
   }
 }
 
+void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
+                                 std::vector<Finding>& findings) {
+  if (!uses(config, Family::kIpv6)) return;
+  for (const auto& link : machine.links) {
+    const auto name = "net/ipv6/conf/" + link.name + "/accept_ra";
+    if (link.loopback || sysctls.read(name) != "1") continue;
+    findings.push_back(
+        {Severity::kWarning,
+         fmt::format("{} has accept_ra=1: once wsl4d turns IPv6 forwarding on, the kernel drops the default route that it "
+                     "learnt there from router advertisements (0 if its routes are configured)",
+                     link.name),
+         set_command(name, "2")});
+  }
+}
+
 }  // namespace wsl4::host

@@ -98,6 +98,20 @@ TEST_F(Check, TheStricterOfAllAndOwnReversePathFilterCounts) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+TEST_F(Check, InterfacesThatLoseTheirLearntDefaultRouteAreNamed) {
+  sysctls_.values["net/ipv6/conf/lo/accept_ra"] = "1";
+  sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "1";
+  sysctls_.values["net/ipv6/conf/eth1.5/accept_ra"] = "2";
+  EXPECT_THAT(findings(), IsEmpty()) << "no service listens on IPv6, so nothing will be forwarded";
+  config_.services[0].listen.push_back(test::endpoint("[2001:db8::10]:443"));
+  machine_.addresses.push_back({2, test::address("2001:db8::1"), 64, 0});
+  sysctls_.values.merge(wanted_sysctls(config_));
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kWarning, "eth0 has accept_ra=1", "sysctl -w net/ipv6/conf/eth0/accept_ra=2")));
+  sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "0";
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Check, DockersForwardPolicyIsNamed) {
   machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false}};
   EXPECT_THAT(findings(),
