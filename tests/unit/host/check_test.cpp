@@ -112,6 +112,16 @@ TEST_F(Check, InterfacesThatLoseTheirLearntDefaultRouteAreNamed) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+TEST_F(Check, ABackendOnThisMachineIsAnError) {
+  machine_.addresses.push_back({1, test::address("127.0.0.1"), 8, 0});
+  config_.services[0].backends[0].address = test::endpoint("198.18.0.1:80");
+  config_.services[0].backends[1].address = test::endpoint("127.0.0.2:80");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "service chat, backend b1: 198.18.0.1 is an address of this machine",
+                                  "another machine"),
+                          finding(Severity::kError, "backend b2: 127.0.0.2", "another machine")));
+}
+
 TEST_F(Check, DockersForwardPolicyIsNamed) {
   machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false}};
   EXPECT_THAT(findings(),
