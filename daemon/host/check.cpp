@@ -79,6 +79,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_kernel(machine, findings);
   judge_sysctls(config, sysctls, findings);
   judge_interfaces(config, machine, findings);
+  judge_backends(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
   judge_router_advertisements(config, machine, sysctls, findings);

@@ -38,6 +38,7 @@ void judge_reverse_path(const config::Config& config, const Machine& machine, Sy
 void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
                                  std::vector<Finding>& findings);
 // check_traffic.cpp
+void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp
 void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);

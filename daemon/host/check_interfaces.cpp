@@ -76,8 +76,8 @@ void judge_router_advertisements(const config::Config& config, const Machine& ma
     if (link.loopback || sysctls.read(name) != "1") continue;
     findings.push_back(
         {Severity::kWarning,
-         fmt::format("{} takes routes from router advertisements only while the machine does not forward (accept_ra=1): "
-                     "wsl4d turns IPv6 forwarding on, and a default route learnt there goes",
+         fmt::format("{} has accept_ra=1: once wsl4d turns IPv6 forwarding on, the kernel drops the default route that it "
+                     "learnt there from router advertisements (0 if its routes are configured)",
                      link.name),
          set_command(name, "2")});
   }

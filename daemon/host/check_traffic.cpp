@@ -1,12 +1,55 @@
 // What else on this machine takes or drops our packets?
+#include <algorithm>
+#include <unordered_set>
+
 #include <fmt/format.h>
 
 #include "daemon/dataplane/plan.h"
 #include "daemon/host/check.h"
 
 namespace wsl4::host {
+namespace {
 
+using netlink::IpAddress;
+using netlink::Prefix;
+using netlink::rtnl::Link;
 using Severity = Finding::Severity;
+
+/// The addresses that packets of this machine to itself go to.
+class LocalAddresses {
+ public:
+  explicit LocalAddresses(const Machine& machine) {
+    for (const auto& entry : machine.addresses) {
+      const auto link = std::ranges::find(machine.links, entry.link_index, &Link::index);
+      if (link != machine.links.end() && link->loopback) loopback_.push_back({entry.address, entry.prefix_length});
+      single_.insert(entry.address);
+    }
+  }
+
+  [[nodiscard]] bool contain(const IpAddress& address) const {
+    return single_.contains(address) || std::ranges::any_of(loopback_, [&](const Prefix& one) { return one.contains(address); });
+  }
+
+ private:
+  std::unordered_set<IpAddress> single_;
+  std::vector<Prefix> loopback_;  // all of 127.0.0.0/8 is local, not only 127.0.0.1
+};
+
+}  // namespace
+
+void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
+  const LocalAddresses local(machine);
+  for (const auto& service : config.services) {
+    for (const auto& backend : service.backends) {
+      if (!local.contain(backend.address.address)) continue;
+      findings.push_back(
+          {Severity::kError,
+           fmt::format("service {}, backend {}: {} is an address of this machine: its flows would bypass SNAT and counts",
+                       service.name, backend.name, backend.address.address.to_string()),
+           "use a backend on another machine, or in a network namespace of its own"});
+    }
+  }
+}
 
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings) {
   if (!machine.base_chains) return;

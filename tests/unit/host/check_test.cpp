@@ -106,10 +106,20 @@ TEST_F(Check, InterfacesThatLoseTheirLearntDefaultRouteAreNamed) {
   config_.services[0].listen.push_back(test::endpoint("[2001:db8::10]:443"));
   machine_.addresses.push_back({2, test::address("2001:db8::1"), 64, 0});
   sysctls_.values.merge(wanted_sysctls(config_));
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "eth0 takes routes from router advertisements",
-                                              "sysctl -w net/ipv6/conf/eth0/accept_ra=2")));
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kWarning, "eth0 has accept_ra=1", "sysctl -w net/ipv6/conf/eth0/accept_ra=2")));
   sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "0";
   EXPECT_THAT(findings(), IsEmpty());
+}
+
+TEST_F(Check, ABackendOnThisMachineIsAnError) {
+  machine_.addresses.push_back({1, test::address("127.0.0.1"), 8, 0});
+  config_.services[0].backends[0].address = test::endpoint("198.18.0.1:80");
+  config_.services[0].backends[1].address = test::endpoint("127.0.0.2:80");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "service chat, backend b1: 198.18.0.1 is an address of this machine",
+                                  "another machine"),
+                          finding(Severity::kError, "backend b2: 127.0.0.2", "another machine")));
 }
 
 TEST_F(Check, DockersForwardPolicyIsNamed) {
