@@ -316,7 +316,7 @@ asio::awaitable<void> App::drop_drained() {
 // ---- change ---------------------------------------------------------------------------------------------------------
 
 tl::expected<App::Assembled, std::string> App::assemble(const Wanted& wanted) const {
-  Assembled assembled{wanted.overlay.apply(wanted.file), resolver_, service::DesiredState{}, newcomers_};
+  Assembled assembled{wanted.overlay.apply(wanted.file), resolver_, {}, newcomers_};
   auto desired = assembled.resolver.resolve(assembled.effective.config);
   if (!desired) return tl::make_unexpected(desired.error());
   assembled.desired = std::move(*desired);

@@ -80,7 +80,7 @@ class MarkLayout {
 };
 
 struct DesiredState {
-  MarkLayout mark;
+  MarkLayout mark = MarkLayout();
   bool owned_table = false;  // kernel >= 6.9
   bool double_dnat = false;  // kernels that can miss an element during a commit (before 6.17)
   std::map<std::string, PoolState> pools;
