@@ -1,5 +1,6 @@
 #include "daemon/runtime/evictions.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include <boost/asio/post.hpp>
@@ -38,9 +39,10 @@ void Evictions::end_all(service::BackendId backend, flows::FlowEnder::Tell tell)
 }
 
 std::uint64_t Evictions::rebalance(const service::ServiceState& service, double per_second) {
-  Rebalance rebalance{balance::Pace(per_second, Clock::now()), weights_of(service)};
+  Rebalance rebalance{balance::Pace(per_second, Clock::now()), weights_of(service), 0};
   const auto surplus = surplus_of(rebalance);
-  const auto all = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
+  rebalance.left = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
+  const auto all = rebalance.left;
   rebalances_.erase(service.name);
   if (per_second > 0 && all > 0) rebalances_.emplace(service.name, std::move(rebalance));
   wake();
@@ -74,10 +76,12 @@ void Evictions::tick() {
   for (auto item = rebalances_.begin(); item != rebalances_.end();) {
     auto& rebalance = item->second;
     const auto surplus = surplus_of(rebalance);
-    const auto all = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
-    const auto parts = balance::divide(rebalance.pace.take(now, all), surplus);
+    const auto wanted = std::min(rebalance.left, std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0}));
+    const auto due = rebalance.pace.take(now, wanted);
+    const auto parts = balance::divide(due, surplus);
     for (std::size_t i = 0; i < parts.size(); ++i) evict(rebalance.weights[i].first, parts[i]);
-    item = all == 0 ? rebalances_.erase(item) : std::next(item);
+    rebalance.left -= due;
+    item = wanted == due ? rebalances_.erase(item) : std::next(item);
   }
   wake();
 }

@@ -46,6 +46,7 @@ class Evictions {
   struct Rebalance {
     balance::Pace pace;
     std::vector<std::pair<service::BackendId, int>> weights;
+    std::uint64_t left = 0;  // of the surplus at its begin: clients that do not come back must not make it grow
   };
 
   [[nodiscard]] std::vector<std::uint64_t> surplus_of(const Rebalance& rebalance) const;

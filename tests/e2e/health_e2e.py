@@ -45,27 +45,27 @@ class Health(E2eTest):
     def test_a_host_is_cut_off_and_comes_back(self):
         self.begin()
         clients = self.open(3 * EACH)
-        on_it = self.daemon.counts("chat")["b0"]
-        self.cut_off(0)
-        self.expect_states({"b0": "down", "b1": "up", "b2": "up"})
+        on_it = self.daemon.counts("chat")["b1"]
+        self.cut_off(1)
+        self.expect_states({"b0": "up", "b1": "down", "b2": "up"})
         # Idle clients are reset too, and connect again at once.
         until(lambda: clients.report()["lost"] == {"Connection reset by peer": on_it}, lambda: f"resets: {clients.report()['lost']}")
         self.assertEqual(clients.open(on_it)["ok"], on_it)
         self.assertEqual(clients.echo()["answered"], 3 * EACH)
-        until(lambda: self.daemon.counts("chat")["b0"] == 0, "the dead backend has no flow any more")
-        down = self.daemon.backend("chat", "b0")
+        until(lambda: self.daemon.counts("chat")["b1"] == 0, "the dead backend has no flow any more")
+        down = self.daemon.backend("chat", "b1")
         self.assertEqual((down["share"], down["check"]["ok"]), (0, False))
-        self.bed.ip(self.bed.backends, f"addr add {BACKENDS4[0]}/24 dev back")
+        self.bed.ip(self.bed.backends, f"addr add {BACKENDS4[1]}/24 dev back")
         self.expect_states({"b0": "up", "b1": "up", "b2": "up"})
         self.assertEqual(clients.open(EACH)["ok"], EACH)
-        until(lambda: self.daemon.counts("chat")["b0"] > EACH // 2, "the one that came back is filled first")
+        until(lambda: self.daemon.counts("chat")["b1"] > EACH // 2, "the one that came back is filled first")
 
     def test_keep_keeps(self):
         self.begin(2, on_backend_down="keep")
         clients = self.open(2 * EACH)
-        self.cut_off(0)
-        self.expect_states({"b0": "down", "b1": "up"})
-        self.bed.ip(self.bed.backends, f"addr add {BACKENDS4[0]}/24 dev back")
+        self.cut_off(1)
+        self.expect_states({"b0": "up", "b1": "down"})
+        self.bed.ip(self.bed.backends, f"addr add {BACKENDS4[1]}/24 dev back")
         self.expect_states({"b0": "up", "b1": "up"})
         self.assertEqual(clients.echo()["answered"], 2 * EACH)
         self.assert_unharmed(clients.report(), 2 * EACH)
