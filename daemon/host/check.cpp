@@ -82,6 +82,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_backends(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
+  judge_arp(config, machine, sysctls, findings);
   judge_router_advertisements(config, machine, sysctls, findings);
   judge_table_sizes(config, machine, sysctls, findings);
   std::stable_partition(findings.begin(), findings.end(),

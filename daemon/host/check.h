@@ -34,6 +34,7 @@ void judge_kernel(const Machine& machine, std::vector<Finding>& findings);
 void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
 // check_interfaces.cpp
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
                                  std::vector<Finding>& findings);
