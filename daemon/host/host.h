@@ -63,9 +63,9 @@ struct Finding {
   std::string remedy;  // a command, or words
 };
 
-/// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, forward chains with policy drop,
-/// rp_filter, neighbour tables, buckets, interfaces. Changes nothing. Without CAP_NET_ADMIN some checks are left out, which is a
-/// finding itself.
+/// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, interfaces and their settings, forward
+/// chains with policy drop, backends and programs on this machine. Changes nothing. Without CAP_NET_ADMIN some checks are left out,
+/// which is a finding itself.
 [[nodiscard]] std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls);
 
 }  // namespace wsl4::host

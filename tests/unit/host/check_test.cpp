@@ -144,6 +144,18 @@ TEST_F(Check, ABackendOnThisMachineIsAnError) {
                           finding(Severity::kError, "backend b2: 127.0.0.2", "another machine")));
 }
 
+TEST_F(Check, AProgramThatServesTheVipIsNamed) {
+  machine_.sockets = {{test::endpoint("198.18.0.10:443"), {true, 2000}},
+                      {test::endpoint("198.18.0.10:22"), {false, 1}},
+                      {test::endpoint("0.0.0.0:443"), {true, 0}}};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning,
+                                              "service chat: a program on this machine listens on 198.18.0.10:443 and has 2000",
+                                              "ss -tnap sport = :443")));
+  config_.services[0].protocol = netlink::Protocol::kUdp;
+  for (const auto& [name, value] : wanted_sysctls(config_)) sysctls_.values[name] = value;
+  EXPECT_THAT(findings(), IsEmpty());
+}
+
 TEST_F(Check, DockersForwardPolicyIsNamed) {
   machine_.base_chains = {{"ip", "filter", "FORWARD", Hook::Point::kForward, 0, true, false}};
   EXPECT_THAT(findings(),
