@@ -16,8 +16,8 @@ struct PurgeReport {
   std::vector<std::string> failures;  // what could not be undone, and why
 };
 
-/// Reads the state directory and the mark's layout from the configuration; a broken or missing configuration means the defaults.
-/// The error says why nothing could be done at all.
+/// Reads the state directory and the mark's layout from the configuration; a missing file means the defaults. Goes on after what
+/// cannot be undone. The error says why nothing was done at all: a broken file among others.
 [[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path);
 
 }  // namespace wsl4::runtime
