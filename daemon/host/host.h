@@ -1,6 +1,7 @@
 // The machine around the balancer: kernel features by name, sysctls with their old values kept, and what stands in the way.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -54,6 +55,21 @@ struct SysctlChanges {
   std::vector<std::string> failures;  // "sysctl net/ipv4/ip_forward cannot be set to 1: Permission denied"
 };
 SysctlChanges apply_sysctls(Sysctls& sysctls, const std::map<std::string, std::string>& wanted);
+
+/// A setting that wsl4 changed: its value before, and the one that wsl4 gave it (empty: not known).
+struct ChangedSysctl {
+  std::string before, set;
+  friend bool operator==(const ChangedSysctl&, const ChangedSysctl&) = default;
+};
+
+/// Gives settings their old values back, but for those that somebody else has changed since: `left` says which. Goes on after a
+/// failure.
+struct RestoredSysctls {
+  std::size_t restored = 0;
+  std::vector<std::string> left;  // "sysctl net/ipv4/ip_forward is 2, not 1 as wsl4 set it: left so"
+  std::vector<std::string> failures;
+};
+[[nodiscard]] RestoredSysctls restore_sysctls(Sysctls& sysctls, const std::map<std::string, ChangedSysctl>& changed);
 
 /// One thing that is wrong on this machine, and the command that mends it.
 struct Finding {

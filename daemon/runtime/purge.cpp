@@ -104,13 +104,10 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
     report.failures.push_back("flows: " + flows.error().message());
 
   const auto sysctls = host::kernel_sysctls();
-  for (const auto& [name, value] : state->old_sysctls) {
-    const auto restored = sysctls->write(name, value);
-    if (restored)
-      ++report.sysctls;
-    else
-      report.failures.push_back(restored.error());
-  }
+  auto restored = host::restore_sysctls(*sysctls, state->sysctls);
+  report.sysctls = restored.restored;
+  report.left = std::move(restored.left);
+  report.failures.insert(report.failures.end(), restored.failures.begin(), restored.failures.end());
   if (report.failures.empty()) {
     if (const auto removed = store.remove(); !removed) report.failures.push_back(removed.error());
   }

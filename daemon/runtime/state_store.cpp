@@ -17,18 +17,28 @@ namespace json = boost::json;
 namespace {
 
 json::value to_json(const State& state) {
-  json::object sysctls;
-  for (const auto& [name, value] : state.old_sysctls) sysctls[name] = value;
-  return {{"version", 1}, {"old_sysctls", sysctls}};
+  json::object before, set;
+  for (const auto& [name, values] : state.sysctls) {
+    before[name] = values.before;
+    set[name] = values.set;
+  }
+  return {{"version", 1}, {"old_sysctls", before}, {"set_sysctls", set}};
 }
 
 State from_json(const json::value& document) {
   State state;
-  for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.old_sysctls.emplace(name, value.as_string());
+  for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.sysctls[name].before = value.as_string();
+  const auto* const set = document.as_object().if_contains("set_sysctls");  // the first files had none
+  if (set == nullptr) return state;
+  for (auto& [name, values] : state.sysctls) values.set = set->at(name).as_string();
   return state;
 }
 
 }  // namespace
+
+void State::note_change(const std::string& name, const std::string& present, const std::string& value) {
+  sysctls.try_emplace(name, host::ChangedSysctl{present, {}}).first->second.set = value;
+}
 
 tl::expected<State, std::string> StateStore::load() const {
   if (!std::filesystem::exists(path_)) return State{};

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/runtime/state_store.h"
 #include "netlink/rtnl/rtnl.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/namespace.h"
@@ -18,6 +19,7 @@ namespace {
 
 using netlink::rtnl::InterfaceAddress;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -62,6 +64,19 @@ TEST_F(PurgeTest, OursGoAndForeignAddressesStay) {
   EXPECT_EQ(report->addresses, 3U);
   EXPECT_EQ(ours(), 0);
   EXPECT_THAT(rtnl_->addresses().value(), Contains(InterfaceAddress{card_, test::address("198.18.0.10"), 24, 0}));
+}
+
+TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
+  State state;
+  state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}, {"net/netfilter/nf_conntrack_tcp_timeout_established", {"432000", "4200"}}};
+  ASSERT_TRUE(StateStore(folder_).save(state));
+  machine_.must("sysctl -w net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_tcp_timeout_established=600");
+  const auto report = purge();
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_EQ(report->sysctls, 1U);
+  EXPECT_THAT(report->left, ElementsAre(HasSubstr("nf_conntrack_tcp_timeout_established is 600, not 4200")));
+  EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_timeout_established"), "0\n600\n");
+  EXPECT_FALSE(std::filesystem::exists(StateStore(folder_).path()));
 }
 
 TEST_F(PurgeTest, ABrokenFileIsRefusedAndNothingIsGuessed) {
