@@ -74,9 +74,11 @@ bool may_run(const std::string& socket, std::string& why) {
 }
 
 std::string purge_text(const runtime::PurgeReport& report) {
-  return fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : "no table was there",
-                     counted(report.addresses, "address", "addresses"), counted(report.flows, "flow", "flows"),
-                     counted(report.sysctls, "sysctl", "sysctls"));
+  auto text = fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : "no table was there",
+                          counted(report.addresses, "address", "addresses"), counted(report.flows, "flow", "flows"),
+                          counted(report.sysctls, "sysctl", "sysctls"));
+  for (const auto& line : report.left) text += line + "\n";
+  return text;
 }
 
 json::object to_json(const runtime::PurgeReport& report) {
@@ -85,6 +87,7 @@ json::object to_json(const runtime::PurgeReport& report) {
   document["addresses"] = report.addresses;
   document["flows"] = report.flows;
   document["sysctls"] = report.sysctls;
+  document["left"] = json::array(report.left.begin(), report.left.end());
   document["failures"] = json::array(report.failures.begin(), report.failures.end());
   return document;
 }

@@ -30,6 +30,7 @@ Machine look_at_machine() {
     keep(machine.addresses, (*rtnl)->addresses(), "addresses");
     keep(machine.neighbours, (*rtnl)->neighbours(), "neighbours");
   }
+  machine.sockets = read_local_sockets();
   keep(machine.base_chains, netlink::nft::read_base_chains(), "foreign nftables chains");
   return machine;
 }
@@ -80,8 +81,10 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_sysctls(config, sysctls, findings);
   judge_interfaces(config, machine, findings);
   judge_backends(config, machine, findings);
+  judge_local_sockets(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
+  judge_arp(config, machine, sysctls, findings);
   judge_router_advertisements(config, machine, sysctls, findings);
   judge_table_sizes(config, machine, sysctls, findings);
   std::stable_partition(findings.begin(), findings.end(),

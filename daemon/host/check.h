@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/host/host.h"
+#include "daemon/host/local_sockets.h"
 #include "netlink/nft/base_chains.h"
 #include "netlink/rtnl/rtnl.h"
 
@@ -16,6 +17,7 @@ struct Machine {
   std::vector<netlink::rtnl::Link> links;
   std::vector<netlink::rtnl::InterfaceAddress> addresses;
   std::vector<netlink::rtnl::Neighbour> neighbours;
+  LocalSocketsByEndpoint sockets;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
@@ -34,11 +36,13 @@ void judge_kernel(const Machine& machine, std::vector<Finding>& findings);
 void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<Finding>& findings);
 // check_interfaces.cpp
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
                                  std::vector<Finding>& findings);
 // check_traffic.cpp
 void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp
 void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);

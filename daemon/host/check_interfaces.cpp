@@ -1,6 +1,7 @@
 // Have the addresses a place, and do the interfaces' settings let packets pass?
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -12,42 +13,71 @@ namespace {
 
 using netlink::Family;
 using netlink::IpAddress;
-using netlink::rtnl::InterfaceAddress;
 using netlink::rtnl::Link;
 using Severity = Finding::Severity;
 
-const Link* link_named(const Machine& machine, const std::string& name) {
-  const auto link = std::ranges::find(machine.links, name, &Link::name);
-  return link == machine.links.end() ? nullptr : &*link;
-}
+/// On which link each address is, or will be put.
+class Homes {
+ public:
+  explicit Homes(const Machine& machine) : topology_(machine.links, machine.addresses) {
+    for (const auto& entry : machine.addresses) {
+      const auto link = std::ranges::find(machine.links, entry.link_index, &Link::index);
+      if (link != machine.links.end()) present_.emplace(entry.address, &*link);
+    }
+  }
 
-bool is_loopback(const Machine& machine, int index) {
-  const auto link = std::ranges::find(machine.links, index, &Link::index);
-  return link != machine.links.end() && link->loopback;
-}
+  /// nullptr: nowhere.
+  [[nodiscard]] const Link* of(const addresses::WantedAddress& wanted) const {
+    const auto place = present_.find(wanted.address);
+    return place == present_.end() ? topology_.home_of(wanted) : place->second;
+  }
 
-/// The address is there already, or within the prefix of an interface that can carry it.
-bool is_covered(const Machine& machine, const IpAddress& address) {
-  return std::ranges::any_of(machine.addresses, [&](const InterfaceAddress& present) {
-    if (present.address == address) return true;
-    return !is_loopback(machine, present.link_index) && netlink::Prefix{present.address, present.prefix_length}.contains(address);
-  });
-}
+ private:
+  addresses::Topology topology_;
+  std::unordered_map<IpAddress, const Link*> present_;
+};
 
 }  // namespace
 
 void judge_interfaces(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
   if (machine.links.empty()) return;
+  const Homes homes(machine);
   std::set<std::string> missing;
   for (const auto& wanted : addresses::wanted_addresses(config)) {
     if (!wanted.interface.empty()) {
-      if (!link_named(machine, wanted.interface) && missing.insert(wanted.interface).second)
+      const bool known = std::ranges::find(machine.links, wanted.interface, &Link::name) != machine.links.end();
+      if (!known && missing.insert(wanted.interface).second)
         findings.push_back({Severity::kError, fmt::format("there is no interface {}", wanted.interface),
                             "correct `interface` (ip link shows the names)"});
-    } else if (config.addresses.manage && !is_covered(machine, wanted.address)) {
+    } else if (config.addresses.manage && homes.of(wanted) == nullptr) {
       findings.push_back({Severity::kError, fmt::format("{}: no interface has a prefix that covers it", wanted.address.to_string()),
                           "set `interface` of its service or pool, or give an interface an address of that network"});
     }
+  }
+}
+
+void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {
+  const Homes homes(machine);
+  std::set<std::string> carriers;
+  for (const auto& wanted : addresses::wanted_addresses(config)) {
+    const auto* home = wanted.address.family() == Family::kIpv4 ? homes.of(wanted) : nullptr;
+    if (home != nullptr && !home->loopback) carriers.insert(home->name);
+  }
+  if (carriers.size() < 2) return;
+  // The kernel takes the higher of an interface's value and that of `all` (ip-sysctl).
+  const auto is_off = [&](const std::string& interface, const std::string& setting) {
+    return sysctls.read("net/ipv4/conf/all/" + setting) == "0" && sysctls.read("net/ipv4/conf/" + interface + "/" + setting) == "0";
+  };
+  for (const auto& name : carriers) {
+    if (!is_off(name, "arp_ignore") && !is_off(name, "arp_announce")) continue;
+    const auto of_interface = "net/ipv4/conf/" + name + "/";
+    findings.push_back(
+        {Severity::kWarning,
+         fmt::format(
+             "{} answers ARP for addresses of other interfaces, and VIPs or pool addresses are on several: traffic may come "
+             "in by the wrong card",
+             name),
+         set_command(of_interface + "arp_ignore", "1") + " " + of_interface + "arp_announce=2"});
   }
 }
 

@@ -51,6 +51,22 @@ void judge_backends(const config::Config& config, const Machine& machine, std::v
   }
 }
 
+void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
+  for (const auto& service : config.services) {
+    for (const auto& listen : service.listen) {
+      const auto place = machine.sockets.find(listen);
+      if (service.protocol != netlink::Protocol::kTcp || place == machine.sockets.end()) continue;
+      const auto& [listens, connections] = place->second;
+      findings.push_back(
+          {Severity::kWarning,
+           fmt::format("service {}: a program on this machine {} {} and has {} connections there: when wsl4d starts, new ones "
+                       "pass it by, and these are reset unless the kernel tracks them already",
+                       service.name, listens ? "listens on" : "uses", listen.to_string(), connections),
+           fmt::format("stop it first; ss -tnap sport = :{} shows it", listen.port)});
+    }
+  }
+}
+
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings) {
   if (!machine.base_chains) return;
   for (const auto& chain : *machine.base_chains) {

@@ -1,6 +1,7 @@
 // The machine around the balancer: kernel features by name, sysctls with their old values kept, and what stands in the way.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -58,6 +59,21 @@ struct SysctlChanges {
 };
 SysctlChanges apply_sysctls(Sysctls& sysctls, const std::map<std::string, std::string>& wanted);
 
+/// A setting that wsl4 changed: its value before, and the one that wsl4 gave it (empty: not known).
+struct ChangedSysctl {
+  std::string before, set;
+  friend bool operator==(const ChangedSysctl&, const ChangedSysctl&) = default;
+};
+
+/// Gives settings their old values back, but for those that somebody else has changed since: `left` says which. Goes on after a
+/// failure.
+struct RestoredSysctls {
+  std::size_t restored = 0;
+  std::vector<std::string> left;  // "sysctl net/ipv4/ip_forward is 2, not 1 as wsl4 set it: left so"
+  std::vector<std::string> failures;
+};
+[[nodiscard]] RestoredSysctls restore_sysctls(Sysctls& sysctls, const std::map<std::string, ChangedSysctl>& changed);
+
 /// One thing that is wrong on this machine, and the command that mends it.
 struct Finding {
   enum class Severity : std::uint8_t { kError, kWarning };
@@ -66,9 +82,9 @@ struct Finding {
   std::string remedy;  // a command, or words
 };
 
-/// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, forward chains with policy drop,
-/// rp_filter, neighbour tables, buckets, interfaces. Changes nothing. Without CAP_NET_ADMIN some checks are left out, which is a
-/// finding itself.
+/// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, interfaces and their settings, forward
+/// chains with policy drop, backends and programs on this machine. Changes nothing. Without CAP_NET_ADMIN some checks are left out,
+/// which is a finding itself.
 [[nodiscard]] std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls);
 
 }  // namespace wsl4::host

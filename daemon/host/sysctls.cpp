@@ -93,4 +93,20 @@ SysctlChanges apply_sysctls(Sysctls& sysctls, const std::map<std::string, std::s
   return changes;
 }
 
+RestoredSysctls restore_sysctls(Sysctls& sysctls, const std::map<std::string, ChangedSysctl>& changed) {
+  RestoredSysctls result;
+  for (const auto& [name, values] : changed) {
+    const auto present = sysctls.read(name);
+    if (present == values.before) continue;
+    if (present && !values.set.empty() && present != values.set) {
+      result.left.push_back(fmt::format("sysctl {} is {}, not {} as wsl4 set it: left so", name, *present, values.set));
+    } else if (const auto written = sysctls.write(name, values.before); !written) {
+      result.failures.push_back(written.error());
+    } else {
+      ++result.restored;
+    }
+  }
+  return result;
+}
+
 }  // namespace wsl4::host

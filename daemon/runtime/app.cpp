@@ -136,7 +136,7 @@ void App::set_sysctls(const config::Config& config) {
   auto next = state_;
   for (const auto& [name, value] : wanted) {
     const auto present = sysctls_->read(name);
-    if (present && *present != value) next.old_sysctls.emplace(name, *present);
+    if (present && *present != value) next.note_change(name, *present, value);
   }
   sysctl_problems_.clear();
   if (next != state_) {

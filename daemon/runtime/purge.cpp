@@ -1,6 +1,8 @@
 #include "daemon/runtime/purge.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -60,12 +62,24 @@ netlink::Result<std::size_t> remove_flows(const service::MarkLayout& mark) {
   return removed;
 }
 
+/// The defaults where there is no file; a broken one may name another state directory and other bits of the mark.
+tl::expected<config::Node, std::string> node_of(const std::string& config_path) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(config_path, unknown) && !unknown) return config::Node{};
+  const auto loaded = config::load(config_path);
+  if (loaded) return loaded->node;
+  return tl::make_unexpected(
+      fmt::format("{}; nothing was removed, since only a whole file says what is to be: mend it, or remove "
+                  "it if it had the defaults of [node]",
+                  loaded.error().front().message()));
+}
+
 }  // namespace
 
 tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
-  const auto loaded = config::load(config_path);
-  const config::Node node = loaded ? loaded->node : config::Node{};
-  const StateStore store(node.state_dir);
+  const auto node = node_of(config_path);
+  if (!node) return tl::make_unexpected(node.error());
+  const StateStore store(node->state_dir);
   const auto state = store.load();
   if (!state) return tl::make_unexpected(state.error());
 
@@ -83,20 +97,17 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
     report.table_removed = *table;
   else
     report.failures.push_back("table inet wsl4: " + table.error().message());
-  const auto flows = remove_flows(service::MarkLayout(node.ct_mark_mask));
+  const auto flows = remove_flows(service::MarkLayout(node->ct_mark_mask));
   if (flows)
     report.flows = *flows;
   else
     report.failures.push_back("flows: " + flows.error().message());
 
   const auto sysctls = host::kernel_sysctls();
-  for (const auto& [name, value] : state->old_sysctls) {
-    const auto restored = sysctls->write(name, value);
-    if (restored)
-      ++report.sysctls;
-    else
-      report.failures.push_back(restored.error());
-  }
+  auto restored = host::restore_sysctls(*sysctls, state->sysctls);
+  report.sysctls = restored.restored;
+  report.left = std::move(restored.left);
+  report.failures.insert(report.failures.end(), restored.failures.begin(), restored.failures.end());
   if (report.failures.empty()) {
     if (const auto removed = store.remove(); !removed) report.failures.push_back(removed.error());
   }

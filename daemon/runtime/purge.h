@@ -13,11 +13,12 @@ namespace wsl4::runtime {
 struct PurgeReport {
   bool table_removed = false;
   std::size_t addresses = 0, flows = 0, sysctls = 0;
+  std::vector<std::string> left;      // what somebody else has changed since, and stays so
   std::vector<std::string> failures;  // what could not be undone, and why
 };
 
-/// Reads the state directory and the mark's layout from the configuration; a broken or missing configuration means the defaults.
-/// The error says why nothing could be done at all.
+/// Reads the state directory and the mark's layout from the configuration; a missing file means the defaults. Goes on after what
+/// cannot be undone. The error says why nothing was done at all: a broken file among others.
 [[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path);
 
 }  // namespace wsl4::runtime

@@ -22,17 +22,23 @@ std::int64_t seconds_of(service::WallTime time) {
 }
 
 json::value to_json(const State& state) {
-  json::object sysctls;
-  for (const auto& [name, value] : state.old_sysctls) sysctls[name] = value;
+  json::object before, set;
+  for (const auto& [name, values] : state.sysctls) {
+    before[name] = values.before;
+    set[name] = values.set;
+  }
   json::array newcomers;
   for (const auto& [service, address, since] : state.newcomers)
     newcomers.push_back({{"service", service}, {"address", address.to_string()}, {"since", seconds_of(since)}});
-  return {{"version", 1}, {"old_sysctls", sysctls}, {"newcomers", newcomers}};
+  return {{"version", 1}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
 }
 
 State from_json(const json::value& document) {
   State state;
-  for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.old_sysctls.emplace(name, value.as_string());
+  for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.sysctls[name].before = value.as_string();
+  const auto* const set = document.as_object().if_contains("set_sysctls");  // the first files had none
+  if (set != nullptr)
+    for (auto& [name, values] : state.sysctls) values.set = set->at(name).as_string();
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {
@@ -45,6 +51,10 @@ State from_json(const json::value& document) {
 }
 
 }  // namespace
+
+void State::note_change(const std::string& name, const std::string& present, const std::string& value) {
+  sysctls.try_emplace(name, host::ChangedSysctl{present, {}}).first->second.set = value;
+}
 
 tl::expected<State, std::string> StateStore::load() const {
   if (!std::filesystem::exists(path_)) return State{};

@@ -1,5 +1,5 @@
-// What must outlive the daemon and the kernel does not know: the old values of sysctls that it changed, and the backends whose share
-// still grows. One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+// What must outlive the daemon and the kernel does not know: the sysctls that it changed, and the backends whose share still grows. One
+// JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
 #include <map>
@@ -7,13 +7,17 @@
 
 #include <tl/expected.hpp>
 
+#include "daemon/host/host.h"
 #include "daemon/service/newcomers.h"
 
 namespace wsl4::runtime {
 
 struct State {
-  std::map<std::string, std::string> old_sysctls;  // name -> value before wsl4
+  std::map<std::string, host::ChangedSysctl> sysctls;  // by name
   std::vector<service::Newcomer> newcomers;
+
+  /// The value before the first change stays the one to go back to.
+  void note_change(const std::string& name, const std::string& present, const std::string& value);
   friend bool operator==(const State&, const State&) = default;
 };
 

@@ -3,10 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <linux/capability.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "daemon/host/check.h"
+#include "netlink/handle.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/namespace.h"
 
@@ -30,6 +35,20 @@ config::Config small_config() {
   service.mode = config::Mode::kDnat;
   config.services = {service};
   return config;
+}
+
+netlink::Fd listening_socket(int family, const netlink::Endpoint& endpoint) {
+  netlink::Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  address.ss_family = static_cast<sa_family_t>(family);
+  const auto bytes = endpoint.address.bytes();
+  void* const place = family == AF_INET ? static_cast<void*>(&reinterpret_cast<sockaddr_in&>(address).sin_addr)
+                                        : &reinterpret_cast<sockaddr_in6&>(address).sin6_addr;
+  std::memcpy(place, bytes.data(), bytes.size());
+  reinterpret_cast<sockaddr_in&>(address).sin_port = htons(endpoint.port);  // both have it in the same place
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket.get(), 1) != 0)
+    throw std::runtime_error("cannot listen on " + endpoint.to_string());
+  return socket;
 }
 
 auto speaks_of(const std::string& what, const std::string& remedy) {
@@ -91,6 +110,23 @@ TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
   EXPECT_THAT(after, Not(speaks_of("net/ipv4/ip_forward", "")));
   EXPECT_THAT(after, Not(speaks_of("no interface", "")));
   EXPECT_THAT(after, Not(speaks_of("chain inet fw foreign", "")));
+}
+
+TEST_F(HostCheck, AProgramThatServesTheVipIsSeen) {
+  machine_.must("ip address add 198.18.0.10/32 dev lo && ip address add 2001:db8::10/128 dev lo nodad");
+  for (const auto& [family, vip] : {std::pair{AF_INET, "198.18.0.10:443"}, std::pair{AF_INET6, "[2001:db8::10]:443"}}) {
+    auto config = small_config();
+    config.services[0].listen = {test::endpoint(vip)};
+    const auto look = [&] {
+      return machine_.run([&] {
+        const auto sysctls = kernel_sysctls();
+        return check_host(config, *sysctls);
+      });
+    };
+    EXPECT_THAT(look(), Not(speaks_of("a program on this machine", "")));
+    const auto server = machine_.run([&] { return listening_socket(family, config.services[0].listen[0]); });
+    EXPECT_THAT(look(), speaks_of(std::string("listens on ") + vip + " and has 0 connections", "ss -tnap"));
+  }
 }
 
 TEST_F(HostCheck, TheDaemonSetsWhatItNeedsAndKnowsTheOldValues) {

@@ -43,9 +43,12 @@ class Check : public testing::Test {
     sysctls_.values["net/netfilter/nf_conntrack_max"] = "1000000";
     sysctls_.values["net/netfilter/nf_conntrack_buckets"] = "262144";
     sysctls_.values["net/ipv4/neigh/default/gc_thresh3"] = "1024";
-    sysctls_.values["net/ipv4/conf/all/rp_filter"] = "0";
-    sysctls_.values["net/ipv4/conf/eth0/rp_filter"] = "0";
-    sysctls_.values["net/ipv4/conf/eth1.5/rp_filter"] = "0";
+    for (const std::string interface : {"all", "eth0", "eth1.5"}) {
+      const auto folder = "net/ipv4/conf/" + interface + "/";
+      sysctls_.values[folder + "rp_filter"] = "0";
+      sysctls_.values[folder + "arp_ignore"] = "1";
+      sysctls_.values[folder + "arp_announce"] = "2";
+    }
   }
 
   std::vector<Finding> findings() { return judge(config_, machine_, sysctls_); }
@@ -98,6 +101,25 @@ TEST_F(Check, TheStricterOfAllAndOwnReversePathFilterCounts) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+TEST_F(Check, InterfacesThatAnswerArpForEachOtherAreNamed) {
+  const auto arp = [](const std::string& interface, const std::string& setting) {
+    return "net/ipv4/conf/" + interface + "/" + setting;
+  };
+  sysctls_.values[arp("all", "arp_ignore")] = sysctls_.values[arp("all", "arp_announce")] = "0";
+  EXPECT_THAT(findings(), IsEmpty());
+  sysctls_.values[arp("eth0", "arp_ignore")] = "0";
+  sysctls_.values[arp("eth1.5", "arp_announce")] = "0";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "eth0 answers ARP",
+                                              "sysctl -w net/ipv4/conf/eth0/arp_ignore=1 net/ipv4/conf/eth0/arp_announce=2"),
+                                      finding(Severity::kWarning, "eth1.5 answers ARP", "net/ipv4/conf/eth1.5/arp_announce=2")));
+  config_.pools[0].addresses = {test::address("198.18.0.20")};
+  EXPECT_THAT(findings(), IsEmpty()) << "all on eth0";
+  sysctls_.values[arp("all", "arp_ignore")] = "1";
+  sysctls_.values[arp("all", "arp_announce")] = "1";
+  config_.pools[0].interface = "eth1.5";
+  EXPECT_THAT(findings(), IsEmpty()) << "what is set for all interfaces counts";
+}
+
 TEST_F(Check, InterfacesThatLoseTheirLearntDefaultRouteAreNamed) {
   sysctls_.values["net/ipv6/conf/lo/accept_ra"] = "1";
   sysctls_.values["net/ipv6/conf/eth0/accept_ra"] = "1";
@@ -120,6 +142,18 @@ TEST_F(Check, ABackendOnThisMachineIsAnError) {
               ElementsAre(finding(Severity::kError, "service chat, backend b1: 198.18.0.1 is an address of this machine",
                                   "another machine"),
                           finding(Severity::kError, "backend b2: 127.0.0.2", "another machine")));
+}
+
+TEST_F(Check, AProgramThatServesTheVipIsNamed) {
+  machine_.sockets = {{test::endpoint("198.18.0.10:443"), {true, 2000}},
+                      {test::endpoint("198.18.0.10:22"), {false, 1}},
+                      {test::endpoint("0.0.0.0:443"), {true, 0}}};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning,
+                                              "service chat: a program on this machine listens on 198.18.0.10:443 and has 2000",
+                                              "ss -tnap sport = :443")));
+  config_.services[0].protocol = netlink::Protocol::kUdp;
+  for (const auto& [name, value] : wanted_sysctls(config_)) sysctls_.values[name] = value;
+  EXPECT_THAT(findings(), IsEmpty());
 }
 
 TEST_F(Check, DockersForwardPolicyIsNamed) {

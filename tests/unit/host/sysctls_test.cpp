@@ -73,5 +73,22 @@ TEST(ApplySysctls, NamesWhatCannotBeSet) {
   EXPECT_THAT(changes.old_values, ElementsAre(Pair("b", "0")));
 }
 
+TEST(RestoreSysctls, GivesBackWhatIsAsWsl4SetIt) {
+  test::FakeSysctls sysctls({{"a", "1"}, {"b", "0"}, {"c", "7"}, {"d", "1"}});
+  const auto result = restore_sysctls(sysctls, {{"a", {"0", "1"}}, {"b", {"0", "1"}}, {"c", {"0", "1"}}, {"d", {"0", ""}}});
+  EXPECT_EQ(result.restored, 2U);
+  EXPECT_THAT(result.left, ElementsAre("sysctl c is 7, not 1 as wsl4 set it: left so"));
+  EXPECT_THAT(result.failures, IsEmpty());
+  EXPECT_THAT(sysctls.values, ElementsAre(Pair("a", "0"), Pair("b", "0"), Pair("c", "7"), Pair("d", "0")));
+}
+
+TEST(RestoreSysctls, GoesOnAfterAFailure) {
+  test::FakeSysctls sysctls({{"a", "1"}, {"b", "1"}});
+  sysctls.refused = {"a"};
+  const auto result = restore_sysctls(sysctls, {{"a", {"0", "1"}}, {"b", {"0", "1"}}, {"gone", {"0", "1"}}});
+  EXPECT_THAT(result.failures, ElementsAre("sysctl a cannot be set", "sysctl gone cannot be set"));
+  EXPECT_EQ(result.restored, 1U);
+}
+
 }  // namespace
 }  // namespace wsl4::host

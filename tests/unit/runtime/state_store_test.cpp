@@ -26,7 +26,7 @@ TEST_F(StateStoreTest, NoFileIsAnEmptyState) { EXPECT_EQ(StateStore(directory_).
 
 TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   State state;
-  state.old_sysctls = {{"net/ipv4/ip_forward", "0"}, {"net/netfilter/nf_conntrack_tcp_loose", "1"}};
+  state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}, {"net/netfilter/nf_conntrack_tcp_loose", {"1", "0"}}};
   const StateStore store(directory_);
   ASSERT_TRUE(store.save(state));
   EXPECT_EQ(store.load(), state);
@@ -36,16 +36,24 @@ TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   EXPECT_TRUE(store.remove()) << "removing what is not there is done already";
 }
 
-TEST_F(StateStoreTest, AnOldFileWithAddressesIsRead) {
+TEST_F(StateStoreTest, TheValueBeforeTheFirstChangeIsKept) {
+  State state;
+  state.note_change("timeout", "432000", "4200");
+  state.note_change("timeout", "4200", "7800");
+  EXPECT_EQ(state.sysctls.at("timeout"), (host::ChangedSysctl{"432000", "7800"}));
+}
+
+TEST_F(StateStoreTest, AnOldFileIsRead) {
   write(R"({"version": 1, "old_sysctls": {"net/ipv4/ip_forward": "0"},
             "addresses": [{"address": "198.18.1.100", "interface": "front"}]})");
   State state;
-  state.old_sysctls = {{"net/ipv4/ip_forward", "0"}};
+  state.sysctls = {{"net/ipv4/ip_forward", {"0", ""}}};
   EXPECT_EQ(StateStore(directory_).load(), state);
 }
 
 TEST_F(StateStoreTest, ABrokenFileIsAnErrorAndStays) {
-  for (const std::string text : {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {"net/ipv4/ip_forward": 0}})"}) {
+  for (const std::string text : {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {"net/ipv4/ip_forward": 0}})",
+                                 R"({"old_sysctls": {"net/ipv4/ip_forward": "0"}, "set_sysctls": {}})"}) {
     write(text);
     const auto loaded = StateStore(directory_).load();
     ASSERT_FALSE(loaded) << text;

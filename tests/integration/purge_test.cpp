@@ -1,0 +1,92 @@
+// What purge takes out of the kernel, and what it leaves, in network namespaces of our own.
+#include "daemon/runtime/purge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/runtime/state_store.h"
+#include "netlink/rtnl/rtnl.h"
+#include "tests/support/desired_states.h"
+#include "tests/support/namespace.h"
+
+namespace wsl4::runtime {
+namespace {
+
+using netlink::rtnl::InterfaceAddress;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class PurgeTest : public testing::Test {
+ protected:
+  PurgeTest() {
+    std::string pattern = testing::TempDir() + "wsl4-purge-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    configure("[node]\nstate_dir = \"" + folder_ + "\"\n");
+    machine_.must("ip link add card type veth peer name other && ip link set card up");
+    rtnl_ = machine_.run([] { return netlink::rtnl::open_rtnl(); }).value();
+    const auto links = rtnl_->links().value();
+    card_ = std::ranges::find(links, "card", &netlink::rtnl::Link::name)->index;
+    for (const char* text : {"198.18.0.10", "198.18.0.11", "2001:db8::10"}) {
+      const auto address = test::address(text);
+      const InterfaceAddress entry{card_, address, static_cast<std::uint8_t>(address.bits()), netlink::rtnl::kAddressProtocol};
+      EXPECT_TRUE(rtnl_->add_address(entry)) << text;
+    }
+    machine_.must("ip address add 198.18.0.10/24 dev card");
+  }
+  ~PurgeTest() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::string file() const { return folder_ + "/wsl4.toml"; }
+  void configure(const std::string& text) const { std::ofstream(file()) << text; }
+  [[nodiscard]] auto purge() const {
+    return machine_.run([this] { return runtime::purge(file()); });
+  }
+  [[nodiscard]] long ours() const {
+    return std::ranges::count(rtnl_->addresses().value(), netlink::rtnl::kAddressProtocol, &InterfaceAddress::protocol);
+  }
+
+  const test::Namespace machine_{"purge"};
+  std::string folder_;
+  std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
+  int card_ = 0;
+};
+
+TEST_F(PurgeTest, OursGoAndForeignAddressesStay) {
+  const auto report = purge();
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_THAT(report->failures, IsEmpty());
+  EXPECT_EQ(report->addresses, 3U);
+  EXPECT_EQ(ours(), 0);
+  EXPECT_THAT(rtnl_->addresses().value(), Contains(InterfaceAddress{card_, test::address("198.18.0.10"), 24, 0}));
+}
+
+TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
+  State state;
+  state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}, {"net/netfilter/nf_conntrack_tcp_timeout_established", {"432000", "4200"}}};
+  ASSERT_TRUE(StateStore(folder_).save(state));
+  machine_.must("sysctl -w net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_tcp_timeout_established=600");
+  const auto report = purge();
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_EQ(report->sysctls, 1U);
+  EXPECT_THAT(report->left, ElementsAre(HasSubstr("nf_conntrack_tcp_timeout_established is 600, not 4200")));
+  EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_timeout_established"), "0\n600\n");
+  EXPECT_FALSE(std::filesystem::exists(StateStore(folder_).path()));
+}
+
+TEST_F(PurgeTest, ABrokenFileIsRefusedAndNothingIsGuessed) {
+  configure("[node]\nstate_dir = \"" + folder_ + "\"\nct_mark_mask = 0x00ffff\nbroken = true\n");
+  const auto report = purge();
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error(), HasSubstr(file() + ":4:1: node.broken: "));
+  EXPECT_THAT(report.error(), HasSubstr("mend it, or remove it"));
+  EXPECT_EQ(ours(), 3);
+}
+
+}  // namespace
+}  // namespace wsl4::runtime
