@@ -1,11 +1,13 @@
 #!/bin/bash
-# timeout: 480
-# Boots Debian 12's own kernel (6.1) in an emulated machine and runs there all kernel tests that it has the features for, and
-# a daemon with live connections (kernel61/scenario). The kernel's package comes from apt and is kept under the build folder.
+# timeout: 600
+# Boots Debian 12's own kernel (6.1) in an emulated machine and runs there all kernel tests that it has the features for,
+# host-setup, and a daemon with live connections (kernel61/scenario): the package's, if it is built, since the emulation is slow. The kernel's
+# package comes from apt and is kept under the build folder.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${WSL4_BUILD:?the build folder, as ctest sets it}
-programs=${WSL4_BIN:-$build/daemon}
+daemon=${WSL4_BIN:-$build/daemon}/wsl4d
+ctl=${WSL4_BIN:-$build/daemon}/wsl4ctl
 tools=${WSL4_TOOLS:-$build/tests/e2e}
 cache=$build/kernel61
 fail() { echo "kernel61: $*" >&2; exit 1; }
@@ -32,7 +34,11 @@ version=${image##*/vmlinuz-}
 
 # ---- the machine's files
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root" "$root.package"' EXIT
+if package=$("$here/../../packaging/build-deb" --built); then
+  dpkg-deb -x "$here/../../$package" "$root.package"
+  daemon=$root.package/usr/sbin/wsl4d ctl=$root.package/usr/bin/wsl4ctl
+fi
 mkdir -p "$root"/{bin,sbin,proc,sys,dev,etc,run,tmp,var/lib,lib/modules}
 mkdir -p "$root/usr"
 ln -s ../bin "$root/usr/bin"
@@ -48,10 +54,11 @@ put() {  # put PROGRAM: a copy without debug information, and its libraries
 put busybox
 put modprobe
 ln -s ../bin/modprobe "$root/sbin/modprobe"    # where the kernel looks for it
-for program in bash nft ip conntrack "$programs/wsl4d" "$programs/wsl4ctl" "$tools/wsload" "$build/tests/integration/integration_tests"; do
+for program in bash nft ip conntrack "$daemon" "$ctl" "$tools/wsload" "$build/tests/integration/integration_tests"; do
   put "$program"
 done
 ln -s bash "$root/bin/sh"    # the shell of busybox takes its own "ip" before the real one
+cp "$here/../../packaging/host-setup" "$root/bin/host-setup"
 cp "$here/kernel61/init" "$root/init"
 cp "$here/kernel61/scenario" "$root/scenario"
 printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$root/etc/passwd"
@@ -65,8 +72,10 @@ depmod -b "$root" "$version"
 
 # ---- run, in software: not every machine that tests run on can virtualise. The machine powers off by itself; its last word is on the console.
 log=$cache/console.log
-timeout 420 qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 2048 -nographic -no-reboot -net none \
-  -kernel "$image" -initrd "$cache/initrd.gz" -append "console=ttyS0 panic=-1 quiet" </dev/null | tr -d '\r' | tee "$log" || true
-grep -q '^kernel61: tests exit status 0$' "$log" || fail "kernel tests failed on $version, or did not end; see above"
-grep -q '^kernel61: scenario exit status 0$' "$log" || fail "the daemon's scenario failed on $version, or did not end; see above"
+echo "kernel61: $version with $daemon"
+timeout 540 qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max -smp 2 -m 2048 -nographic -no-reboot -net none \
+  -kernel "$image" -initrd "$cache/initrd.gz" -append "console=ttyS0 panic=-1 quiet" </dev/null | sed -u 's/\r//g' | tee "$log" || true
+for part in tests scenario host-setup; do
+  grep -q "^kernel61: $part exit status 0$" "$log" || fail "$part: failed on $version, or did not end; see above"
+done
 echo "kernel61: all well on $version"
