@@ -2,9 +2,12 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #define XXH_INLINE_ALL  // a hash of 37 bytes is not worth a call
 #include <xxhash.h>
+
+#include "daemon/balance/port_blocks.h"
 
 namespace wsl4::flows {
 
@@ -50,39 +53,67 @@ FlowCounter::AddressIndex FlowCounter::intern(const netlink::IpAddress& address)
 void FlowCounter::account(const Record& record, std::int64_t sign) {
   changed_.insert(record.backend);
   const auto delta = static_cast<std::uint64_t>(sign);  // wraps: adding 2^64-1 takes one away
-  BackendCount& backend = backends_[record.backend];
+  Backend& backend = backends_.at(record.backend);
   Pair& pair = pairs_[pair_key(record)];
-  if (record.phase == FlowPhase::kEstablished) {
-    backend.connections += delta;
-    pair.connections += delta;
-  }
-  if (record.phase == FlowPhase::kHalfOpen) backend.half_open += delta;
-  backend.held += delta;
+  if (record.phase == FlowPhase::kHalfOpen) backend.count.half_open += delta;
+  backend.count.held += delta;
   pair.held += delta;
   held_by_address_[record.vip] += delta;
   held_by_address_[record.snat] += delta;
+  if (record.phase == FlowPhase::kEstablished) account_connection(backend.count, pair, sign);
+  if (backend.watch != nullptr) account_block(*backend.watch, record, sign);
   if (pair.held == 0) pairs_.erase(pair_key(record));
 }
 
+void FlowCounter::account_connection(BackendCount& backend, Pair& pair, std::int64_t sign) {
+  backend.connections += static_cast<std::uint64_t>(sign);
+  pair.connections += static_cast<std::uint64_t>(sign);
+  if (sign > 0) ++backend.started;
+}
+
+void FlowCounter::advance(Record& record, FlowPhase phase) {
+  auto& backend = backends_.at(record.backend).count;
+  auto& pair = pairs_.at(pair_key(record));
+  if (record.phase == FlowPhase::kEstablished) account_connection(backend, pair, -1);
+  if (phase == FlowPhase::kEstablished) account_connection(backend, pair, +1);
+  record.phase = phase;
+}
+
+void FlowCounter::account_block(Watch& watch, const Record& record, std::int64_t sign) {
+  auto& blocks = watch.blocks[record.snat];
+  if (blocks.empty()) blocks.resize(balance::kBlocksPerAddress);
+  blocks[balance::block_of(record.snat_port)] += static_cast<std::uint16_t>(sign);
+  ++(sign > 0 ? watch.turnover.begun : watch.turnover.ended);
+}
+
+void FlowCounter::learn(const Flow& flow, service::BackendId id) {
+  Backend& backend = backends_[id];
+  if (backend.count.held != 0) return;
+  backend.endpoint = {flow.reply.source, flow.reply.protocol};
+  const auto watch = watches_.find(backend.endpoint);
+  backend.watch = watch == watches_.end() ? nullptr : &watch->second;
+}
+
 void FlowCounter::see(const Flow& flow) {
-  const auto backend = mark_.to_id(flow.mark);
-  if (backend == 0) return;
+  const auto id = mark_.to_id(flow.mark);
+  if (id == 0) return;
   // mode dnat: the backend answers to the client itself, which is no address of ours.
-  const bool translated_source = flow.reply.destination.address != flow.original.source.address;
-  const netlink::IpAddress snat = translated_source ? flow.reply.destination.address : netlink::IpAddress{};
-  const Record seen{flow.id, backend, intern(flow.original.destination.address), intern(snat), phase_of(flow, mark_), epoch_};
+  const auto& [answered, port] = flow.reply.destination;
+  const bool translated_source = answered != flow.original.source.address;
+  const netlink::IpAddress snat = translated_source ? answered : netlink::IpAddress{};
+  const auto vip = intern(flow.original.destination.address);
+  const Record seen{flow.id, id, vip, intern(snat), port, phase_of(flow, mark_), epoch_};
 
   const auto [place, inserted] = flows_.try_emplace(hash_of(flow.original), seen);
   Record& known = place->second;
-  if (!inserted) {
+  if (!inserted && known.conntrack_id == seen.conntrack_id && known.backend == seen.backend) {
     known.epoch = epoch_;
-    const bool same_flow = known.conntrack_id == seen.conntrack_id;
-    if (same_flow && seen.phase <= known.phase) return;  // nothing new, or a sight that an event has overtaken
-    account(known, -1);
-    known = seen;
+    if (seen.phase > known.phase) advance(known, seen.phase);  // else nothing new, or a sight that an event has overtaken
+    return;
   }
+  if (!inserted) account(std::exchange(known, seen), -1);
+  learn(flow, id);
   account(seen, +1);
-  if (seen.phase == FlowPhase::kEstablished) ++backends_[backend].started;
 }
 
 void FlowCounter::forget(const Flow& flow) {
@@ -104,7 +135,7 @@ std::size_t FlowCounter::end_resync() {
 
 BackendCount FlowCounter::backend(service::BackendId id) const {
   const auto place = backends_.find(id);
-  return place == backends_.end() ? BackendCount{} : place->second;
+  return place == backends_.end() ? BackendCount{} : place->second.count;
 }
 
 std::vector<PairCount> FlowCounter::pairs() const {
@@ -136,10 +167,68 @@ std::vector<service::BackendId> FlowCounter::seen_backends() const {
 
 std::vector<service::BackendId> FlowCounter::live_backends() const {
   std::vector<service::BackendId> live;
-  for (const auto& [id, count] : backends_) {
-    if (count.held != 0) live.push_back(id);
+  for (const auto& [id, backend] : backends_) {
+    if (backend.count.held != 0) live.push_back(id);
   }
   return live;
+}
+
+std::vector<PortPair> FlowCounter::port_pairs(std::uint64_t at_least) const {
+  struct Ports {
+    std::uint64_t held = 0;
+    boost::unordered_flat_map<AddressIndex, std::uint64_t> by_address;  // only where `held` is enough for a pair
+  };
+  std::map<BackendEndpoint, Ports> endpoints;
+  boost::unordered_flat_map<service::BackendId, Ports*> ports_of;
+  for (const auto& [id, backend] : backends_) {
+    auto& ports = endpoints[backend.endpoint];
+    ports.held += backend.count.held;
+    ports_of.emplace(id, &ports);
+  }
+  for (const auto& [key, pair] : pairs_) {
+    auto& ports = *ports_of.at(static_cast<service::BackendId>(key >> 32));
+    if (ports.held >= at_least) ports.by_address[static_cast<AddressIndex>(key)] += pair.held;
+  }
+  std::vector<PortPair> pairs;
+  for (const auto& [endpoint, ports] : endpoints) {
+    for (const auto& [address, held] : ports.by_address) {
+      if (held >= at_least && !addresses_[address].is_unspecified()) pairs.push_back({addresses_[address], endpoint, held});
+    }
+  }
+  return pairs;
+}
+
+void FlowCounter::watch_blocks(const BackendEndpoint& endpoint) {
+  const auto [place, inserted] = watches_.try_emplace(endpoint);
+  if (!inserted) return;
+  Watch& watch = place->second;
+  for (auto& [id, backend] : backends_) {
+    if (backend.endpoint == endpoint) backend.watch = &watch;
+  }
+  for (const auto& [hash, record] : flows_) {
+    if (backends_.at(record.backend).watch == &watch) account_block(watch, record, +1);
+  }
+  watch.turnover = {};
+}
+
+void FlowCounter::unwatch_blocks(const BackendEndpoint& endpoint) {
+  for (auto& [id, backend] : backends_) {
+    if (backend.endpoint == endpoint) backend.watch = nullptr;
+  }
+  watches_.erase(endpoint);
+}
+
+std::span<const std::uint16_t> FlowCounter::blocks(const BackendEndpoint& endpoint, const netlink::IpAddress& snat) const {
+  const auto watch = watches_.find(endpoint);
+  const auto address = address_index_.find(snat);
+  if (watch == watches_.end() || address == address_index_.end()) return {};
+  const auto blocks = watch->second.blocks.find(address->second);
+  return blocks == watch->second.blocks.end() ? std::span<const std::uint16_t>{} : blocks->second;
+}
+
+Turnover FlowCounter::turnover(const BackendEndpoint& endpoint) const {
+  const auto watch = watches_.find(endpoint);
+  return watch == watches_.end() ? Turnover{} : watch->second.turnover;
 }
 
 }  // namespace wsl4::flows

@@ -5,43 +5,12 @@
 #include <algorithm>
 #include <random>
 
+#include "tests/unit/flows/some_flows.h"
+
 namespace wsl4::flows {
 namespace {
 
-using netlink::Endpoint;
 using netlink::IpAddress;
-using netlink::conntrack::Flow;
-using netlink::conntrack::TcpState;
-namespace status = netlink::conntrack::status;
-
-const service::MarkLayout kMark;
-
-/// An established flow of client port `port` to backend `id` over the pool address 198.18.2.`snat`.
-Flow flow(std::uint16_t port, service::BackendId id, int snat = 1) {
-  const auto address = [](const std::string& text) { return *IpAddress::parse(text); };
-  Flow flow;
-  flow.original.source = {address("198.18.1.10"), port};
-  flow.original.destination = {address("198.18.1.100"), 443};
-  flow.reply.source = {address("198.18.2.11"), 8888};
-  flow.reply.destination = {address("198.18.2.10" + std::to_string(snat)), port};
-  flow.id = 1000U + port;
-  flow.status = status::kAssured | status::kSeenReply | status::kConfirmed;
-  flow.mark = kMark.to_mark(id);
-  flow.tcp_state = TcpState::kEstablished;
-  return flow;
-}
-
-Flow closing(Flow flow) {
-  flow.mark |= kMark.closing_bit();
-  flow.tcp_state = TcpState::kFinWait;
-  return flow;
-}
-
-Flow half_open(Flow flow) {
-  flow.status = status::kConfirmed;
-  flow.tcp_state = TcpState::kSynSent;
-  return flow;
-}
 
 TEST(FlowCounter, CountsFromTheFirstSightToDestroy) {
   FlowCounter counter(kMark);
