@@ -74,6 +74,8 @@ void FlowCounter::account_connection(BackendCount& backend, Pair& pair, std::int
 void FlowCounter::advance(Record& record, FlowPhase phase) {
   auto& backend = backends_.at(record.backend).count;
   auto& pair = pairs_.at(pair_key(record));
+  changed_.insert(record.backend);
+  if (record.phase == FlowPhase::kHalfOpen) --backend.half_open;
   if (record.phase == FlowPhase::kEstablished) account_connection(backend, pair, -1);
   if (phase == FlowPhase::kEstablished) account_connection(backend, pair, +1);
   record.phase = phase;
