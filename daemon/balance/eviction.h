@@ -10,8 +10,8 @@
 
 namespace wsl4::balance {
 
-/// So many a second, evenly: what has been promised and not yet taken is kept, but never more than a quarter of a second's worth, so
-/// that a pause is not made good in one burst.
+/// So many a second, evenly: what has been promised and not yet taken is kept, but never more than a quarter of a second's worth,
+/// so that a pause is not made good in one burst.
 class Pace {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -28,8 +28,8 @@ class Pace {
   double due_ = 0;
 };
 
-/// What each backend has above its fair part (by weight, of all flows on backends that have one), less a margin of 1 % of that part:
-/// moving those would gain nothing and cost reconnects.
+/// What each backend has above its fair part (by weight, of all flows on backends that have one), less a margin of 1 % of that
+/// part: moving those would gain nothing and cost reconnects.
 [[nodiscard]] std::vector<std::uint64_t> surplus(std::span<const Load> loads);
 
 /// Divides `number` among the surpluses, in proportion; the sum is at most that of the surpluses.

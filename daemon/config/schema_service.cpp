@@ -79,8 +79,9 @@ constexpr Setting kHealth[] = {
      .default_text = R"("tcp")",
      .choices = kHealthTypes,
      .example = R"("websocket")",
-     .help = "How backends are checked. websocket makes a whole opening handshake; websockets does so over TLS. UDP services are not "
-             "checked.",
+     .help =
+         "How backends are checked. websocket makes a whole opening handshake; websockets does so over TLS. UDP services are not "
+         "checked.",
      .field = field<&Health::type>()},
     {.key = "path",
      .type = Type::kUrlPath,
@@ -213,8 +214,9 @@ constexpr Setting kService[] = {
      .default_text = R"("least-connections")",
      .choices = kSchedulers,
      .example = R"("least-connections")",
-     .help = "How new flows are spread. All schedulers are weighted. least-connections goes by the established flows that the kernel "
-             "has, so a reload, a restart or a crash forgets nothing.",
+     .help =
+         "How new flows are spread. All schedulers are weighted. least-connections goes by the established flows that the kernel "
+         "has, so a reload, a restart or a crash forgets nothing.",
      .field = field<&Service::scheduler>()},
     {.key = "mode",
      .type = Type::kChoice,

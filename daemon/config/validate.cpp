@@ -181,7 +181,8 @@ class Validator {
     auto& health = service.health;
     if (service.protocol == Protocol::kUdp) {
       if (health.type != Health{}.type && health.type != HealthType::kNone)
-        tell(service_path(index) / "health" / "type", "is not possible with protocol = \"udp\", which is not checked (leave it out)");
+        tell(service_path(index) / "health" / "type",
+             "is not possible with protocol = \"udp\", which is not checked (leave it out)");
       health.type = HealthType::kNone;
     }
     if (health.timeout > health.interval)

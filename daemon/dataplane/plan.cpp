@@ -188,7 +188,8 @@ class ServicePlanner {
 
   /// The map of its source addresses and its size: the pool's, or one of its own where some do not reach it. If none does, all stay
   /// in use, since a wrong verdict costs less than no connections.
-  std::pair<std::string, std::uint32_t> sources_of(const service::BackendState& backend, const service::PoolState& pool, Family family) {
+  std::pair<std::string, std::uint32_t> sources_of(const service::BackendState& backend, const service::PoolState& pool,
+                                                   Family family) {
     std::vector<IpAddress> alive;
     for (const auto& address : pool.addresses)
       if (address.family() == family && !std::ranges::binary_search(backend.dead_sources, address)) alive.push_back(address);

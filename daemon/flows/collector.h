@@ -85,8 +85,8 @@ class Collector {
   std::chrono::steady_clock::time_point dump_started_;
   std::chrono::milliseconds last_dump_{0};
   TimeoutHistory timeouts_;
-  bool resync_again_ = false;                    // events were lost while a dump was running
-  std::vector<netlink::conntrack::Flow> idle_;   // found by the present step
+  bool resync_again_ = false;                   // events were lost while a dump was running
+  std::vector<netlink::conntrack::Flow> idle_;  // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };
 

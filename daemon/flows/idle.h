@@ -18,9 +18,9 @@ inline constexpr std::chrono::seconds kUnacknowledgedTimeout{300};
 /// What the sysctl is above the longest idle_timeout.
 inline constexpr std::chrono::seconds kEstablishedMargin{600};
 
-/// The values that the sysctl has had. A flow's timer began at the value that was in force at its last packet, so what is left of it
-/// tells the silence only together with when each value was in force: a reload that raises the value must not make a flow that has
-/// just spoken look silent for hours.
+/// The values that the sysctl has had. A flow's timer began at the value that was in force at its last packet, so what is left of
+/// it tells the silence only together with when each value was in force: a reload that raises the value must not make a flow that
+/// has just spoken look silent for hours.
 class TimeoutHistory {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

@@ -293,7 +293,8 @@ void App::note_tight(const std::vector<flows::PairCount>& pairs) {
   tight_.clear();
   for (const auto& pair : pairs) {
     const auto limit = limits.find(pair.backend);
-    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second) tight_.emplace(pair.snat, limit->second.first);
+    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)
+      tight_.emplace(pair.snat, limit->second.first);
   }
 }
 

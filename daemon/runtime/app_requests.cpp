@@ -153,7 +153,8 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
     auto pending = apply_new({wanted_.file, overlay});
     const auto changed = co_await std::move(pending);
     if (!changed) {
-      if (const auto restored = save_overlay(wanted_.overlay); !restored) log::error("state-not-saved", "error=\"{}\"", restored.error());
+      if (const auto restored = save_overlay(wanted_.overlay); !restored)
+        log::error("state-not-saved", "error=\"{}\"", restored.error());
       co_return tl::make_unexpected(changed.error());
     }
     events_.add("backend-changed", "changed at run time", service, backend);
@@ -174,7 +175,8 @@ asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) 
   const auto state = place->second;
   auto question = [this, &state] {
     std::vector<std::uint64_t> connections;
-    for (const auto& backend : state.backends) connections.push_back(kernel_->collector().counter().backend(backend.id).connections);
+    for (const auto& backend : state.backends)
+      connections.push_back(kernel_->collector().counter().backend(backend.id).connections);
     return connections;
   };
   const auto counted = co_await util::ask(kernel_->io(), std::move(question));
@@ -203,8 +205,8 @@ asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string se
   if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
   auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
   const auto surplus = co_await util::ask(kernel_->io(), std::move(question));
-  events_.add("rebalancing", fmt::format("{} connections are above their backends' fair part; {} a second are reset", surplus, rate),
-              service);
+  events_.add("rebalancing",
+              fmt::format("{} connections are above their backends' fair part; {} a second are reset", surplus, rate), service);
   co_return control::RebalanceReport{surplus};
 }
 

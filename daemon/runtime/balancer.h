@@ -1,5 +1,5 @@
-// Gives every service its shares by the live counts: deals again what has changed, a bounded number of services at a time, and hands
-// the result to the applier. Lives on the kernel thread.
+// Gives every service its shares by the live counts: deals again what has changed, a bounded number of services at a time, and
+// hands the result to the applier. Lives on the kernel thread.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Ends flows on purpose: those of a backend that went down, of one that drains with eviction, and the surplus of over-full ones. Lives
-// on the kernel thread; works in small pieces, so that events and commits have their turn.
+// Ends flows on purpose: those of a backend that went down, of one that drains with eviction, and the surplus of over-full ones.
+// Lives on the kernel thread; works in small pieces, so that events and commits have their turn.
 #pragma once
 
 #include <chrono>
@@ -32,8 +32,8 @@ class Evictions {
   /// Ends all flows of a backend, as fast as it goes.
   void end_all(service::BackendId backend, flows::FlowEnder::Tell tell);
 
-  /// Moves what the service's backends have above their fair part, so many flows a second over all of them, until all are even; a rate
-  /// of 0 stops it. Returns the present surplus.
+  /// Moves what the service's backends have above their fair part, so many flows a second over all of them, until all are even; a
+  /// rate of 0 stops it. Returns the present surplus.
   std::uint64_t rebalance(const service::ServiceState& service, double per_second);
   /// Services that are being rebalanced end with their service, and go on with its present weights.
   void set_services(const std::map<std::string, service::ServiceState>& services);

@@ -22,7 +22,8 @@ class SourceLists {
     auto addresses = std::make_shared<std::vector<netlink::IpAddress>>();
     for (const auto& pool : config_.pools) {
       if (pool.name != service.pool) continue;
-      std::ranges::copy_if(pool.addresses, std::back_inserter(*addresses), [family](const auto& one) { return one.family() == family; });
+      std::ranges::copy_if(pool.addresses, std::back_inserter(*addresses),
+                           [family](const auto& one) { return one.family() == family; });
     }
     list = std::move(addresses);
     return list;
@@ -80,7 +81,8 @@ health::Fault HealthWatch::fault_of(const Key& key) const {
     standings.push_back(status.standing);
   }
   if (fallen == all.size()) return health::Fault::kBackend;  // not checked any more
-  return health::fault_of(standings, fallen, health::one_interval(policies_.at(key.first).health), std::chrono::steady_clock::now());
+  return health::fault_of(standings, fallen, health::one_interval(policies_.at(key.first).health),
+                          std::chrono::steady_clock::now());
 }
 
 std::vector<Ending> HealthWatch::take_endings() {

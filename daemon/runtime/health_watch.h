@@ -1,5 +1,5 @@
-// Health checks beside the rest of the daemon: what is to be checked follows from the configuration, verdicts become shares, and the
-// flows of a backend that went down are ended where the service wants it. Control thread.
+// Health checks beside the rest of the daemon: what is to be checked follows from the configuration, verdicts become shares, and
+// the flows of a backend that went down are ended where the service wants it. Control thread.
 #pragma once
 
 #include <functional>

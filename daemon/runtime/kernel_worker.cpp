@@ -33,8 +33,8 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       parts_(std::move(parts)),
       ender_(*parts_.conntrack, *parts_.prober),
       collector_(io_, mark,
-                 flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_,
-                                                std::move(established_timeout), callbacks_.on_overrun,
+                 flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
+                                                callbacks_.on_overrun,
                                                 [this](const auto& backends) { balancer_.counts_changed(backends); }}),
       applier_(*parts_.nftables),
       balancer_(

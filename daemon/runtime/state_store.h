@@ -1,5 +1,5 @@
-// What must outlive the daemon and the kernel does not know: the sysctls that it changed, and the backends whose share still grows. One
-// JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+// What must outlive the daemon and the kernel does not know: the sysctls that it changed, and the backends whose share still grows.
+// One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
 #include <map>

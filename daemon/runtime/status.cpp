@@ -173,10 +173,12 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
   described.changed = known.mark(key) != nullptr;
   if (configured) described.public_address = configured->public_address;
   if (backend.evict > 0)
-    described.empty_in = std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
+    described.empty_in =
+        std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
 
   std::tie(described.state, described.reason) = standing_of(known, key, backend);
-  if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, described.connections, described.share);
+  if (described.state.empty())
+    std::tie(described.state, described.reason) = fullness_of(backend, described.connections, described.share);
   if (!described.state.empty()) return described;
   described.state = health && health->standing.state == health::State::kChecking ? "checking" : "up";
   if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";

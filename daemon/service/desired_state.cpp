@@ -11,7 +11,8 @@ MarkLayout::MarkLayout(std::uint32_t mask)
 double ServiceState::share_of(const BackendState& backend) const {
   const auto family = backend.address.address.family();
   if (const auto slots = dealt.find(family); slots != dealt.end() && !slots->second.empty()) {
-    const auto its = std::ranges::count_if(slots->second, [&](auto place) { return place < backends.size() && backends[place].id == backend.id; });
+    const auto its = std::ranges::count_if(slots->second,
+                                           [&](auto place) { return place < backends.size() && backends[place].id == backend.id; });
     return static_cast<double>(its) / static_cast<double>(slots->second.size());
   }
   int weights = 0;

@@ -21,12 +21,12 @@ struct BackendState {
   std::string name;
   netlink::Endpoint address;
   BackendId id = 0;
-  int weight = 100;      // as configured
-  int share_weight = 0;  // what the scheduler deals by: 0 takes it out of the deal
-  std::uint64_t max_connections = 0;  // 0: what the pool can carry
-  double evict = 0;                   // flows to reset per second, of one that drains
+  int weight = 100;                                // as configured
+  int share_weight = 0;                            // what the scheduler deals by: 0 takes it out of the deal
+  std::uint64_t max_connections = 0;               // 0: what the pool can carry
+  double evict = 0;                                // flows to reset per second, of one that drains
   std::vector<netlink::IpAddress> dead_sources{};  // pool addresses that do not reach it; sorted
-  WallTime serving_since{};           // for slow start; long ago if it is no newcomer
+  WallTime serving_since{};                        // for slow start; long ago if it is no newcomer
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };
 
@@ -42,8 +42,8 @@ struct ServiceState {
   std::string pool;  // empty in mode dnat
   std::chrono::milliseconds slow_start{0};
   std::vector<BackendState> backends;  // in the file's order
-  /// What the live counts have dealt, for each family: slot -> position in `backends`, or balance::kNoBackend. Empty: the slots follow
-  /// from the share_weights.
+  /// What the live counts have dealt, for each family: slot -> position in `backends`, or balance::kNoBackend. Empty: the slots
+  /// follow from the share_weights.
   std::map<netlink::Family, std::vector<std::uint32_t>> dealt;
   Refusal refusal = Refusal::kNoBackend;
 

@@ -22,12 +22,12 @@ struct Newcomer {
 class Newcomers {
  public:
   Newcomers() = default;
-  /// `serving`: backends that the kernel's table knew at the start; only those in `starting` are newcomers. Where there was no table
-  /// nobody is one: all begin together.
+  /// `serving`: backends that the kernel's table knew at the start; only those in `starting` are newcomers. Where there was no
+  /// table nobody is one: all begin together.
   Newcomers(const std::vector<std::pair<std::string, netlink::Endpoint>>& serving, const std::vector<Newcomer>& starting);
 
-  /// Sets `serving_since` of every backend of services with a slow start. One that takes flows now and did not after the last call is
-  /// a newcomer since `now`.
+  /// Sets `serving_since` of every backend of services with a slow start. One that takes flows now and did not after the last call
+  /// is a newcomer since `now`.
   void update(DesiredState& state, WallTime now);
 
   /// Those whose slow start was not over at the last update, sorted.

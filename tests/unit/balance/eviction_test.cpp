@@ -10,8 +10,8 @@ namespace wsl4::balance {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
 using testing::Each;
+using testing::ElementsAre;
 
 constexpr Pace::Time kStart{};
 

@@ -116,10 +116,10 @@ class ScriptedEvents final : public netlink::conntrack::EventSource {
 class CollectorTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> make() {
-    return std::make_unique<Collector>(io, kMark,
-                                       Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender,
-                                                               [] { return kEstablished; }, [this] { ++overruns; },
-                                                               [](const auto&) {}});
+    return std::make_unique<Collector>(
+        io, kMark,
+        Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender, [] { return kEstablished; },
+                                [this] { ++overruns; }, [](const auto&) {}});
   }
   /// Runs what is due until `done`.
   void run_until(const std::function<bool()>& done) {

@@ -67,7 +67,7 @@ TEST_F(EvictorTest, GoesOnWhereItWasAndEndsWithTheTable) {
 
 TEST_F(EvictorTest, TakesOthersForThoseThatEndedByThemselves) {
   add(1, 200, 1);
-  EXPECT_EQ(evictor.evict(1, 1).value(), 1U);    // finds the first piece of the table
+  EXPECT_EQ(evictor.evict(1, 1).value(), 1U);  // finds the first piece of the table
   std::vector<Flow> ended;
   for (std::uint16_t port = 1; port <= 100; ++port)
     if (const auto there = kernel.find(flow(port, 1).original)) ended.push_back(*there);

@@ -15,8 +15,7 @@ constexpr WallTime kLongAgo{};
 /// Service chat with backends at .1, .2 and .3.
 DesiredState state(std::chrono::milliseconds slow_start = 60s) {
   DesiredState state;
-  state.services["chat"] =
-      test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:80", "198.18.2.2:80", "198.18.2.3:80"}, 1);
+  state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:80", "198.18.2.2:80", "198.18.2.3:80"}, 1);
   state.services["chat"].slow_start = slow_start;
   return state;
 }
