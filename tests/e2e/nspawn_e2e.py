@@ -5,6 +5,7 @@ connections outlive upgrade, crash, hang and a broken configuration, removal pur
 
 import json
 import os
+import re
 
 from lib import config
 from lib.bed import BACKENDS4, VIP4, pool4
@@ -62,8 +63,13 @@ class Package(E2eTest):
         status = self.machine.run("wsl4ctl", "status", "--json", check=False)
         return json.loads(status.stdout)["services"][0]["connections"] if status.returncode == 0 else None
 
-    def configure(self, *backends, text=""):
-        services = [Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n]) for n in backends])]
+    def weights(self):
+        """Backend name -> weight."""
+        status = json.loads(self.machine.run("wsl4ctl", "status", "--json").stdout)
+        return {backend["name"]: backend["weight"] for backend in status["services"][0]["backends"]}
+
+    def configure(self, *backends, weight=100, text=""):
+        services = [Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n], weight=weight) for n in backends])]
         self.machine.write(CONFIG, config.toml(services, [Pool("main", pool4(2))], "/var/lib/wsl4", "/run/wsl4/wsl4d.sock") + text)
 
     def expect_active(self, counted=None):
@@ -116,10 +122,14 @@ class Package(E2eTest):
         self.assertIn("chat", self.machine.run("wsl4ctl", "status").stdout)
 
     def reload(self, clients):
+        process = self.unit("MainPID")
         self.configure(0, 1, 2)
+        self.machine.run("kill", "-HUP", process)
+        until(lambda: len(self.weights()) == 3, lambda: "a third backend\n" + self.journal())
+        self.configure(0, 1, 2, weight=50)
         self.machine.run("systemctl", "reload", "wsl4d")
-        status = json.loads(self.machine.run("wsl4ctl", "status", "--json").stdout)
-        self.assertEqual([backend["name"] for backend in status["services"][0]["backends"]], ["b0", "b1", "b2"])
+        self.assertEqual(self.weights(), {"b0": 50, "b1": 50, "b2": 50}, "loaded when the command has ended")
+        self.assertEqual(self.unit("MainPID"), process)
         self.expect_flowing(clients)
 
     def upgrade(self, clients):
@@ -133,11 +143,16 @@ class Package(E2eTest):
 
     def crash(self, clients):
         clients.start()
+        self.machine.run("systemctl", "log-level", "debug")     # so that the journal has the unit's steps that succeed, too
         for number, why in (("KILL", "killed"), ("STOP", "hung")):      # the watchdog ends what hangs
-            old, restarts = self.unit("MainPID"), int(self.unit("NRestarts"))
+            old, restarts, said = self.unit("MainPID"), int(self.unit("NRestarts")), len(self.journal())
             self.machine.run("kill", f"-{number}", old)
             until(lambda: int(self.unit("NRestarts")) > restarts, lambda: f"a restart of the {why} daemon\n" + self.journal(), 30)
             self.expect_active(COUNT)
+            release = self.journal()[said:].partition("wsl4d --release")[2]
+            self.assertRegex(release, r"Control process exited, .*", "the unit's last step after a crash")
+            self.assertIn("status=0/SUCCESS", re.search(r"Control process exited, .*", release)[0])
+        self.machine.run("systemctl", "log-level", "info")
         self.assertEqual(clients.stop()["unanswered"], 0)
         self.expect_flowing(clients)
 
