@@ -89,7 +89,7 @@ asio::awaitable<CheckResult> Check::run() {
 std::string Check::open() {
   const auto family = spec_.backend.address.family();
   netlink::Fd fd(::socket(netlink::to_af(family), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return fmt::format("open socket: {}", std::strerror(errno));
+  if (!fd) return fmt::format("open socket: {}", lower_first(std::strerror(errno)));
   if (!spec_.source.is_unspecified()) {
     // Without it the kernel would choose a port that is free for every backend, and soon find none.
     const int on = 1;
@@ -138,7 +138,6 @@ asio::awaitable<CheckResult> Check::ask(Stream& stream) {
   if (error) co_return answer_failure(error);
   auto result = judge(parser.get(), key);
 
-  stream_.expires_after(kLinger);
   const auto close_frame = asio::buffer(kCloseFrame);
   if (!key.empty() && parser.get().result_int() == 101) co_await asio::async_write(stream, close_frame, token);
   co_await drain(stream);

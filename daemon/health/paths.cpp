@@ -63,7 +63,7 @@ std::optional<IpAddress> Paths::in_turn(Lean lean, const Usable& usable) {
 }
 
 // An address without failures may be asked twice in a row where the check says much: that beats one that has failed.
-int Paths::reluctance(const IpAddress& source, Lean lean) const {
+int Paths::reluctance(const IpAddress& source, Lean lean) {
   const auto* trouble = find(source);
   if (trouble != nullptr && trouble->excluded) return 4;
   const int again = source == last_ ? 1 : 0;
@@ -82,11 +82,10 @@ Paths::Recorded Paths::record(const IpAddress& source, Outcome outcome, Damper::
 }
 
 Paths::Recorded Paths::record_good(const IpAddress& source, Damper::Limits limits) {
-  const auto* trouble = find(source);
   Recorded recorded{true, false};
-  if (trouble != nullptr) {
+  if (auto* trouble = find(source)) {
     recorded.changed = trouble->excluded;
-    if (trouble->excluded && ++find(source)->good < limits.rise) return {false, false};
+    if (trouble->excluded && ++trouble->good < limits.rise) return {false, false};
     std::erase_if(troubles_, [&](const Trouble& other) { return other.source == source; });
   }
   for (auto& other : troubles_) {
@@ -116,11 +115,6 @@ std::size_t Paths::voters() const {
 
 bool Paths::urgent(const Usable& usable) const {
   return std::ranges::any_of(troubles_, [&](const Trouble& trouble) { return trouble.urgent() && usable(trouble.source); });
-}
-
-const Paths::Trouble* Paths::find(const IpAddress& source) const {
-  const auto place = std::ranges::find(troubles_, source, &Trouble::source);
-  return place == troubles_.end() ? nullptr : &*place;
 }
 
 Paths::Trouble* Paths::find(const IpAddress& source) {

@@ -1,17 +1,16 @@
 // Which source address the next check of one backend comes from, and which addresses do not reach it. Pure.
 //
 // Checks come from the addresses in turn, and after a failure from another one, so that no single address can take a backend down.
-// A failure counts against the backend at once; against the address it counts only when a check from another one
-// succeeds before it is tried again. After `fall` such failures in a row the address is excluded for this backend: its checks no
-// longer say anything about the backend. It comes back after `rise` good checks in a row. The address that succeeded last is never
-// excluded, so one always remains.
+// A failure counts against the backend at once; against the address it counts only when a check from another one succeeds before
+// it is tried again. After `fall` such failures in a row the address is excluded for this backend: its checks no longer say
+// anything about the backend. It comes back after `rise` good checks in a row. The address that succeeded last is never excluded,
+// so one always remains.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "daemon/health/damper.h"
@@ -73,13 +72,12 @@ class Paths {
   };
 
   [[nodiscard]] Trouble* find(const IpAddress& source);
-  [[nodiscard]] const Trouble* find(const IpAddress& source) const;
   Trouble& find_or_add(const IpAddress& source);
   Recorded record_good(const IpAddress& source, Damper::Limits limits);
   [[nodiscard]] std::optional<IpAddress> recheck(Lean lean, const Usable& usable) const;
   [[nodiscard]] std::optional<IpAddress> probe(const Usable& usable);
   [[nodiscard]] std::optional<IpAddress> in_turn(Lean lean, const Usable& usable);
-  [[nodiscard]] int reluctance(const IpAddress& source, Lean lean) const;
+  [[nodiscard]] int reluctance(const IpAddress& source, Lean lean);
 
   Sources sources_;
   std::size_t position_ = 0;       // in turn

@@ -1,5 +1,6 @@
 // Checks all backends of all services again and again, on the thread of one io_context: a timer for each backend, a coroutine only
-// for each check that runs. At most kMaxChecks run at once; what is due then waits in line, first come first served.
+// for each check that runs. At most kMaxChecks run at once; what is due then waits in line, first come first served. All calls, and
+// those of the hooks, are made on that thread.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,7 @@ struct Status {
 class Scheduler {
  public:
   struct Hooks {
-    /// After each change of state, failure or excluded addresses.
+    /// After each change of state, failure or excluded addresses. It may call the scheduler, but not destroy it.
     std::function<void(const Status&)> on_change;
     /// Whether there is room for a check from `source` to `backend` (contract: not above 95 % use).
     std::function<bool(const IpAddress& source, const netlink::Endpoint& backend)> usable;
