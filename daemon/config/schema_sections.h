@@ -13,7 +13,6 @@ extern const Section kNodeSection, kControlSection, kHaSection, kAddressesSectio
 
 // What this version lacks, as in "… is not available in this version: no health checks yet".
 inline constexpr std::string_view kNoPair = "no pair of nodes yet";
-inline constexpr std::string_view kNoLimits = "no limits on connections yet";
 inline constexpr std::string_view kNoRegister = "nodes cannot register themselves yet";
 
 constexpr std::int64_t milliseconds(std::chrono::milliseconds duration) { return duration.count(); }

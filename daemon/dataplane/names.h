@@ -42,12 +42,18 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string service_chain(const service::ServiceState& service, netlink::Family family);
 /// Map: slot -> backend address . port.
 [[nodiscard]] std::string service_slots(const service::ServiceState& service, netlink::Family family);
-/// New flows (first packets), refused ones too.
+/// New flows (first packets), but those over a client limit; refused ones too.
 [[nodiscard]] std::string new_flows_counter(const service::ServiceState& service);
 /// Packets of new flows that were refused since no backend has a share.
 [[nodiscard]] std::string no_backend_counter(const service::ServiceState& service);
 /// The same where backends are there, but all are full.
 [[nodiscard]] std::string full_counter(const service::ServiceState& service);
+/// Packets of new flows that were refused since their client is over a limit.
+[[nodiscard]] std::string client_limit_counter(const service::ServiceState& service);
+/// Set: clients with their connections, kept by the kernel.
+[[nodiscard]] std::string client_connections(const service::ServiceState& service, netlink::Family family);
+/// Set: clients with their rates, kept by the kernel.
+[[nodiscard]] std::string client_rates(const service::ServiceState& service, netlink::Family family);
 /// Packets of new flows that were dropped since no pool address could be set (a look-up missed during a commit).
 [[nodiscard]] std::string no_source_counter(const service::ServiceState& service);
 

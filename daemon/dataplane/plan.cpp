@@ -20,6 +20,11 @@ constexpr std::uint32_t kTcpEvents = 0x14, kUdpEvents = 0x05;
 /// Any value that both nodes have: "wsl4".
 constexpr std::uint32_t kHashSeed = 0x77736c34;
 
+/// Clients that a limit can tell apart at once; the kernel takes memory for those that there are.
+constexpr std::uint32_t kMostClients = 1'048'576;
+/// A burst is one second's worth, so a client is as good as new after a second.
+constexpr std::chrono::seconds kRateMemory{10};
+
 Type address_type(Family family) { return family == Family::kIpv4 ? Type::kIpv4Addr : Type::kIpv6Addr; }
 
 Bytes endpoint_key(const Endpoint& endpoint, Protocol protocol) {
@@ -127,15 +132,49 @@ class ServicePlanner {
     Chain chain{std::nullopt, names::comment("service " + service_.name), {}};
     const MatchL4Proto protocol{service_.protocol};
     const DnatFromMap dnat{family, selector(map.slot_modulus), names::service_slots(service_, family)};
+    add_client_limits(chain, family);
     chain.rules.push_back({{protocol, CountNamed{names::new_flows_counter(service_)}, dnat}, ""});
     if (state_.double_dnat) chain.rules.push_back({{protocol, dnat}, kOnceMore});
     const bool full = service_.refusal == service::Refusal::kFull;
     const auto counter = full ? names::full_counter(service_) : names::no_backend_counter(service_);
-    // `reject with tcp reset` needs the protocol in its rule.
-    chain.rules.push_back(
-        {{protocol, CountNamed{counter}, Reject{service_.protocol == Protocol::kTcp}}, full ? "full" : "no backend"});
+    chain.rules.push_back(refusal({}, counter, full ? "full" : "no backend"));
     fragment_.sets.emplace(names::service_slots(service_, family), std::move(map));
     fragment_.chains.emplace(names::service_chain(service_, family), std::move(chain));
+  }
+
+  /// `reject with tcp reset` needs the protocol in its rule.
+  Rule refusal(std::vector<Statement> statements, const std::string& counter, std::string comment) const {
+    statements.insert(statements.begin(), MatchL4Proto{service_.protocol});
+    statements.emplace_back(CountNamed{counter});
+    statements.emplace_back(Reject{service_.protocol == Protocol::kTcp});
+    return {std::move(statements), std::move(comment)};
+  }
+
+  /// The kernel keeps who has how much, so that a limit holds whether or not the daemon lives. The numbers stand in the sets' comments:
+  /// an element keeps those that it was made with, so other numbers mean other sets.
+  void add_client_limits(Chain& chain, Family family) {
+    const auto set_of = [family](std::string comment, std::chrono::seconds timeout) {
+      Set set;
+      set.key = {address_type(family)};
+      set.dynamic = true;
+      set.size = kMostClients;
+      set.timeout = timeout;
+      set.comment = names::comment(std::move(comment));
+      return set;
+    };
+    const auto counter = names::client_limit_counter(service_);
+    if (service_.client_connections != 0 || service_.client_rate != 0)
+      fragment_.counters[counter] = {names::comment("new flows refused: client over a limit")};
+    if (const auto most = service_.client_connections; most != 0) {
+      const auto name = names::client_connections(service_, family);
+      fragment_.sets.emplace(name, set_of("at most " + std::to_string(most) + " connections a client", std::chrono::seconds(0)));
+      chain.rules.push_back(refusal({LimitClientConnections{family, name, most}}, counter, "too many connections"));
+    }
+    if (const auto rate = service_.client_rate; rate != 0) {
+      const auto name = names::client_rates(service_, family);
+      fragment_.sets.emplace(name, set_of("at most " + std::to_string(rate) + " new connections a second", kRateMemory));
+      chain.rules.push_back(refusal({LimitClientRate{family, name, rate, rate}}, counter, "too fast"));
+    }
   }
 
   void add_listen(const Endpoint& listen) {

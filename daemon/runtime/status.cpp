@@ -209,10 +209,12 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
     if (key.first == service.name && mark.standing == service::Mark::Standing::kRemoved) described.removed.push_back(mark.name);
   described.refused_by = {{"no_backend", counter(counts, dataplane::names::no_backend_counter(service))},
                           {"full", counter(counts, dataplane::names::full_counter(service))},
-                          {"client_limit", 0}};
+                          {"client_limit", counter(counts, dataplane::names::client_limit_counter(service))}};
   for (const auto& [reason, count] : described.refused_by) described.refused += count;
+  // Who is over a client limit is refused before the service counts it.
   const auto all = counter(counts, dataplane::names::new_flows_counter(service));
-  described.total = all - std::min(all, described.refused);
+  const auto unserved = described.refused - described.refused_by["client_limit"];
+  described.total = all - std::min(all, unserved);
   if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables, known);
   return described;
 }

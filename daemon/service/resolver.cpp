@@ -22,6 +22,8 @@ ServiceState to_state(const config::Service& service) {
   state.mode = service.mode;
   state.pool = service.pool;
   state.slow_start = service.slow_start;
+  state.client_connections = static_cast<std::uint32_t>(service.client_limit_connections);
+  state.client_rate = static_cast<std::uint32_t>(service.client_limit_rate);
   return state;
 }
 

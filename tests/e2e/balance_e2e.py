@@ -100,6 +100,19 @@ class Balance(E2eTest):
         until(lambda: sum(self.daemon.counts("chat").values()) == held - 200, "ended flows leave the counts")
         self.open(clients, 50, concurrency=4)
 
+    def test_clients_over_their_limit_are_reset_also_after_a_crash(self):
+        self.begin([Backend("b0", BACKENDS4[0])], addresses=BACKENDS4[:1], client_limits={"connections": 5})
+        greedy, modest = (Clients(self.bed, f"{VIP4}:443", source=source, sources=1) for source in ("198.19.7.1", "198.19.7.2"))
+        self.open(modest, 3)
+        opened = greedy.open(8, concurrency=1)
+        self.assertEqual((opened["ok"], opened["failed"]), (5, {"Connection refused": 3}))
+        self.daemon.restart(9)
+        self.assertEqual(greedy.open(2, concurrency=1)["failed"], {"Connection refused": 2})
+        self.open(modest, 2)
+        self.assertEqual(self.daemon.service("chat")["refused_by"], {"no_backend": 0, "full": 0, "client_limit": 5})
+        greedy.close(2, "reset")
+        until(lambda: greedy.open(1)["ok"] == 1, "room for one more after two have ended")
+
     def test_slow_start_holds_a_newcomer_back(self):
         pair = [Backend(f"b{n}", BACKENDS4[n]) for n in range(2)]
         self.begin(pair[:1], slow_start="1h")

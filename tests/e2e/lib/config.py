@@ -46,6 +46,7 @@ class Service:
     idle_timeout: str = ""
     slow_start: str = ""
     on_backend_down: str = ""
+    client_limits: dict = dataclasses.field(default_factory=dict)
     health: dict = dataclasses.field(default_factory=lambda: {"type": "none"})    # checks are in the way of most tests
 
     def toml(self):
@@ -60,6 +61,7 @@ class Service:
         for key in ("idle_timeout", "slow_start", "on_backend_down"):
             if getattr(self, key):
                 lines.append(f'{key} = "{getattr(self, key)}"')
+        lines += [f"client_limits.{key} = {value}" for key, value in self.client_limits.items()]
         lines += ["[service.health]"] + [f"{key} = {json.dumps(value)}" for key, value in self.health.items()]
         return "\n".join(lines) + "\n" + "".join(backend.toml() for backend in self.backends)
 

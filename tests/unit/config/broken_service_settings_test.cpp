@@ -253,10 +253,10 @@ addresses = ["198.18.1.0/30"]
 name = "s"
 listen = ["198.18.0.1:80"]
 client_limits.connections = -1
-client_limits.rate = 1000000001
+client_limits.rate = 1000001
 )~",
-       R"~(f:7:29: service[0].client_limits.connections: -1 is out of range (0-1000000000)
-f:8:22: service[0].client_limits.rate: 1000000001 is out of range (0-1000000000))~"},
+       R"~(f:7:29: service[0].client_limits.connections: -1 is out of range (0-1000000)
+f:8:22: service[0].client_limits.rate: 1000001 is out of range (0-1000000))~"},
       {"health settings out of range",
        R"~([[pool]]
 name = "p"

@@ -185,7 +185,7 @@ f:5:11: control.tls_key: "/k" is not available in this version: nodes cannot reg
 extra = ["198.18.0.1/24"]
 )~",
        R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only []))~"},
-      {"not available: schedulers and reactions",
+      {"not available: discovery",
        R"~([[pool]]
 name = "p"
 addresses = ["198.18.1.0/30"]
@@ -193,12 +193,8 @@ addresses = ["198.18.1.0/30"]
 name = "s"
 listen = ["198.18.0.1:80"]
 discovery = "dns:_ws._tcp.example.com"
-client_limits.connections = 10
-client_limits.rate = 5
 )~",
-       R"~(f:7:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out)
-f:8:29: service[0].client_limits.connections: 10 is not available in this version: no limits on connections yet (only 0)
-f:9:22: service[0].client_limits.rate: 5 is not available in this version: no limits on connections yet (only 0))~"},
+       R"~(f:7:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out))~"},
       {"health checks that cannot be",
        R"~([[pool]]
 name = "p"

@@ -136,6 +136,28 @@ TEST_F(Plan, ABackendWithoutAShareGetsNoNewFlowButIsStillKnown) {
   EXPECT_TRUE(plan(state_).chains.contains("backend/chat/b1"));
 }
 
+TEST_F(Plan, AClientOverItsLimitIsRefusedAndCountedAndNoOther) {
+  chat_.client_connections = 2;
+  auto trace_it = tracer(state_);
+  const auto arrive = [&](const std::string& from) { return trace_it.arrive(packet(from, "198.18.0.10:443")); };
+  EXPECT_EQ(arrive("198.19.0.1:1000").end, End::kForwarded);
+  EXPECT_EQ(arrive("198.19.0.1:1001").end, End::kForwarded);
+  const auto third = arrive("198.19.0.1:1002");
+  EXPECT_EQ(third.end, End::kReset);
+  EXPECT_THAT(third.counters, ElementsAre(names::client_limit_counter(chat_)));
+  EXPECT_EQ(arrive("198.19.0.2:1000").end, End::kForwarded);
+}
+
+TEST_F(Plan, OtherLimitsMeanOtherSets) {
+  chat_.client_connections = 2;
+  chat_.client_rate = 20;
+  const auto before = plan(state_);
+  chat_.client_connections = 3;
+  const auto after = plan(state_);
+  EXPECT_NE(before.sets.at("clients/chat-ip"), after.sets.at("clients/chat-ip"));
+  EXPECT_EQ(before.sets.at("client-rates/chat-ip6"), after.sets.at("client-rates/chat-ip6"));
+}
+
 TEST_F(Plan, FullIsCountedAsFull) {
   chat_.refusal = service::Refusal::kFull;
   chat_.dealt[netlink::Family::kIpv4] = {UINT32_MAX, UINT32_MAX};
