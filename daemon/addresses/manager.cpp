@@ -20,7 +20,15 @@ InterfaceAddress single_address(const Missing& missing) {
 }  // namespace
 
 Reconciled Manager::reconcile(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
+  const bool same = !rtnl_.changed() && in_order_ && idle.empty() && wanted == wanted_;
+  auto result = same ? Reconciled{} : look_and_mend(wanted, idle);
+  announce_again();
+  return result;
+}
+
+Reconciled Manager::look_and_mend(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
   Reconciled result;
+  in_order_ = false;
   auto links = rtnl_.links();
   const auto present = rtnl_.addresses();
   if (!links || !present) {
@@ -36,7 +44,8 @@ Reconciled Manager::reconcile(const std::vector<WantedAddress>& wanted, const st
     const bool gone = idle.contains(entry.address) && remove(entry, result.problems);
     (gone ? result.removed : leftover_).push_back(entry.address);
   }
-  announce_again();
+  in_order_ = placement.missing.empty() && placement.surplus.empty() && result.problems.empty();
+  wanted_ = wanted;
   return result;
 }
 

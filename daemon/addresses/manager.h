@@ -24,7 +24,7 @@ class Manager {
 
   /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that belongs on
   /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
-  /// `idle`: known to be used by no flow.
+  /// `idle`: known to be used by no flow. A machine that was in order and has not changed is not listed again.
   Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
 
   /// Ours that is wanted no more and was still there after the last reconcile.
@@ -36,6 +36,7 @@ class Manager {
     int left;  // announcements still to be made
   };
 
+  Reconciled look_and_mend(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
   void add(const Missing& missing, Reconciled& result);
   bool remove(const netlink::rtnl::InterfaceAddress& entry, std::vector<std::string>& problems);
   void announce_again();
@@ -43,6 +44,8 @@ class Manager {
 
   netlink::rtnl::Rtnl& rtnl_;
   netlink::rtnl::Announcer& announcer_;
+  std::vector<WantedAddress> wanted_;  // at the last look
+  bool in_order_ = false;              // since then, but for what is left over
   std::vector<netlink::IpAddress> leftover_;
   std::map<netlink::IpAddress, Pending> announcing_;
 };

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include <fmt/format.h>
 #include <linux/if_addr.h>
@@ -22,7 +23,8 @@ namespace wsl4::netlink::rtnl {
 namespace {
 
 constexpr std::size_t kReceiveBuffer = 1U << 20;
-constexpr int kDumpAttempts = 5;  // a dump that somebody disturbed is asked for again; then taken as it is
+constexpr int kEventReads = 4096;  // in one go: more than the buffer holds
+constexpr int kDumpAttempts = 5;   // a dump that somebody disturbed is asked for again; then taken as it is
 
 template <class Header>
 struct Body {
@@ -96,13 +98,23 @@ std::optional<Neighbour> parse_neighbour(ByteSpan payload) {
 
 class KernelRtnl final : public Rtnl {
  public:
-  explicit KernelRtnl(Socket socket) : socket_(std::move(socket)) {}
+  KernelRtnl(Socket socket, Socket events) : socket_(std::move(socket)), events_(std::move(events)) {}
 
   Result<std::vector<Link>> links() override { return dump<ifinfomsg>(RTM_GETLINK, "list links", parse_link); }
   Result<std::vector<InterfaceAddress>> addresses() override {
     return dump<ifaddrmsg>(RTM_GETADDR, "list addresses", parse_address);
   }
   Result<std::vector<Neighbour>> neighbours() override { return dump<ndmsg>(RTM_GETNEIGH, "list neighbours", parse_neighbour); }
+
+  bool changed() override {
+    bool any = std::exchange(never_asked_, false);
+    for (int reads = 0; reads < kEventReads; ++reads) {
+      const auto received = events_.receive(buffer_);
+      if (received && received->kind == Received::Kind::kNothing) return any;
+      any = true;  // an event, an overrun, or nobody knows
+    }
+    return true;
+  }
 
   Result<void> add_address(const InterfaceAddress& address) override {
     return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add", address);
@@ -181,7 +193,8 @@ class KernelRtnl final : public Rtnl {
     }
   }
 
-  Socket socket_;
+  Socket socket_, events_;
+  bool never_asked_ = true;
   std::uint32_t sequence_ = 0;
   std::array<std::uint8_t, kReceiveSize> buffer_;
 };
@@ -191,7 +204,12 @@ class KernelRtnl final : public Rtnl {
 Result<std::unique_ptr<Rtnl>> open_rtnl() {
   auto socket = Socket::open({.bus = NETLINK_ROUTE, .groups = {}, .receive_buffer = kReceiveBuffer});
   if (!socket) return tl::make_unexpected(socket.error());
-  return std::make_unique<KernelRtnl>(std::move(*socket));
+  auto events = Socket::open({.bus = NETLINK_ROUTE,
+                              .groups = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
+                              .non_blocking = true,
+                              .receive_buffer = kReceiveBuffer});
+  if (!events) return tl::make_unexpected(events.error());
+  return std::make_unique<KernelRtnl>(std::move(*socket), std::move(*events));
 }
 
 }  // namespace wsl4::netlink::rtnl

@@ -58,6 +58,8 @@ class Rtnl {
   virtual ~Rtnl() = default;
   virtual Result<std::vector<Link>> links() = 0;
   virtual Result<std::vector<InterfaceAddress>> addresses() = 0;
+  /// Whether a link or an address may have changed since the last call; the first answer is yes. Cheap where nothing happens.
+  virtual bool changed() = 0;
   /// Of both families, on all links.
   virtual Result<std::vector<Neighbour>> neighbours() = 0;
   /// As /32 or /128 normally; IPv6 with nodad and preferred_lft 0, so that it is never chosen as a source. EEXIST if it is there.

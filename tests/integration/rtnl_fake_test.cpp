@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "tests/support/fake_rtnl.h"
 #include "tests/support/namespace.h"
@@ -67,6 +68,21 @@ TEST_P(AnyRtnl, NeighboursOfBothFamiliesAreTold) {
   EXPECT_THAT(neighbours, testing::Contains(Neighbour{
                               card, *IpAddress::parse("198.18.0.2"), {0x02, 0, 0, 0, 0, 0x99}, NeighbourState::kPermanent}));
   EXPECT_THAT(neighbours, testing::Contains(Neighbour{card, *IpAddress::parse("2001:db8::2"), {}, NeighbourState::kFailed}));
+}
+
+TEST_P(AnyRtnl, ChangesAreTold) {
+  EXPECT_TRUE(rtnl.changed()) << "at first everything may have";
+  const auto wanted = address("198.18.0.100", 32);
+  const auto calm_down = [&] {  // a card that came up makes its own events for some time
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (rtnl.changed() && std::chrono::steady_clock::now() < end) {}
+  };
+  calm_down();
+  ASSERT_TRUE(rtnl.add_address(wanted));
+  EXPECT_TRUE(rtnl.changed());
+  calm_down();
+  ASSERT_TRUE(rtnl.remove_address(wanted));
+  EXPECT_TRUE(rtnl.changed());
 }
 
 TEST_P(AnyRtnl, AnAddressIsThereOnce) {

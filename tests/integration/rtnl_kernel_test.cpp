@@ -60,6 +60,12 @@ TEST_F(RtnlKernel, LinksAreTold) {
   EXPECT_FALSE(card().carrier);
 }
 
+TEST_F(RtnlKernel, ALinkThatChangesIsTold) {
+  EXPECT_TRUE(rtnl->changed());
+  here.must("ip link set card down");
+  EXPECT_TRUE(rtnl->changed());
+}
+
 TEST_F(RtnlKernel, AddressesComeAndGo) {
   for (const char* text : {"198.18.0.100", "2001:db8::100"}) {
     const InterfaceAddress address = as_ours(text);

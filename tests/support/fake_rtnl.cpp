@@ -19,6 +19,7 @@ std::string what(const char* verb, const rtnl::InterfaceAddress& address) {
 }  // namespace
 
 int FakeRtnl::add_link(const std::string& name) {
+  changed_ = true;
   const int index = static_cast<int>(links_.size()) + 1;
   links_.push_back({index, name, true, true, name == "lo", {}});
   if (name != "lo") links_.back().mac = {0x02, 0, 0, 0, 0, static_cast<std::uint8_t>(index)};
@@ -27,6 +28,7 @@ int FakeRtnl::add_link(const std::string& name) {
 
 rtnl::Link& FakeRtnl::link(int index) {
   const auto place = std::ranges::find(links_, index, &Link::index);
+  changed_ = true;
   if (place == links_.end()) throw std::logic_error("FakeRtnl: no such link");
   return *place;
 }
@@ -59,6 +61,7 @@ Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
   if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("add", address));
   if (find(address) != addresses_.end()) return failure(EEXIST, what("add", address));
   addresses_.push_back(address);
+  changed_ = true;
   return {};
 }
 
@@ -69,6 +72,7 @@ Result<void> FakeRtnl::remove_address(const InterfaceAddress& address) {
   const auto place = find(address);
   if (place == addresses_.end()) return failure(EADDRNOTAVAIL, what("remove", address));
   addresses_.erase(place);
+  changed_ = true;
   return {};
 }
 

@@ -18,7 +18,7 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
 
   /// A card that is up and has carrier; returns its index.
   int add_link(const std::string& name);
-  [[nodiscard]] Link& link(int index);
+  [[nodiscard]] Link& link(int index);  // to change it
   void add_neighbour(netlink::rtnl::Neighbour neighbour) { neighbours_.push_back(std::move(neighbour)); }
   /// The next call of any kind fails with this.
   void fail_next(netlink::Error error) { next_error_ = std::move(error); }
@@ -28,6 +28,7 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
 
   netlink::Result<std::vector<Link>> links() override;
   netlink::Result<std::vector<InterfaceAddress>> addresses() override;
+  bool changed() override { return std::exchange(changed_, false); }
   netlink::Result<std::vector<netlink::rtnl::Neighbour>> neighbours() override;
   netlink::Result<void> add_address(const InterfaceAddress& address) override;
   netlink::Result<void> remove_address(const InterfaceAddress& address) override;
@@ -41,6 +42,7 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   std::vector<InterfaceAddress> addresses_;
   std::vector<netlink::rtnl::Neighbour> neighbours_;
   std::optional<netlink::Error> next_error_;
+  bool changed_ = true;
 };
 
 class FakeAnnouncer final : public netlink::rtnl::Announcer {

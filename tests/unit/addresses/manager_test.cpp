@@ -209,6 +209,23 @@ TEST_F(ManagerTest, AMachineThatCannotBeLookedAtIsLeftAlone) {
   EXPECT_THAT(all_ours(), SizeIs(1));
 }
 
+TEST_F(ManagerTest, AMachineInOrderIsListedAgainOnlyWhenItOrTheWishChanges) {
+  const std::vector<WantedAddress> wanted{{address(kVip), ""}};
+  const netlink::Error listed{EPERM, "list links"};
+  reconcile(wanted);
+  reconcile(wanted);  // sees that all is well
+  rtnl_.fail_next(listed);
+  EXPECT_THAT(reconcile(wanted).problems, IsEmpty());
+  rtnl_.link(back_).carrier = false;
+  EXPECT_THAT(reconcile(wanted).problems, SizeIs(1));
+  reconcile(wanted);
+  rtnl_.fail_next(listed);
+  EXPECT_THAT(reconcile({}).problems, SizeIs(1));
+  reconcile({});
+  rtnl_.fail_next(listed);
+  EXPECT_THAT(reconcile({}, {address(kVip)}).problems, SizeIs(1));
+}
+
 TEST_F(ManagerTest, AnAddedAddressIsAnnouncedThreeTimes) {
   const std::vector<WantedAddress> wanted{{address(kVip), ""}};
   const test::FakeAnnouncer::Announcement announcement{front_, address(kVip)};

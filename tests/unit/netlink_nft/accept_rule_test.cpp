@@ -9,10 +9,12 @@
 namespace wsl4::netlink::nft {
 namespace {
 
+std::string zeros(std::size_t bytes) { return std::string(2 * bytes, '0'); }
+
 /// `-m conntrack` with match_flags, invert_flags and state_mask, as they lie in memory; all else in the structure is zero.
 std::string conntrack(const std::string& flags) {
-  return "d80001000a0001006d61746368000000c80002000e000100636f6e6e747261636b0000000800020000000003ac000300" +
-         std::string(2 * 146, '0') + flags + std::string(2 * 16, '0');
+  return "d80001000a0001006d61746368000000c80002000e000100636f6e6e747261636b0000000800020000000003ac000300" + zeros(146) + flags +
+         zeros(16);
 }
 const std::string kDnat = conntrack("010000008000"), kRelatedEstablishedDnat = conntrack("010000008600"),
                   kNotDnat = conntrack("010001008000"), kRelated = conntrack("010000000400"),
@@ -26,7 +28,7 @@ const std::string kDnat = conntrack("010000008000"), kRelatedEstablishedDnat = c
                   kComment =
                       "2c0101000a0001006d617463680000001c0102000c000100636f6d6d656e74000800020000000000040103007773"
                       "6c34" +
-                      std::string(2 * 252, '0');
+                      zeros(252);
 
 std::vector<std::uint8_t> bytes(const std::string& hex) {
   std::vector<std::uint8_t> out(hex.size() / 2);
