@@ -59,8 +59,9 @@ constexpr Setting kClientLimits[] = {
      .min = 0,
      .max = 1'000'000,
      .example = "100",
-     .help = "Connections per client address (IPv6: /64); 0 = no limit. The kernel counts them: a new connection costs a look at each "
-             "of its client's others, so hundreds are a sensible limit, thousands are not.",
+     .help =
+         "Connections per client address (IPv6: /64); 0 = no limit. The kernel counts them: a new connection costs a look at each "
+         "of its client's others, so hundreds are a sensible limit, thousands are not.",
      .field = field<&Service::client_limit_connections>()},
     {.key = "rate",
      .type = Type::kInteger,

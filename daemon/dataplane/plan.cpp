@@ -150,8 +150,8 @@ class ServicePlanner {
     return {std::move(statements), std::move(comment)};
   }
 
-  /// The kernel keeps who has how much, so that a limit holds whether or not the daemon lives. The numbers stand in the sets' comments:
-  /// an element keeps those that it was made with, so other numbers mean other sets.
+  /// The kernel keeps who has how much, so that a limit holds whether or not the daemon lives. The numbers stand in the sets'
+  /// comments: an element keeps those that it was made with, so other numbers mean other sets.
   void add_client_limits(Chain& chain, Family family) {
     const auto set_of = [family](std::string comment, std::chrono::seconds timeout) {
       Set set;

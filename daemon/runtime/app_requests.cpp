@@ -33,6 +33,10 @@ tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<
   return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
 }
 
+std::int64_t microseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
 int http_status_of(service::ChangeError::Kind kind) {
   switch (kind) {
     case service::ChangeError::Kind::kNotFound:
@@ -53,7 +57,9 @@ const service::BackendState* find_backend(const service::ServiceState& service, 
 }  // namespace
 
 asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
+  const auto begun = std::chrono::steady_clock::now();
   auto loaded = config::load(config_path_);
+  const auto parsed = std::chrono::steady_clock::now();
   if (!loaded) {
     std::vector<std::string> problems;
     for (const auto& problem : loaded.error()) problems.push_back(problem.message());
@@ -62,6 +68,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
         problems);
   }
   const auto held = co_await changing_.acquire();
+  const auto alone = std::chrono::steady_clock::now();
   control::ReloadReport report;
   for (const auto& key : config::restart_changes(wanted_.file, *loaded)) {
     report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
@@ -78,6 +85,8 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   const bool other = next != wanted_.file;
   auto pending = apply_new({std::move(next), wanted_.overlay});
   const auto changed = co_await std::move(pending);
+  log::info("reload-took", "parse_us={} us={}", microseconds(parsed - begun),
+            microseconds(std::chrono::steady_clock::now() - alone));
   notify::ready(fmt::format("{} services", config_.services.size()));
   if (!changed) co_return tl::make_unexpected(changed.error());
   report.changed = *changed || other;

@@ -161,7 +161,9 @@ void KernelWorker::watch_table() {
   monitor_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& failed) {
     if (failed) return;
     const auto changes = parts_.monitor.drain();
-    if (!changes || changes->foreign_change || changes->overrun) repair();
+    // What was lost of our own owned table was our own: the kernel refuses others.
+    const bool lost = !changes || (changes->overrun && !wanted_.owned_table);
+    if (lost || changes->foreign_change) repair();
     watch_table();
   });
 }

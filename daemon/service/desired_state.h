@@ -43,7 +43,7 @@ struct ServiceState {
   std::chrono::milliseconds slow_start{0};
   std::uint32_t client_connections = 0;  // per client address (IPv6: /64); 0 = no limit
   std::uint32_t client_rate = 0;         // new connections per second and client; 0 = no limit
-  std::vector<BackendState> backends;  // in the file's order
+  std::vector<BackendState> backends;    // in the file's order
   /// What the live counts have dealt, for each family: slot -> position in `backends`, or balance::kNoBackend. Empty: the slots
   /// follow from the share_weights.
   std::map<netlink::Family, std::vector<std::uint32_t>> dealt;

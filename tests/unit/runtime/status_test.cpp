@@ -33,7 +33,7 @@ Surroundings surroundings() {
   Surroundings surroundings;
   auto& chat = surroundings.config.services.emplace_back();
   chat.name = "chat";
-  chat.backends = {{"a", endpoint("198.18.2.11:80")}, {"b", endpoint("198.18.2.12:80")}};
+  for (const auto* host : {"198.18.2.11:80", "198.18.2.12:80"}) chat.backends.emplace_back().address = endpoint(host);
   surroundings.now = std::chrono::steady_clock::time_point(std::chrono::hours(1));
   surroundings.wall = service::WallTime(std::chrono::hours(1000));
   return surroundings;
