@@ -136,7 +136,7 @@ slow_start = "0s"
 client_limits.connections = 0
 client_limits.rate = 0
 [service.health]
-type = "none"
+type = "tcp"
 path = "/"
 tls_verify = true
 interval = "2s"

@@ -46,10 +46,10 @@ TEST(FlowCounter, ALateSightDoesNotReviveAClosedFlow) {
 TEST(FlowCounter, HalfOpenBecomesEstablishedOnce) {
   FlowCounter counter(kMark);
   counter.see(half_open(flow(1, 7)));
-  EXPECT_EQ(counter.backend(7), (BackendCount{0, 1, 0}));
+  EXPECT_EQ(counter.backend(7), (BackendCount{.connections = 0, .held = 1, .started = 0, .half_open = 1}));
   counter.see(flow(1, 7));
   counter.see(flow(1, 7));
-  EXPECT_EQ(counter.backend(7), (BackendCount{1, 1, 1}));
+  EXPECT_EQ(counter.backend(7), (BackendCount{.connections = 1, .held = 1, .started = 1, .half_open = 0}));
 }
 
 TEST(FlowCounter, ALateDestroyLeavesTheNextFlowWithTheSameTuple) {
