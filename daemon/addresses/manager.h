@@ -45,7 +45,7 @@ class Manager {
   netlink::rtnl::Rtnl& rtnl_;
   netlink::rtnl::Announcer& announcer_;
   std::vector<WantedAddress> wanted_;  // at the last look
-  bool in_order_ = false;              // since then, but for what is left over
+  bool in_order_ = false;              // found then, but for what is left over
   std::vector<netlink::IpAddress> leftover_;
   std::map<netlink::IpAddress, Pending> announcing_;
 };

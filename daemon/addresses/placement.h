@@ -2,7 +2,6 @@
 // one moment. Pure.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 

@@ -77,7 +77,7 @@ void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sy
              "{} answers ARP for addresses of other interfaces, and VIPs or pool addresses are on several: traffic may come "
              "in by the wrong card",
              name),
-         set_command(of_interface + "arp_ignore", "1") + " " + of_interface + "arp_announce=2"});
+         fmt::format("sysctl -w {0}arp_ignore=1 {0}arp_announce=2", of_interface)});
   }
 }
 

@@ -19,6 +19,9 @@ using netlink::IpAddress;
 
 enum class TcpState : std::uint8_t { kTimeWait = 6, kListen = 10 };  // kernel include/net/tcp_states.h
 
+constexpr std::size_t kWord = 8;                                                           // digits
+constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // ::ffff:0:0/96, RFC 4291 2.5.5.2
+
 template <class Number>
 std::optional<Number> hex(std::string_view text) {
   Number number = 0;
@@ -29,8 +32,6 @@ std::optional<Number> hex(std::string_view text) {
 
 /// Words of 32 bits as the machine reads them from memory, most significant digit first.
 std::optional<IpAddress> parse_address(std::string_view text) {
-  constexpr std::size_t kWord = 8;  // digits
-  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   std::array<std::uint8_t, 16> bytes{};
   if (text.size() != kWord && text.size() != 4 * kWord) return std::nullopt;
   for (std::size_t first = 0; first < text.size(); first += kWord) {

@@ -80,8 +80,8 @@ bool is_state_dnat(const Expression& expression) {
 
 }  // namespace
 
-bool accepts_translated(ByteSpan list) {
-  const auto rule = read(list);
+bool accepts_translated(ByteSpan expressions) {
+  const auto rule = read(expressions);
   if (rule.size() == 2) return is_state_dnat(rule[0]) && is_accept(rule[1]);
   return rule.size() == 4 && loads_status(rule[0]) && keeps_dnat(rule[1]) && is_not_zero(rule[2]) && is_accept(rule[3]);
 }

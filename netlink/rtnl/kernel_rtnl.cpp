@@ -59,6 +59,15 @@ std::optional<Link> parse_link(ByteSpan payload) {
   return link;
 }
 
+/// Somebody has configured the IPv4 address again since it was added: Linux 6.1 leaves IFA_PROTO as it was then, but the stamps (in
+/// hundredths of a second) tell. `value` is IFA_CACHEINFO's.
+bool was_replaced(ByteSpan value) {
+  ifa_cacheinfo info{};
+  if (value.size() < sizeof info) return false;
+  std::memcpy(&info, value.data(), sizeof info);
+  return info.cstamp != info.tstamp;
+}
+
 std::optional<InterfaceAddress> parse_address(ByteSpan payload) {
   const auto body = split<ifaddrmsg>(payload);
   if (!body) return std::nullopt;
@@ -66,15 +75,18 @@ std::optional<InterfaceAddress> parse_address(ByteSpan payload) {
   result.link_index = static_cast<int>(body->header.ifa_index);
   result.prefix_length = body->header.ifa_prefixlen;
   std::optional<IpAddress> local, address;
+  bool replaced = false;
   AttributeReader reader(body->attributes);
   while (const auto attribute = reader.next()) {
     if (attribute->type == IFA_LOCAL) local = IpAddress::from_bytes(attribute->value);
     if (attribute->type == IFA_ADDRESS) address = IpAddress::from_bytes(attribute->value);
     if (attribute->type == IFA_PROTO) result.protocol = read_u8(attribute->value).value_or(0);
+    if (attribute->type == IFA_CACHEINFO) replaced = body->header.ifa_family == AF_INET && was_replaced(attribute->value);
   }
   const auto ours = local ? local : address;  // IFA_ADDRESS is the peer's where both are there
   if (!ours) return std::nullopt;
   result.address = *ours;
+  if (replaced) result.protocol = 0;
   return result;
 }
 

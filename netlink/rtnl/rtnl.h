@@ -28,7 +28,7 @@ struct InterfaceAddress {
   int link_index = 0;
   IpAddress address;
   std::uint8_t prefix_length = 0;
-  std::uint8_t protocol = 0;  // IFA_PROTO; 0: not told
+  std::uint8_t protocol = 0;  // IFA_PROTO; 0: not told, or somebody has configured the address again since
   friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
 };
 

@@ -37,7 +37,8 @@ config::Config small_config() {
   return config;
 }
 
-netlink::Fd listening_socket(int family, const netlink::Endpoint& endpoint) {
+netlink::Fd listening_socket(const netlink::Endpoint& endpoint) {
+  const int family = netlink::to_af(endpoint.address.family());
   netlink::Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_storage address{};
   address.ss_family = static_cast<sa_family_t>(family);
@@ -114,7 +115,7 @@ TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
 
 TEST_F(HostCheck, AProgramThatServesTheVipIsSeen) {
   machine_.must("ip address add 198.18.0.10/32 dev lo && ip address add 2001:db8::10/128 dev lo nodad");
-  for (const auto& [family, vip] : {std::pair{AF_INET, "198.18.0.10:443"}, std::pair{AF_INET6, "[2001:db8::10]:443"}}) {
+  for (const std::string vip : {"198.18.0.10:443", "[2001:db8::10]:443"}) {
     auto config = small_config();
     config.services[0].listen = {test::endpoint(vip)};
     const auto look = [&] {
@@ -124,8 +125,8 @@ TEST_F(HostCheck, AProgramThatServesTheVipIsSeen) {
       });
     };
     EXPECT_THAT(look(), Not(speaks_of("a program on this machine", "")));
-    const auto server = machine_.run([&] { return listening_socket(family, config.services[0].listen[0]); });
-    EXPECT_THAT(look(), speaks_of(std::string("listens on ") + vip + " and has 0 connections", "ss -tnap"));
+    const auto server = machine_.run([&] { return listening_socket(test::endpoint(vip)); });
+    EXPECT_THAT(look(), speaks_of("listens on " + vip + " and has 0 connections", "ss -tnap"));
   }
 }
 
