@@ -89,20 +89,12 @@ void Evictions::tick() {
 void Evictions::evict(service::BackendId backend, std::uint64_t number) {
   if (number == 0) return;
   const auto ended = evictor_.evict(backend, number);
-  if (ended) {
-    ended_ += *ended;
-  } else {
-    log::warning("eviction-failed", "backend={} error=\"{}\"", backend, ended.error().message());
-  }
+  if (!ended) log::warning("eviction-failed", "backend={} error=\"{}\"", backend, ended.error().message());
 }
 
 void Evictions::step() {
   const auto ended = evictor_.step();
-  if (ended) {
-    ended_ += *ended;
-  } else {
-    log::warning("flows-not-ended", "error=\"{}\"", ended.error().message());
-  }
+  if (!ended) log::warning("flows-not-ended", "error=\"{}\"", ended.error().message());
   stepping_ = evictor_.busy();
   if (stepping_) boost::asio::post(io_, [this] { step(); });
 }

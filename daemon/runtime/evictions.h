@@ -37,9 +37,6 @@ class Evictions {
   std::uint64_t rebalance(const service::ServiceState& service, double per_second);
   /// Services that are being rebalanced end with their service, and go on with its present weights.
   void set_services(const std::map<std::string, service::ServiceState>& services);
-  [[nodiscard]] bool is_rebalancing(const std::string& service) const { return rebalances_.contains(service); }
-
-  [[nodiscard]] std::uint64_t ended() const { return ended_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -62,7 +59,6 @@ class Evictions {
   bool waiting_ = false, stepping_ = false;
   std::map<service::BackendId, balance::Pace> drains_;
   std::map<std::string, Rebalance> rebalances_;
-  std::uint64_t ended_ = 0;
 };
 
 }  // namespace wsl4::runtime

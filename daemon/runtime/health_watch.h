@@ -38,7 +38,6 @@ class HealthWatch {
 
   /// Checks the backends of `effective` that are not disabled.
   void set_targets(const config::Config& effective, const service::Marks& marks);
-  void check_now(const std::string& service, const netlink::Endpoint& backend) { scheduler_.check_now(service, backend); }
 
   [[nodiscard]] service::Verdicts verdicts() const;
   [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
