@@ -175,10 +175,11 @@ std::vector<service::BackendId> FlowCounter::live_backends() const {
   return live;
 }
 
-std::vector<PortPair> FlowCounter::port_pairs(std::uint64_t at_least) const {
+std::vector<PortUse> FlowCounter::port_use(std::uint64_t at_least) const {
   struct Ports {
     std::uint64_t held = 0;
     boost::unordered_flat_map<AddressIndex, std::uint64_t> by_address;  // only where `held` is enough for a pair
+    PortUse use;
   };
   std::map<BackendEndpoint, Ports> endpoints;
   boost::unordered_flat_map<service::BackendId, Ports*> ports_of;
@@ -191,13 +192,18 @@ std::vector<PortPair> FlowCounter::port_pairs(std::uint64_t at_least) const {
     auto& ports = *ports_of.at(static_cast<service::BackendId>(key >> 32));
     if (ports.held >= at_least) ports.by_address[static_cast<AddressIndex>(key)] += pair.held;
   }
-  std::vector<PortPair> pairs;
-  for (const auto& [endpoint, ports] : endpoints) {
-    for (const auto& [address, held] : ports.by_address) {
-      if (held >= at_least && !addresses_[address].is_unspecified()) pairs.push_back({addresses_[address], endpoint, held});
-    }
+  for (auto& [endpoint, ports] : endpoints)
+    for (const auto& [address, held] : ports.by_address)
+      if (held >= at_least && !addresses_[address].is_unspecified()) ports.use.held.emplace(addresses_[address], held);
+  for (const auto& [id, ports] : ports_of)
+    if (!ports->use.held.empty() && backends_.at(id).count.held != 0) ports->use.numbers.push_back(id);
+  std::vector<PortUse> uses;
+  for (auto& [endpoint, ports] : endpoints) {
+    if (ports.use.held.empty()) continue;
+    ports.use.backend = endpoint;
+    uses.push_back(std::move(ports.use));
   }
-  return pairs;
+  return uses;
 }
 
 void FlowCounter::watch_blocks(const BackendEndpoint& endpoint) {

@@ -63,6 +63,15 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
     };
     return std::make_unique<Listing>(table, during_dump);
   }
+  Result<std::uint64_t> count() override { return table.size(); }
+  Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override {
+    std::vector<std::optional<Flow>> found;
+    for (const auto& wanted : flows) {
+      const auto place = std::ranges::find(table, wanted.id, &Flow::id);
+      found.push_back(place == table.end() ? std::nullopt : std::optional(*place));
+    }
+    return found;
+  }
   Result<std::size_t> erase(std::span<const Flow> flows) override {
     erased.insert(erased.end(), flows.begin(), flows.end());
     return flows.size();
