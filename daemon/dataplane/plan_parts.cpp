@@ -65,8 +65,8 @@ std::vector<Rule> source_rules(const service::DesiredState& state, const service
     const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(live), 0};
     rules.push_back({{MatchL4Proto{service.protocol}, SnatFromMap{family, turn, map, pool->port_min, pool->port_max}}, ""});
   }
-  rules.push_back({{CountNamed{names::no_source_counter(service)}, Verdict{Verdict::Kind::kDrop, ""}},
-                   "never with the client's address"});
+  rules.push_back(
+      {{CountNamed{names::no_source_counter(service)}, Verdict{Verdict::Kind::kDrop, ""}}, "never with the client's address"});
   return rules;
 }
 

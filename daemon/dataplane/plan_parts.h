@@ -30,8 +30,7 @@ void add_slot(netlink::nft::Set& map, std::size_t slot, netlink::nft::Bytes data
 
 /// Source translation from the whole range of the next address, and what happens without it. The choice of the address has a
 /// counter of its own in each backend's chain: even, and never in lockstep with the choice of the backend.
-[[nodiscard]] std::vector<netlink::nft::Rule> source_rules(const service::DesiredState& state,
-                                                           const service::ServiceState& service,
+[[nodiscard]] std::vector<netlink::nft::Rule> source_rules(const service::DesiredState& state, const service::ServiceState& service,
                                                            const service::BackendState& backend);
 
 }  // namespace wsl4::dataplane

@@ -119,17 +119,18 @@ void Collector::begin_resync() {
   }
   dump_ = std::move(*dump);
   dump_started_ = steady_clock::now();
-  look_at_timeout();
   counter_.begin_resync();
 }
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
-  auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
+  look_at_timeout();
+  const auto now = steady_clock::now();  // under load a dump takes seconds
+  auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     counter_.see(flow);
-    reaper_.offer(flow, dump_started_);
+    reaper_.offer(flow, now);
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
-    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, dump_started_)) idle_.push_back(flow);
+    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
   end_idle();
   wait_to_reap();

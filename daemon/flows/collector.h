@@ -1,5 +1,6 @@
 // Keeps the flow counts true: listens to conntrack events, dumps the table at the start, after an overrun and now and then, and
-// ends flows that have been idle for too long, or have closed where ports run short. Lives on the kernel thread; every wake-up does a bounded piece of work.
+// ends flows that have been idle for too long, or have closed where ports run short. Lives on the kernel thread; every wake-up does
+// a bounded piece of work.
 #pragma once
 
 #include <array>
@@ -50,7 +51,7 @@ class Collector {
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
 
   /// Notes the present value of nf_conntrack_tcp_timeout_established. To be called before the daemon changes it for the first time;
-  /// later changes are noticed with each dump.
+  /// later changes are noticed with each step of a dump.
   void look_at_timeout();
 
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.

@@ -49,7 +49,7 @@ class Reaper {
   netlink::conntrack::Conntrack& conntrack_;
   service::MarkLayout mark_;
   Backends backends_;
-  std::multimap<TimePoint, Waiting> waiting_;      // by the time of the next look
+  std::multimap<TimePoint, Waiting> waiting_;       // by the time of the next look
   boost::unordered_flat_set<std::uint32_t> known_;  // conntrack ids of `waiting_`
 };
 

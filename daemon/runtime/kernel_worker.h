@@ -32,7 +32,7 @@ namespace wsl4::runtime {
 struct KernelCounts {
   boost::unordered_flat_map<service::BackendId, flows::BackendCount> backends;
   boost::unordered_flat_map<service::BackendId, double> rates;
-  boost::unordered_flat_map<service::BackendId, double> shares;  // of the new flows of its service and family, 0-1
+  boost::unordered_flat_map<service::BackendId, double> shares;             // of the new flows of its service and family, 0-1
   boost::unordered_flat_map<service::BackendId, std::uint64_t> free_ports;  // of backends that are near the end
   std::map<std::string, std::chrono::seconds> full_in;                      // by service, where it can be foreseen
   std::vector<flows::PairCount> pairs;

@@ -1,5 +1,5 @@
-// Decides for every backend whether the SNAT ports towards it are dealt in blocks, and deals them as flows come and go. Lives on the
-// kernel thread.
+// Decides for every backend whether the SNAT ports towards it are dealt in blocks, and deals them as flows come and go. Lives on
+// the kernel thread.
 //
 // What is dealt stands in the applier's state (ServiceState::blocks). While there is any, the kernel is told every kBeat that
 // somebody deals; once that ends, new flows use the whole range again.

@@ -123,7 +123,8 @@ struct KernelConntrack::Impl {
     write(out, sequence);
     if (auto sent = socket.send(out.bytes()); !sent) return failure(sent.error().code, what);
     int error = 0;
-    auto read = read_answers(sequence, sequence, what, [&](std::size_t, int outcome) { error = outcome; }, told);
+    auto read = read_answers(
+        sequence, sequence, what, [&](std::size_t, int outcome) { error = outcome; }, told);
     if (!read) return read;
     if (error != 0) return failure(error, what);
     return {};
