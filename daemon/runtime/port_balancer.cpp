@@ -19,6 +19,8 @@ constexpr double kTight = 0.85, kNoLongerTight = 0.8;
 constexpr std::chrono::milliseconds kLook{100};
 constexpr int kLookPart = 50;  // of the time, at most
 constexpr std::chrono::seconds kSampleInterval{1};
+/// Backends whose blocks begin to be counted, each by a walk over all flows, at one look.
+constexpr std::size_t kMostAtOnce = 4;
 constexpr std::size_t kSamples = 60, kFewestSamples = 5;
 
 double size_of(const service::PoolState& pool) { return pool.port_max - pool.port_min + 1.0; }
@@ -164,6 +166,7 @@ void PortBalancer::look_at_use(TimePoint now) {
   flows::Reaper::Backends tight;
   std::set<std::string> services;
   const auto& state = dependencies_.applier.state();
+  std::size_t begun = 0;
   std::vector<BlocksChange> modes;
   for (const auto& use : uses(state)) {
     for (const auto id : use.numbers) {
@@ -179,7 +182,9 @@ void PortBalancer::look_at_use(TimePoint now) {
       const auto mode = balance::port_mode(present, part, growth);
       if (mode == present) continue;
       if (mode == balance::PortMode::kRange) modes.push_back({place->service.name, id, std::nullopt});
-      if (mode == balance::PortMode::kBlocks) modes.push_back({place->service.name, id, deal(*place, {}).slots});
+      if (mode == balance::PortMode::kRange) continue;
+      changed_ = ++begun > kMostAtOnce;
+      if (!changed_) modes.push_back({place->service.name, id, deal(*place, {}).slots});
     }
   }
   for (const auto& [id, dealt] : dealt_)
@@ -212,6 +217,7 @@ void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) 
 
 void PortBalancer::deal_what_is_due(TimePoint now) {
   std::vector<BlocksChange> changes;
+  std::vector<service::BackendId> room;
   const auto& state = dependencies_.applier.state();
   for (auto& [id, dealt] : dealt_) {
     if (!dealt.stale && !balance::deal_is_due(dealt.deal, age_of(dealt, now))) continue;
@@ -219,11 +225,14 @@ void PortBalancer::deal_what_is_due(TimePoint now) {
     if (!place) continue;
     const auto turnover = dependencies_.counter.turnover(dealt.endpoint);
     auto next = deal(*place, dealt.deal.slots);
+    if (dealt.stale) room.push_back(id);
     if (next.slots != dealt.deal.slots) changes.push_back({dealt.service, id, next.slots});
     dealt = {dealt.service, dealt.endpoint, std::move(next), turnover, now, false};
   }
-  if (changes.empty()) return;
-  if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) dependencies_.on_failure(applied.error());
+  if (!changes.empty()) {
+    if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) dependencies_.on_failure(applied.error());
+  }
+  if (!room.empty()) dependencies_.on_room(room);
 }
 
 /// Backends whose ports are dealt in blocks from now on, or no longer.

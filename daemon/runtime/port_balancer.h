@@ -36,6 +36,8 @@ class PortBalancer {
     std::function<const std::string*(service::BackendId)> service_of;
     /// The kernel refused new blocks; the old ones go on.
     std::function<void(const netlink::Error&)> on_failure;
+    /// How many ports are free towards these backends has changed though no flow began or ended: their pool has.
+    std::function<void(const std::vector<service::BackendId>&)> on_room;
     /// Half-open flows count from now on, and nobody has told of those that are there.
     std::function<void()> look;
     /// Backends of which a pair is more than 85 % full.

@@ -23,10 +23,10 @@ class Ports(E2eTest):
         self.bed = self.enterContext(Bed(direct=True))
         self.daemon = None
 
-    def begin(self, sources):
+    def begin(self, sources, addresses=2, backends=2):
         listen = [f"{VIP4}:{443 + n}" for n in range(PORTS)]
-        backends = [Backend("one", BACKENDS4[0]), Backend("two", BACKENDS4[1])]
-        self.start([Service("big", listen, backends, scheduler="least-connections")], [Pool("main", pool4(2))], log_level="info")
+        backends = [Backend(name, BACKENDS4[n]) for n, name in enumerate(("one", "two")[:backends])]
+        self.start([Service("big", listen, backends, scheduler="least-connections")], [Pool("main", pool4(addresses))], log_level="info")
         return RawFlows(self.bed, PORTS, sources=sources)
 
     def snat(self):
@@ -36,20 +36,20 @@ class Ports(E2eTest):
         """Waits until at most so many ports are held."""
         until(lambda: self.snat()["used"] <= most, lambda: f"at most {most} ports held; {self.snat()['used']} are", seconds, 0.2)
 
-    def fill_up(self, flows, what):
+    def fill_up(self, flows, what, capacity=CAPACITY):
         """Opens flows until one is refused: by a reset, which is counted."""
         before = self.daemon.service("big")["refused_by"]["full"]
-        report = flows.open(CAPACITY, RATE, stop=True, seconds=240)
-        print(f"{what}: first refusal with {report['open_at_first_refusal']} of {CAPACITY}, first retransmission with "
+        report = flows.open(capacity + 5_000, RATE, stop=True, seconds=240)
+        print(f"{what}: first refusal with {report['open_at_first_refusal']} of {capacity}, first retransmission with "
               f"{report['open_at_first_retry']}", flush=True)
         self.assertGreater(report["refused"], 0, report)
-        self.assertGreaterEqual(report["open_at_first_refusal"], 0.99 * CAPACITY, report)
+        self.assertGreaterEqual(report["open_at_first_refusal"], 0.99 * capacity, report)
         if report["retried"]:
-            self.assertGreaterEqual(report["open_at_first_retry"], 0.99 * CAPACITY, report)
+            self.assertGreaterEqual(report["open_at_first_retry"], 0.99 * capacity, report)
         self.assertEqual((report["lost"], report["reset"]), (0, 0), report)
         service = self.daemon.service("big")
         self.assertEqual(service["refused_by"]["full"] - before, report["refused"])
-        self.assertGreaterEqual(service["snat"]["used"], 0.99 * CAPACITY)
+        self.assertGreaterEqual(service["snat"]["used"], 0.99 * capacity)
 
     def all_of_it(self, sources):
         flows = self.begin(sources)
@@ -77,6 +77,12 @@ class Ports(E2eTest):
 
     def test_every_port_from_a_thousand_client_addresses(self):
         self.all_of_it(1000)
+
+    def test_a_full_pair_gets_nothing_while_another_has_room(self):
+        flows = self.begin(1000, addresses=1, backends=1)
+        self.fill_up(flows, "one pool address", 65_535)
+        self.daemon.reload(pools=[Pool("main", pool4(2))])
+        self.fill_up(flows, "and another", 2 * 65_535)
 
     def test_without_the_daemon_the_pool_goes_on_to_85_percent(self):
         flows = self.begin(1000)

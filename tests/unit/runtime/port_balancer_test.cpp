@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_nftables.h"
 
@@ -68,13 +70,14 @@ class PortBalancerTest : public testing::Test {
   test::FakeNftables kernel_;
   dataplane::Applier applier_{kernel_};
   FlowCounter counter_{kMark};
-  int looks_ = 0;
+  int looks_ = 0, rooms_ = 0;
   flows::Reaper::Backends tight_;
   std::vector<std::string> failures_;
   const std::string chat_ = "chat";
   PortBalancer ports_{io_,
                       {applier_, counter_, [this](service::BackendId id) { return id <= 2 ? &chat_ : nullptr; },
-                       [this](const netlink::Error& error) { failures_.push_back(error.message()); }, [this] { ++looks_; },
+                       [this](const netlink::Error& error) { failures_.push_back(error.message()); },
+                       [this](const auto& backends) { rooms_ += std::ranges::find(backends, 1U) != backends.end() ? 1 : 0; }, [this] { ++looks_; },
                        [this](flows::Reaper::Backends backends) { tight_ = std::move(backends); }}};
 };
 
@@ -163,9 +166,12 @@ TEST_F(PortBalancerTest, AddressesMayLeaveThePool) {
   next.pools.at("main").addresses.pop_back();
   apply(next);
   EXPECT_EQ(blocks().at(1).size(), 8U);
+  const auto told = rooms_;
   apply(desired_state());
   EXPECT_EQ(blocks().at(1).size(), 16U);
   expect_kernel_as_planned();
+  run_until([&] { return rooms_ > told; });
+  EXPECT_EQ(ports_.free_ports(1), 2 * kPorts - kPorts / 2) << "without a flow that begins or ends";
 }
 
 TEST_F(PortBalancerTest, TightBackendsAreTold) {
