@@ -180,8 +180,7 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
         std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
 
   std::tie(described.state, described.reason) = standing_of(known, key, backend);
-  if (described.state.empty())
-    std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
+  if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
   if (!described.state.empty()) return described;
   described.state = health && health->standing.state == health::State::kChecking ? "checking" : "up";
   if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";

@@ -77,8 +77,8 @@ class PortBalancerTest : public testing::Test {
   PortBalancer ports_{io_,
                       {applier_, counter_, [this](service::BackendId id) { return id <= 2 ? &chat_ : nullptr; },
                        [this](const netlink::Error& error) { failures_.push_back(error.message()); },
-                       [this](const auto& backends) { rooms_ += std::ranges::find(backends, 1U) != backends.end() ? 1 : 0; }, [this] { ++looks_; },
-                       [this](flows::Reaper::Backends backends) { tight_ = std::move(backends); }}};
+                       [this](const auto& backends) { rooms_ += std::ranges::find(backends, 1U) != backends.end() ? 1 : 0; },
+                       [this] { ++looks_; }, [this](flows::Reaper::Backends backends) { tight_ = std::move(backends); }}};
 };
 
 TEST_F(PortBalancerTest, BlocksAreDealtFromHalfFullPairsOn) {

@@ -103,9 +103,10 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
   ASSERT_EQ(status.warnings.size(), 2U);
-  EXPECT_EQ(status.warnings[0],
-            "service chat: 91 % of the ports of 198.18.2.101 towards a are taken, 1 % of pool main in all; add addresses to the pool, "
-            "or backends");
+  EXPECT_EQ(
+      status.warnings[0],
+      "service chat: 91 % of the ports of 198.18.2.101 towards a are taken, 1 % of pool main in all; add addresses to the pool, "
+      "or backends");
   EXPECT_EQ(status.warnings[1].find("service other: 91 % of the ports of 198.18.2.101 towards same are taken"), 0U)
       << status.warnings[1];
 }
