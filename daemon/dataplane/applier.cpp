@@ -54,17 +54,26 @@ Result<Applied> Applier::apply(service::DesiredState next, const std::function<v
   return applied;
 }
 
-Result<Applied> Applier::apply_shares(std::span<const service::ServiceState> services) {
+template <class Changes>
+Result<Applied> Applier::apply_part(Changes changes) {
   if (found_) return Applied{};
   const auto start = steady_clock::now();
-  const auto transaction = mirror_.transition(services);
+  const auto transaction = mirror_.transition(changes);
   const auto committed = commit(transaction);
   if (!committed) {
     read_again();
     return tl::make_unexpected(committed.error());
   }
-  mirror_.commit(services);
+  mirror_.commit(changes);
   return Applied{transaction.weight(), since(start)};
+}
+
+Result<Applied> Applier::apply_shares(std::span<const service::ServiceState> services) { return apply_part(services); }
+Result<Applied> Applier::apply_blocks(std::span<const BlocksChange> changes) { return apply_part(changes); }
+
+Result<void> Applier::go_on_dealing() {
+  if (found_) return {};
+  return commit(dataplane::go_on_dealing());
 }
 
 Result<void> Applier::commit(const netlink::nft::Transaction& transaction) {

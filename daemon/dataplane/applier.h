@@ -39,6 +39,11 @@ class Applier {
   /// kernel's state is uncertain: the next `apply` or `repair` comes first.
   netlink::Result<Applied> apply_shares(std::span<const service::ServiceState> services);
 
+  /// The same for backends whose blocks of SNAT ports were dealt.
+  netlink::Result<Applied> apply_blocks(std::span<const BlocksChange> changes);
+  /// Says that blocks are dealt for kDealingTimeout more (go_on_dealing).
+  netlink::Result<void> go_on_dealing();
+
   /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
   netlink::Result<Applied> repair();
 
@@ -48,6 +53,8 @@ class Applier {
   [[nodiscard]] bool in_sync() const { return !found_.has_value(); }
 
  private:
+  template <class Changes>
+  netlink::Result<Applied> apply_part(Changes changes);
   netlink::Result<void> commit(const netlink::nft::Transaction& transaction);
   void read_again();
   netlink::Result<Applied> apply_to_found(const service::DesiredState& next);

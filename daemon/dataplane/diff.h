@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "daemon/dataplane/plan.h"
@@ -12,6 +13,13 @@ namespace wsl4::dataplane {
 /// differs, it deletes and builds anew in the one transaction. Elements whose data changed are deleted and added again; a chain
 /// whose rules changed is flushed and filled again (its counters of the round begin anew).
 [[nodiscard]] netlink::nft::Transaction diff(const netlink::nft::Table& have, const netlink::nft::Table& want);
+
+/// Of one backend: slot -> block; none: its ports are no longer dealt in blocks.
+struct BlocksChange {
+  std::string service;
+  service::BackendId backend = 0;
+  std::optional<std::vector<balance::PortBlock>> slots;
+};
 
 /// The daemon's own copy of what it programmed. `transition` yields the transaction from the present state to `next` and is cheap
 /// where little differs (unchanged services are recognised by comparison of their ServiceState, not of their rules). Call `commit`
@@ -26,9 +34,15 @@ class Mirror {
   [[nodiscard]] netlink::nft::Transaction transition(const service::DesiredState& next) const;
   void commit(service::DesiredState next);
 
-  /// The same for services of the present state that have other shares; costs only those, however many others there are.
+  /// The same for services of the present state that have other shares; costs only those, however many others there are. Their
+  /// `blocks` are not looked at.
   [[nodiscard]] netlink::nft::Transaction transition(std::span<const service::ServiceState> services) const;
   void commit(std::span<const service::ServiceState> services);
+
+  /// The same for backends of the present state whose blocks were dealt anew, or whose ports are dealt in blocks from now on or no
+  /// longer. The first costs the slots that differ.
+  [[nodiscard]] netlink::nft::Transaction transition(std::span<const BlocksChange> changes) const;
+  void commit(std::span<const BlocksChange> changes);
 
   /// The whole table as it should stand in the kernel now.
   [[nodiscard]] netlink::nft::Table table() const;

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <unordered_map>
 
 #include "daemon/dataplane/diff.h"
+#include "daemon/dataplane/names.h"
+#include "daemon/dataplane/plan_parts.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -32,11 +35,6 @@ void for_each_pair(const Map& before, const Map& after, Visit visit) {
 
 bool same_globals(const DesiredState& left, const DesiredState& right) {
   return left.mark == right.mark && left.owned_table == right.owned_table && left.double_dnat == right.double_dnat;
-}
-
-const service::PoolState* pool_of(const DesiredState& state, const service::ServiceState& service) {
-  const auto pool = state.pools.find(service.pool);
-  return pool == state.pools.end() ? nullptr : &pool->second;
 }
 
 bool same_pool(const service::PoolState* left, const service::PoolState* right) {
@@ -79,23 +77,45 @@ struct Mirror::Impl {
     };
     for_each_pair(state.services, next.services, [&](const service::ServiceState* old, const service::ServiceState* now) {
       if (old && now && !all && *old == *now && keeps_pool(*now)) return;
-      if (old) change.before.push_back(plan_service(state, *old));
-      if (now) change.after.push_back(plan_service(next, *now));
+      if (old) add_whole(change.before, state, *old);
+      if (now) add_whole(change.after, next, *now);
     });
     return change;
+  }
+
+  static void add_whole(std::vector<Fragment>& fragments, const DesiredState& state, const service::ServiceState& service) {
+    fragments.push_back(plan_service(state, service));
+    for (const auto& [id, slots] : service.blocks) fragments.push_back(plan_blocks(state, service, id));
   }
 
   [[nodiscard]] Change changed(std::span<const service::ServiceState> services) const {
     Change change;
     for (const auto& now : services) {
       const auto& old = state.services.at(now.name);
-      if (old == now) continue;
       change.before.push_back(plan_service(state, old));
       change.after.push_back(plan_service(state, now));
     }
     return change;
   }
 
+  /// None if only slots differ.
+  [[nodiscard]] std::optional<Change> changed(const BlocksChange& blocks) const {
+    const auto& old = state.services.at(blocks.service);
+    if (blocks.slots && old.blocks.contains(blocks.backend)) return std::nullopt;
+    auto now = old;
+    set_blocks(now, blocks);
+    return Change{{plan_blocks(state, old, blocks.backend)}, {plan_blocks(state, now, blocks.backend)}};
+  }
+
+  static void set_blocks(service::ServiceState& service, const BlocksChange& blocks) {
+    if (blocks.slots) {
+      service.blocks.insert_or_assign(blocks.backend, *blocks.slots);
+    } else {
+      service.blocks.erase(blocks.backend);
+    }
+  }
+
+  [[nodiscard]] Transaction slots_that_differ(const BlocksChange& blocks) const;
   [[nodiscard]] Transaction to_transaction(const Change& change, Table have, Table want) const;
   void count_holders(const Change& change);
 
@@ -190,7 +210,62 @@ Transaction Mirror::transition(std::span<const service::ServiceState> services) 
 
 void Mirror::commit(std::span<const service::ServiceState> services) {
   impl_->count_holders(impl_->changed(services));
-  for (const auto& service : services) impl_->state.services.at(service.name) = service;
+  for (const auto& service : services) {
+    auto& present = impl_->state.services.at(service.name);
+    auto blocks = std::move(present.blocks);
+    present = service;
+    present.blocks = std::move(blocks);
+  }
+}
+
+Transaction Mirror::Impl::slots_that_differ(const BlocksChange& blocks) const {
+  using netlink::nft::ElementList;
+  const auto& service = state.services.at(blocks.service);
+  const auto& backend = *std::ranges::find(service.backends, blocks.backend, &service::BackendState::id);
+  const auto& pool = *pool_of(state, service);
+  const balance::PortRange ports{pool.port_min, pool.port_max};
+  auto old = block_elements(service.blocks.at(blocks.backend), ports), now = block_elements(*blocks.slots, ports);
+  for (std::size_t slot = std::min(old.size(), now.size()); slot-- > 0;) {
+    if (old[slot] != now[slot]) continue;
+    old[slot].first.clear();
+    now[slot].first.clear();
+  }
+  const auto drop_equal = [](ElementList& elements) {
+    std::erase_if(elements, [](const auto& element) { return element.first.empty(); });
+  };
+  drop_equal(old);
+  drop_equal(now);
+  Transaction transaction(kTableName);
+  const auto name = names::blocks_slots(service, backend);
+  const auto map = blocks_map(service, backend, pool);
+  if (!old.empty()) transaction.add(netlink::nft::DeleteElements{name, map, std::move(old)});
+  if (!now.empty()) transaction.add(netlink::nft::AddElements{name, map, std::move(now)});
+  return transaction;
+}
+
+Transaction Mirror::transition(std::span<const BlocksChange> changes) const {
+  Transaction transaction(kTableName);
+  Impl::Change all;
+  for (const auto& one : changes) {
+    auto change = impl_->changed(one);
+    if (!change) {
+      transaction.append(impl_->slots_that_differ(one));
+      continue;
+    }
+    std::ranges::move(change->before, std::back_inserter(all.before));
+    std::ranges::move(change->after, std::back_inserter(all.after));
+  }
+  if (all.before.empty()) return transaction;
+  const auto base = plan_base(impl_->state);
+  transaction.append(impl_->to_transaction(all, base, base));
+  return transaction;
+}
+
+void Mirror::commit(std::span<const BlocksChange> changes) {
+  for (const auto& one : changes) {
+    if (const auto change = impl_->changed(one)) impl_->count_holders(*change);
+    Impl::set_blocks(impl_->state.services.at(one.service), one);
+  }
 }
 
 Table Mirror::table() const { return plan(impl_->state); }

@@ -42,6 +42,7 @@ std::string of_backend(const service::ServiceState& service, const service::Back
 
 std::string services(netlink::Family family) { return for_family("services", family); }
 std::string backends(netlink::Family family) { return for_family("backends", family); }
+std::string blocks(netlink::Family family) { return for_family("blocks", family); }
 std::string service_ports(netlink::Family family) { return for_family("service-ports", family); }
 std::string snat_backends(netlink::Family family) { return for_family("snat-backends", family); }
 std::string dnat_backends(netlink::Family family) { return for_family("dnat-backends", family); }
@@ -69,6 +70,12 @@ std::string no_source_counter(const service::ServiceState& service) { return "se
 
 std::string source_slots(const service::ServiceState& service, const service::BackendState& backend) {
   return "sources/" + service.name + '/' + backend_part(service, backend);
+}
+std::string blocks_slots(const service::ServiceState& service, const service::BackendState& backend) {
+  return "blocks/" + service.name + '/' + backend_part(service, backend);
+}
+std::string blocks_chain(const service::ServiceState& service, const service::BackendState& backend) {
+  return blocks_slots(service, backend);
 }
 std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend) {
   return of_backend(service, backend);

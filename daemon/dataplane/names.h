@@ -25,6 +25,10 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string services(netlink::Family family);
 /// Verdict map: VIP . port . protocol . backend address . port -> the backend's chain.
 [[nodiscard]] std::string backends(netlink::Family family);
+/// The same for backends whose ports are dealt in blocks, looked at while `kDealing` has elements.
+[[nodiscard]] std::string blocks(netlink::Family family);
+/// Set: protocols, there while the daemon deals blocks.
+inline constexpr const char* kDealing = "dealing";
 /// Set: VIP . protocol . port of all services.
 [[nodiscard]] std::string service_ports(netlink::Family family);
 /// Set: address . protocol . port of backends that see pool addresses (mode snat).
@@ -60,6 +64,9 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 // One backend's.
 /// Map: slot -> pool address, where not all of the pool's reach the backend.
 [[nodiscard]] std::string source_slots(const service::ServiceState& service, const service::BackendState& backend);
+/// Map: slot -> range of pool address . port.
+[[nodiscard]] std::string blocks_slots(const service::ServiceState& service, const service::BackendState& backend);
+[[nodiscard]] std::string blocks_chain(const service::ServiceState& service, const service::BackendState& backend);
 [[nodiscard]] std::string backend_chain(const service::ServiceState& service, const service::BackendState& backend);
 /// New flows (first packets) that went to the backend.
 [[nodiscard]] std::string backend_counter(const service::ServiceState& service, const service::BackendState& backend);

@@ -5,6 +5,7 @@
 #include "daemon/balance/least_connections.h"
 #include "daemon/balance/slots.h"
 #include "daemon/dataplane/names.h"
+#include "daemon/dataplane/plan_parts.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -24,30 +25,6 @@ constexpr std::uint32_t kHashSeed = 0x77736c34;
 constexpr std::uint32_t kMostClients = 1'048'576;
 /// A burst is one second's worth, so a client is as good as new after a second.
 constexpr std::chrono::seconds kRateMemory{10};
-
-Type address_type(Family family) { return family == Family::kIpv4 ? Type::kIpv4Addr : Type::kIpv6Addr; }
-
-Bytes endpoint_key(const Endpoint& endpoint, Protocol protocol) {
-  return KeyBuilder().add(endpoint.address).add(protocol).add_port(endpoint.port).take();
-}
-
-/// A map from slots. Its size is given, which makes it the kernel's plain fixed table.
-Set slot_map(std::vector<Type> data, std::size_t slots) {
-  Set map;
-  map.key = {Type::kSlot};
-  map.data = std::move(data);
-  map.slot_modulus = map.size = static_cast<std::uint32_t>(std::max<std::size_t>(slots, 1));
-  return map;
-}
-
-void add_slot(Set& map, std::size_t slot, Bytes data, std::string comment = "") {
-  map.elements.emplace_hint(map.elements.end(), KeyBuilder().add_slot(static_cast<std::uint32_t>(slot)).take(),
-                            Element{std::move(data), std::move(comment)});
-}
-
-std::size_t count_of(const service::PoolState& pool, Family family) {
-  return static_cast<std::size_t>(std::ranges::count(pool.addresses, family, &IpAddress::family));
-}
 
 /// Builds one service's fragment, piece by piece.
 class ServicePlanner {
@@ -183,14 +160,8 @@ class ServicePlanner {
     share(names::services(family), key, Verdict{Verdict::Kind::kGoto, names::service_chain(service_, family)}, service_.name);
     share(names::service_ports(family), key, std::monostate{}, service_.name);
     for (const auto* backend : backends_of(family)) {
-      auto flow = KeyBuilder()
-                      .add(listen.address)
-                      .add_port(listen.port)
-                      .add(service_.protocol)
-                      .add(backend->address.address)
-                      .add_port(backend->address.port)
-                      .take();
-      share(names::backends(family), std::move(flow), Verdict{Verdict::Kind::kGoto, names::backend_chain(service_, *backend)}, "");
+      share(names::backends(family), flow_key(listen, service_.protocol, backend->address),
+            Verdict{Verdict::Kind::kGoto, names::backend_chain(service_, *backend)}, "");
     }
   }
 
@@ -206,41 +177,24 @@ class ServicePlanner {
     chain.rules.push_back({{SetCtMark{~state_.mark.mask(), state_.mark.to_mark(backend.id)},
                             SetCtEvents{service_.protocol == Protocol::kTcp ? kTcpEvents : kUdpEvents}, CountNamed{counter}},
                            ""});
-    if (snat) add_source_rules(chain, backend);
+    if (snat) {
+      add_sources(backend);
+      for (auto& rule : source_rules(state_, service_, backend)) chain.rules.push_back(std::move(rule));
+    }
     fragment_.chains.emplace(names::backend_chain(service_, backend), std::move(chain));
   }
 
-  /// The address choice has a counter of its own in each backend's chain: even, and never in lockstep with the backends'.
-  void add_source_rules(Chain& chain, const service::BackendState& backend) {
+  /// A map of its own for a backend that some of the pool's addresses do not reach.
+  void add_sources(const service::BackendState& backend) {
     const auto family = backend.address.address.family();
-    const auto pool = state_.pools.find(service_.pool);
-    const auto addresses = pool == state_.pools.end() ? 0 : count_of(pool->second, family);
-    if (addresses > 0) {
-      const auto [map, size] = sources_of(backend, pool->second, family);
-      const Selector turn{Selector::Kind::kIncremental, size, 0};
-      chain.rules.push_back(
-          {{MatchL4Proto{service_.protocol}, SnatFromMap{family, turn, map, pool->second.port_min, pool->second.port_max}}, ""});
-    }
-    chain.rules.push_back(
-        {{CountNamed{names::no_source_counter(service_)}, Verdict{Verdict::Kind::kDrop, ""}}, "never with the client's address"});
-  }
-
-  /// The map of its source addresses and its size: the pool's, or one of its own where some do not reach it. If none does, all stay
-  /// in use, since a wrong verdict costs less than no connections.
-  std::pair<std::string, std::uint32_t> sources_of(const service::BackendState& backend, const service::PoolState& pool,
-                                                   Family family) {
-    std::vector<IpAddress> alive;
-    for (const auto& address : pool.addresses)
-      if (address.family() == family && !std::ranges::binary_search(backend.dead_sources, address)) alive.push_back(address);
-    const auto all = count_of(pool, family);
-    if (alive.empty() || alive.size() == all) return {names::pool_slots(pool, family), static_cast<std::uint32_t>(all)};
-    auto map = slot_map({address_type(family)}, alive.size());
-    for (std::size_t slot = 0; slot < alive.size(); ++slot) add_slot(map, slot, KeyBuilder().add(alive[slot]).take());
-    map.comment = names::comment("pool " + pool.name + " without dead paths");
-    const auto size = map.slot_modulus;
-    const auto name = names::source_slots(service_, backend);
-    fragment_.sets.emplace(name, std::move(map));
-    return {name, size};
+    const auto* pool = pool_of(state_, service_);
+    if (pool == nullptr) return;
+    const auto live = live_sources(backend, *pool);
+    if (live.size() == count_of(*pool, family)) return;
+    auto map = slot_map({address_type(family)}, live.size());
+    for (std::size_t slot = 0; slot < live.size(); ++slot) add_slot(map, slot, KeyBuilder().add(live[slot]).take());
+    map.comment = names::comment("pool " + pool->name + " without dead paths");
+    fragment_.sets.emplace(names::source_slots(service_, backend), std::move(map));
   }
 
   const service::DesiredState& state_;
@@ -283,7 +237,10 @@ Fragment plan_service(const service::DesiredState& state, const service::Service
 Table plan(const service::DesiredState& state) {
   auto table = plan_base(state);
   for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool));
-  for (const auto& [name, service] : state.services) merge(table, plan_service(state, service));
+  for (const auto& [name, service] : state.services) {
+    merge(table, plan_service(state, service));
+    for (const auto& [id, slots] : service.blocks) merge(table, plan_blocks(state, service, id));
+  }
   return table;
 }
 

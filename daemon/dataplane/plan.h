@@ -4,8 +4,10 @@
 // maps. Fragments are cheap to build and compare one by one, so a change of one service among thousands costs that service.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +39,19 @@ struct Fragment {
 [[nodiscard]] netlink::nft::Table plan_base(const service::DesiredState& state);
 /// One pool's maps (one per family that it has) and its guard elements.
 [[nodiscard]] Fragment plan_pool(const service::PoolState& pool);
+/// But for what its `blocks` need.
 [[nodiscard]] Fragment plan_service(const service::DesiredState& state, const service::ServiceState& service);
+/// What it needs that the ports towards this backend are dealt in blocks; empty where they are not.
+[[nodiscard]] Fragment plan_blocks(const service::DesiredState& state, const service::ServiceState& service, service::BackendId id);
+/// The map of `plan_blocks` without its elements, and these: slot -> the block's range.
+[[nodiscard]] netlink::nft::Set blocks_map(const service::ServiceState& service, const service::BackendState& backend,
+                                           const service::PoolState& pool);
+[[nodiscard]] netlink::nft::ElementList block_elements(std::span<const balance::PortBlock> slots, balance::PortRange ports);
+
+/// What says for the next kDealingTimeout that the daemon deals; without it new flows use the whole range, so that blocks that
+/// nobody deals do not fill.
+[[nodiscard]] netlink::nft::Transaction go_on_dealing();
+inline constexpr std::chrono::seconds kDealingTimeout{2};
 
 /// The whole table: base and all fragments together.
 [[nodiscard]] netlink::nft::Table plan(const service::DesiredState& state);

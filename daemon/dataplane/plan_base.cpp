@@ -1,6 +1,7 @@
 // The part of the ruleset that no service owns: base chains, guard, shared maps.
 #include "daemon/dataplane/names.h"
 #include "daemon/dataplane/plan.h"
+#include "daemon/dataplane/plan_parts.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -20,7 +21,6 @@ constexpr std::uint32_t bit(CtState state) { return static_cast<std::uint32_t>(s
 Field saddr(Family family) { return family == Family::kIpv4 ? Field::kIpSaddr : Field::kIp6Saddr; }
 Field daddr(Family family) { return family == Family::kIpv4 ? Field::kIpDaddr : Field::kIp6Daddr; }
 Field original_daddr(Family family) { return family == Family::kIpv4 ? Field::kCtOrigIpDaddr : Field::kCtOrigIp6Daddr; }
-Type address_type(Family family) { return family == Family::kIpv4 ? Type::kIpv4Addr : Type::kIpv6Addr; }
 
 Verdict go_to(const char* chain) { return {Verdict::Kind::kGoto, chain}; }
 Verdict jump_to(const char* chain) { return {Verdict::Kind::kJump, chain}; }
@@ -52,6 +52,10 @@ Chain postrouting(bool lookups_can_miss) {
   for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
     for (const auto family : {Family::kIpv4, Family::kIpv6}) {
       const Concat key{original_daddr(family), Field::kCtOrigProtoDst, Field::kL4Proto, daddr(family), Field::kThDport};
+      // Missed during a commit it is found below.
+      chain.rules.push_back({{MatchCtStatusDnat{}, MatchL4Proto{protocol}, MatchInSet{{Field::kL4Proto}, names::kDealing},
+                              LookupVerdict{key, names::blocks(family)}},
+                             ""});
       const Rule find{{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(family)}}, ""};
       chain.rules.push_back(find);
       if (!lookups_can_miss) continue;
@@ -118,6 +122,8 @@ void add_shared_sets(Table& table, Family family) {
   verdicts.key = {address, Type::kInetService, Type::kInetProto, address, Type::kInetService};
   verdicts.comment = "VIP . port . protocol . backend : its chain";
   table.sets[names::backends(family)] = verdicts;
+  verdicts.comment = "the same, while ports are dealt in blocks";
+  table.sets[names::blocks(family)] = verdicts;
 
   Set plain;
   plain.key = endpoint;
@@ -128,7 +134,24 @@ void add_shared_sets(Table& table, Family family) {
   table.sets[names::pool_addresses(family)] = plain;
 }
 
+Set dealing() {
+  Set protocols;
+  protocols.key = {Type::kInetProto};
+  protocols.timeout = kDealingTimeout;
+  protocols.comment = "there while the daemon deals blocks of ports";
+  return protocols;
+}
+
 }  // namespace
+
+Transaction go_on_dealing() {
+  Transaction transaction(kTableName);
+  transaction.add(FlushSet{names::kDealing});
+  ElementList protocols;
+  for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) protocols.emplace_back(KeyBuilder().add(protocol).take(), Element{});
+  transaction.add(AddElements{names::kDealing, dealing(), std::move(protocols)});
+  return transaction;
+}
 
 Table plan_base(const service::DesiredState& state) {
   Table table;
@@ -136,6 +159,7 @@ Table plan_base(const service::DesiredState& state) {
   table.comment = "wsl4 layout " + std::to_string(kLayoutVersion);
   table.owned = state.owned_table;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) add_shared_sets(table, family);
+  table.sets[names::kDealing] = dealing();
   table.chains = {{names::kPrerouting, find_service(Hook::Point::kPrerouting, "finds the service of a new flow")},
                   {names::kOutput, find_service(Hook::Point::kOutput, "the same for what this machine sends to a VIP")},
                   {names::kPostrouting, postrouting(state.double_dnat)},

@@ -1,5 +1,7 @@
 #include "daemon/flows/collector.h"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 #include "daemon/util/log.h"
@@ -15,6 +17,10 @@ constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
+/// So much of the time dumps may take when they are asked for, and the least time between two.
+constexpr int kDumpPart = 20;
+constexpr std::chrono::milliseconds kShortestLook{1000};
+constexpr std::chrono::milliseconds kReapInterval{10};
 
 }  // namespace
 
@@ -25,7 +31,9 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       mark_(mark),
       event_fd_(io),
       resync_timer_(io),
-      rate_timer_(io) {}
+      rate_timer_(io),
+      reap_timer_(io),
+      reaper_(dependencies_.conntrack, mark) {}
 
 void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
 
@@ -57,11 +65,13 @@ void Collector::wait_for_events() {
 }
 
 void Collector::on_events() {
-  const auto drained = dependencies_.events->drain(kEventBudget, [this](const netlink::conntrack::Event& event) {
+  const auto now = steady_clock::now();
+  const auto drained = dependencies_.events->drain(kEventBudget, [this, now](const netlink::conntrack::Event& event) {
     if (event.kind == netlink::conntrack::EventKind::kDestroy) {
       counter_.forget(event.flow);
     } else {
       counter_.see(event.flow);
+      reaper_.offer(event.flow, now);
     }
   });
   if (!drained) {
@@ -79,6 +89,7 @@ void Collector::on_events() {
     }
   }
   tell_counts();
+  wait_to_reap();
   wait_for_events();
 }
 
@@ -89,7 +100,8 @@ void Collector::tell_counts() {
 
 void Collector::schedule_resync(std::chrono::milliseconds delay) {
   if (dump_) return;
-  resync_timer_.expires_after(delay);
+  resync_at_ = steady_clock::now() + delay;
+  resync_timer_.expires_at(resync_at_);
   resync_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     begin_resync();
@@ -107,18 +119,21 @@ void Collector::begin_resync() {
   }
   dump_ = std::move(*dump);
   dump_started_ = steady_clock::now();
-  look_at_timeout();
   counter_.begin_resync();
 }
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
-  auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
+  look_at_timeout();
+  const auto now = steady_clock::now();  // under load a dump takes seconds
+  auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     counter_.see(flow);
+    reaper_.offer(flow, now);
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
-    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, dump_started_)) idle_.push_back(flow);
+    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
   end_idle();
+  wait_to_reap();
   return more;
 }
 
@@ -141,8 +156,10 @@ void Collector::continue_resync() {
 void Collector::finish_resync() {
   dump_.reset();
   ++stats_.resyncs;
-  last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - dump_started_);
+  dump_ended_ = steady_clock::now();
+  last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(dump_ended_ - dump_started_);
   const auto forgotten = counter_.end_resync();
+  unseen_before_ = unseen();
   tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
   std::chrono::milliseconds shortest{0};
@@ -163,7 +180,56 @@ void Collector::end_idle() {
   for (const auto& flow : idle_) counter_.forget(flow);
 }
 
+void Collector::look_soon() {
+  const auto now = steady_clock::now();
+  const auto pause = std::max(kShortestLook, kDumpPart * last_dump_);
+  const auto at = std::max(now, dump_ended_ + pause);
+  if (at < resync_at_) schedule_resync(std::chrono::duration_cast<std::chrono::milliseconds>(at - now));
+}
+
+/// Entries that are not counted; an error counts for none.
+std::uint64_t Collector::unseen() {
+  const auto entries = dependencies_.conntrack.count().value_or(0);
+  return entries - std::min<std::uint64_t>(entries, counter_.size());
+}
+
+void Collector::look_for_unseen() {
+  const auto entries = unseen();
+  unseen_before_ = std::min(unseen_before_, entries);
+  if (entries - unseen_before_ >= unseen_limit_) look_soon();
+}
+
+void Collector::set_tight(Reaper::Backends backends) {
+  const bool more = std::ranges::any_of(backends, [this](auto backend) { return !reaper_.backends().contains(backend); });
+  reaper_.set_backends(std::move(backends));
+  if (more) look_soon();  // those that close already
+}
+
+void Collector::wait_to_reap() {
+  const auto due = reaper_.due();
+  if (!due || std::exchange(reaping_, true)) return;
+  reap_timer_.expires_at(std::max(*due, steady_clock::now() + kReapInterval));
+  reap_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) reap();
+  });
+}
+
+void Collector::reap() {
+  reaping_ = false;
+  const auto gone = reaper_.step(steady_clock::now());
+  if (!gone) {
+    ++stats_.errors;
+    log::warning("closed-flows-not-removed", "error=\"{}\"", gone.error().message());
+  } else {
+    stats_.reaped += gone->size();
+    for (const auto& flow : *gone) counter_.forget(flow);
+  }
+  tell_counts();
+  wait_to_reap();
+}
+
 void Collector::sample_rates() {
+  look_for_unseen();
   auto& sample = started_samples_.emplace_back();
   for (const auto id : counter_.seen_backends()) sample[id] = counter_.backend(id).started;
   if (started_samples_.size() > kRateSamples) started_samples_.pop_front();

@@ -1,5 +1,6 @@
 // Keeps the flow counts true: listens to conntrack events, dumps the table at the start, after an overrun and now and then, and
-// ends flows that have been idle for too long. Lives on the kernel thread; every wake-up does a bounded piece of work.
+// ends flows that have been idle for too long, or have closed where ports run short. Lives on the kernel thread; every wake-up does
+// a bounded piece of work.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/flow_ender.h"
 #include "daemon/flows/idle.h"
+#include "daemon/flows/reaper.h"
 #include "netlink/conntrack/conntrack.h"
 
 namespace wsl4::flows {
@@ -28,6 +30,7 @@ struct CollectorStats {
   std::uint64_t overruns = 0;    // times that events were lost
   std::uint64_t resyncs = 0;     // dumps completed
   std::uint64_t idle_ended = 0;  // flows ended because they were idle
+  std::uint64_t reaped = 0;      // entries of closed flows taken out
   std::uint64_t errors = 0;
 };
 
@@ -48,7 +51,7 @@ class Collector {
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
 
   /// Notes the present value of nf_conntrack_tcp_timeout_established. To be called before the daemon changes it for the first time;
-  /// later changes are noticed with each dump.
+  /// later changes are noticed with each step of a dump.
   void look_at_timeout();
 
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
@@ -56,7 +59,15 @@ class Collector {
 
   void set_idle_timeouts(IdleTimeouts timeouts);
 
+  /// Backends whose ports run short: entries of their closed flows are taken out.
+  void set_tight(Reaper::Backends backends);
+  /// Reads the table as soon as that does not cost more than a twentieth of the time.
+  void look_soon();
+  /// So many entries that nobody tells of (half-open flows, others') may come until the table is read.
+  void set_unseen_limit(std::uint64_t entries) { unseen_limit_ = entries; }
+
   [[nodiscard]] const FlowCounter& counter() const { return counter_; }
+  [[nodiscard]] FlowCounter& counter() { return counter_; }
   [[nodiscard]] const CollectorStats& stats() const { return stats_; }
   /// New established flows per second over the last 10 s.
   [[nodiscard]] double rate(service::BackendId id) const;
@@ -72,6 +83,10 @@ class Collector {
   void end_idle();
   void sample_rates();
   void tell_counts();
+  void look_for_unseen();
+  [[nodiscard]] std::uint64_t unseen();
+  void wait_to_reap();
+  void reap();
 
   boost::asio::io_context& io_;
   Dependencies dependencies_;
@@ -80,11 +95,14 @@ class Collector {
   IdleTimeouts idle_timeouts_;
   CollectorStats stats_;
   boost::asio::posix::stream_descriptor event_fd_;
-  boost::asio::steady_timer resync_timer_, rate_timer_;
+  boost::asio::steady_timer resync_timer_, rate_timer_, reap_timer_;
   std::unique_ptr<netlink::conntrack::Dump> dump_;
-  std::chrono::steady_clock::time_point dump_started_;
+  std::chrono::steady_clock::time_point dump_started_, dump_ended_, resync_at_;
   std::chrono::milliseconds last_dump_{0};
   TimeoutHistory timeouts_;
+  Reaper reaper_;
+  bool reaping_ = false;  // the timer runs
+  std::uint64_t unseen_limit_ = UINT64_MAX, unseen_before_ = 0;
   bool resync_again_ = false;                   // events were lost while a dump was running
   std::vector<netlink::conntrack::Flow> idle_;  // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last

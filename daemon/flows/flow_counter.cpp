@@ -18,7 +18,7 @@ using netlink::conntrack::TcpState;
 
 /// 64 bits: among a million flows the chance of any two sharing a hash is 3e-8, and a dump would mend it.
 std::uint64_t hash_of(const netlink::conntrack::Tuple& tuple) {
-  std::array<std::uint8_t, 37> bytes{};
+  std::array<std::uint8_t, 64> bytes{};  // 37 are used; g++ 12 believes that XXH3 reads more
   auto* out = bytes.data();
   const auto put = [&out](const auto* from, std::size_t size) {
     out = static_cast<std::uint8_t*>(std::memcpy(out, from, size)) + size;
@@ -175,10 +175,11 @@ std::vector<service::BackendId> FlowCounter::live_backends() const {
   return live;
 }
 
-std::vector<PortPair> FlowCounter::port_pairs(std::uint64_t at_least) const {
+std::vector<PortUse> FlowCounter::port_use(std::uint64_t at_least) const {
   struct Ports {
     std::uint64_t held = 0;
     boost::unordered_flat_map<AddressIndex, std::uint64_t> by_address;  // only where `held` is enough for a pair
+    PortUse use;
   };
   std::map<BackendEndpoint, Ports> endpoints;
   boost::unordered_flat_map<service::BackendId, Ports*> ports_of;
@@ -191,13 +192,18 @@ std::vector<PortPair> FlowCounter::port_pairs(std::uint64_t at_least) const {
     auto& ports = *ports_of.at(static_cast<service::BackendId>(key >> 32));
     if (ports.held >= at_least) ports.by_address[static_cast<AddressIndex>(key)] += pair.held;
   }
-  std::vector<PortPair> pairs;
-  for (const auto& [endpoint, ports] : endpoints) {
-    for (const auto& [address, held] : ports.by_address) {
-      if (held >= at_least && !addresses_[address].is_unspecified()) pairs.push_back({addresses_[address], endpoint, held});
-    }
+  for (auto& [endpoint, ports] : endpoints)
+    for (const auto& [address, held] : ports.by_address)
+      if (held >= at_least && !addresses_[address].is_unspecified()) ports.use.held.emplace(addresses_[address], held);
+  for (const auto& [id, ports] : ports_of)
+    if (!ports->use.held.empty() && backends_.at(id).count.held != 0) ports->use.numbers.push_back(id);
+  std::vector<PortUse> uses;
+  for (auto& [endpoint, ports] : endpoints) {
+    if (ports.use.held.empty()) continue;
+    ports.use.backend = endpoint;
+    uses.push_back(std::move(ports.use));
   }
-  return pairs;
+  return uses;
 }
 
 void FlowCounter::watch_blocks(const BackendEndpoint& endpoint) {

@@ -44,6 +44,11 @@ service::DesiredState Balancer::deal_all(const service::DesiredState& next) {
   return dealt;
 }
 
+const std::string* Balancer::service_of(service::BackendId backend) const {
+  const auto service = services_.find(backend);
+  return service == services_.end() ? nullptr : &service->second;
+}
+
 balance::ServiceDealer* Balancer::dealer_of(service::BackendId backend) {
   const auto service = services_.find(backend);
   if (service == services_.end()) return nullptr;

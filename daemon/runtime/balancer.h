@@ -29,6 +29,8 @@ class Balancer {
 
   /// Counts of these backends have changed.
   void counts_changed(const std::vector<service::BackendId>& backends);
+  /// Whose backend it is, of what was dealt last; nullptr: nobody's.
+  [[nodiscard]] const std::string* service_of(service::BackendId backend) const;
   /// All flows of the backend are about to come back to the service.
   void expect(service::BackendId backend, std::uint64_t flows);
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -21,6 +23,8 @@ constexpr std::chrono::milliseconds kBeatLimit{1000};
 /// One transaction over all of 10,000 services takes the kernel 6 s.
 constexpr std::chrono::seconds kLongWorkLimit{30};
 constexpr std::chrono::milliseconds kRepairRetry{200};
+/// So much of a pair's ports may be taken unseen.
+constexpr std::uint64_t kUnseenPart = 8;
 
 std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since_epoch().count(); }
 
@@ -35,14 +39,18 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       collector_(io_, mark,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
-                                                [this](const auto& backends) { balancer_.counts_changed(backends); }}),
+                                                [this](const auto& backends) {
+                                                  ports_.counts_changed();
+                                                  balancer_.counts_changed(backends);
+                                                }}),
       applier_(*parts_.nftables),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
-          [this](const netlink::Error& error) {
-            log::error("shares-not-applied", "error=\"{}\"", error.message());
-            repair();
-          }),
+          [this](const netlink::Error& error) { failed(error); }),
+      ports_(io_, {applier_, collector_.counter(), [this](service::BackendId backend) { return balancer_.service_of(backend); },
+                   [this](const netlink::Error& error) { failed(error); },
+                   [this](const auto& backends) { balancer_.counts_changed(backends); }, [this] { collector_.look_soon(); },
+                   [this](flows::Reaper::Backends backends) { collector_.set_tight(std::move(backends)); }}),
       evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark),
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
       monitor_fd_(io_),
@@ -65,6 +73,7 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mar
   if (!conntrack) return tl::make_unexpected(conntrack.error());
   netlink::conntrack::EventOptions options;
   options.mark_any = mark.backend_mask();
+  options.assured_or_udp = false;  // half-open flows hold ports too
   auto events = netlink::conntrack::open_events(options);
   if (!events) return tl::make_unexpected(events.error());
   auto prober = netlink::open_tcp_prober();
@@ -128,13 +137,17 @@ bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < 
 
 Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
   alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
-  auto applied = applier_.apply(balancer_.deal_all(next));
+  auto applied = applier_.apply(deal_all(next));
   beat();
   if (!applied) {
     balancer_.deal_all(wanted_);
     repair();
     return applied;
   }
+  ports_.applied();
+  std::uint64_t fewest = UINT16_MAX;
+  for (const auto& [name, pool] : next.pools) fewest = std::min<std::uint64_t>(fewest, pool.port_max - pool.port_min + 1U);
+  collector_.set_unseen_limit(fewest / kUnseenPart + 1);
   wanted_ = next;
   Evictions::Rates drains;
   for (const auto& [name, service] : next.services)
@@ -147,14 +160,25 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
 }
 
 netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
-  auto transaction = applier_.preview(balancer_.deal_all(next));
+  auto transaction = applier_.preview(deal_all(next));
   balancer_.deal_all(wanted_);
   return transaction;
 }
 
+service::DesiredState KernelWorker::deal_all(const service::DesiredState& next) {
+  auto dealt = balancer_.deal_all(next);
+  ports_.deal_all(dealt);
+  return dealt;
+}
+
+void KernelWorker::failed(const netlink::Error& error) {
+  log::error("shares-not-applied", "error=\"{}\"", error.message());
+  repair();
+}
+
 balance::LiveCount KernelWorker::live_count(service::BackendId backend) const {
   const auto count = collector_.counter().backend(backend);
-  return {count.connections, count.started, std::nullopt};
+  return {count.connections, count.started, ports_.free_ports(backend)};
 }
 
 void KernelWorker::watch_table() {
@@ -192,8 +216,13 @@ KernelCounts KernelWorker::counts() {
     counts.backends[id] = collector_.counter().backend(id);
     counts.rates[id] = collector_.rate(id);
   }
-  for (const auto& [name, service] : applier_.state().services)
-    for (const auto& backend : service.backends) counts.shares[backend.id] = service.share_of(backend);
+  for (const auto& [name, service] : applier_.state().services) {
+    for (const auto& backend : service.backends) {
+      counts.shares[backend.id] = service.share_of(backend);
+      if (const auto free = ports_.free_ports(backend.id)) counts.free_ports[backend.id] = *free;
+    }
+    if (const auto full = ports_.full_in(name)) counts.full_in[name] = *full;
+  }
   counts.pairs = collector_.counter().pairs();
   if (auto counters = parts_.nftables->read_counters(dataplane::kTableName)) counts.counters = std::move(*counters);
   counts.collector = collector_.stats();

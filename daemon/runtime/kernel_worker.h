@@ -21,6 +21,7 @@
 #include "daemon/flows/collector.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
+#include "daemon/runtime/port_balancer.h"
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/tcp_probe.h"
@@ -31,7 +32,9 @@ namespace wsl4::runtime {
 struct KernelCounts {
   boost::unordered_flat_map<service::BackendId, flows::BackendCount> backends;
   boost::unordered_flat_map<service::BackendId, double> rates;
-  boost::unordered_flat_map<service::BackendId, double> shares;  // of the new flows of its service and family, 0-1
+  boost::unordered_flat_map<service::BackendId, double> shares;             // of the new flows of its service and family, 0-1
+  boost::unordered_flat_map<service::BackendId, std::uint64_t> free_ports;  // of backends that are near the end
+  std::map<std::string, std::chrono::seconds> full_in;                      // by service, where it can be foreseen
   std::vector<flows::PairCount> pairs;
   std::map<std::string, netlink::nft::CounterValue> counters;  // named counters of the table
   flows::CollectorStats collector;
@@ -104,7 +107,9 @@ class KernelWorker {
                KernelCallbacks callbacks);
   void watch_table();
   void repair();
+  void failed(const netlink::Error& error);
   void beat();
+  [[nodiscard]] service::DesiredState deal_all(const service::DesiredState& next);
   [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
   const service::MarkLayout mark_;
@@ -115,6 +120,7 @@ class KernelWorker {
   flows::Collector collector_;
   dataplane::Applier applier_;
   Balancer balancer_;
+  PortBalancer ports_;
   Evictions evictions_;
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;

@@ -141,9 +141,12 @@ std::pair<std::string, std::string> standing_of(const Known& known, const Known:
 }
 
 /// The same by the counts.
-std::pair<std::string, std::string> fullness_of(const service::BackendState& backend, std::uint64_t connections, double share) {
-  if (share > 0) return {};
-  if (backend.max_connections != 0 && connections >= backend.max_connections) return {"full", "max_connections"};
+std::pair<std::string, std::string> fullness_of(const service::BackendState& backend, const KernelCounts& counts,
+                                                const control::BackendStatus& described) {
+  if (described.share > 0) return {};
+  if (backend.max_connections != 0 && described.connections >= backend.max_connections) return {"full", "max_connections"};
+  const auto free = counts.free_ports.find(backend.id);
+  if (free != counts.free_ports.end() && free->second == 0) return {"full", "no free port in the pool"};
   return {};
 }
 
@@ -177,8 +180,7 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
         std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
 
   std::tie(described.state, described.reason) = standing_of(known, key, backend);
-  if (described.state.empty())
-    std::tie(described.state, described.reason) = fullness_of(backend, described.connections, described.share);
+  if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
   if (!described.state.empty()) return described;
   described.state = health && health->standing.state == health::State::kChecking ? "checking" : "up";
   if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";
@@ -215,8 +217,42 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
   const auto all = counter(counts, dataplane::names::new_flows_counter(service));
   const auto unserved = described.refused - described.refused_by["client_limit"];
   described.total = all - std::min(all, unserved);
-  if (service.mode == config::Mode::kSnat) described.snat = describe_snat(service, desired.pools.at(service.pool), tables, known);
+  if (service.mode == config::Mode::kSnat) {
+    described.snat = describe_snat(service, desired.pools.at(service.pool), tables, known);
+    if (const auto full = counts.full_in.find(service.name); full != counts.full_in.end()) described.snat->full_in = full->second;
+  }
   return described;
+}
+
+/// "4 min", "3 h", "2 days".
+std::string roughly(std::chrono::seconds time) {
+  constexpr std::array<std::pair<std::int64_t, std::string_view>, 4> kUnits{{{86'400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
+  for (const auto& [seconds, unit] : kUnits)
+    if (time.count() >= 2 * seconds) return fmt::format("{} {}", time.count() / seconds, unit);
+  return fmt::format("{} s", time.count());
+}
+
+/// Which pair is the fullest, and when all will be full.
+std::string full_warning(const service::ServiceState& service, const service::PoolState& pool, const control::SnatStatus& snat,
+                         const Tables& tables) {
+  const service::BackendState* fullest = nullptr;
+  netlink::IpAddress address;
+  std::uint64_t most = 0;
+  for (const auto& backend : service.backends) {
+    for (const auto& source : pool.addresses) {
+      const auto held = tables.use.find({source, backend.address, service.protocol});
+      if (held == tables.use.end() || held->second <= most) continue;
+      most = held->second;
+      fullest = &backend;
+      address = source;
+    }
+  }
+  if (fullest == nullptr) return "";
+  auto text = fmt::format("service {}: {} % of the ports of {} towards {} are taken, {} % of pool {} in all", service.name,
+                          static_cast<int>(snat.worst_use * 100), address.to_string(), fullest->name,
+                          snat.capacity == 0 ? 100 : snat.used * 100 / snat.capacity, pool.name);
+  if (snat.full_in && snat.used < snat.capacity) text += ", at the present rate all of it in " + roughly(*snat.full_in);
+  return text + "; add addresses to the pool, or backends";
 }
 
 }  // namespace
@@ -228,9 +264,7 @@ void describe_services(control::Status& status, const service::DesiredState& des
   for (const auto& [name, service] : desired.services) {
     auto& described = status.services.emplace_back(describe_service(desired, service, counts, tables, known));
     if (described.snat && described.snat->worst_use >= kFullWarning) {
-      status.warnings.push_back(
-          fmt::format("service {}: a pair of pool address and backend is {:.0f} % full; add addresses to pool {} or backends", name,
-                      described.snat->worst_use * 100, described.snat->pool));
+      status.warnings.push_back(full_warning(service, desired.pools.at(service.pool), *described.snat, tables));
     }
     if (std::ranges::none_of(service.backends, [](const auto& backend) { return backend.share_weight != 0; })) {
       status.warnings.push_back(fmt::format("service {}: no backend takes new connections; they are refused", name));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/balance/port_blocks.h"
 #include "daemon/config/config.h"
 
 namespace wsl4::service {
@@ -48,6 +49,8 @@ struct ServiceState {
   /// follow from the share_weights.
   std::map<netlink::Family, std::vector<std::uint32_t>> dealt;
   Refusal refusal = Refusal::kNoBackend;
+  /// Backends whose SNAT ports are dealt in blocks: slot -> block; no slots: no port is free. The others use the whole range.
+  std::map<BackendId, std::vector<balance::PortBlock>> blocks{};
 
   /// Of the new flows that come over the backend's family, 0-1.
   [[nodiscard]] double share_of(const BackendState& backend) const;

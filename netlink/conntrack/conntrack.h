@@ -40,6 +40,10 @@ class Conntrack {
 
   /// Both families, TCP and UDP. A Dump uses a socket of its own; several may run.
   virtual Result<std::unique_ptr<Dump>> dump(MarkFilter filter) = 0;
+  /// How many entries the network namespace has, everybody's.
+  virtual Result<std::uint64_t> count() = 0;
+  /// The entries with these original tuples (and ids, where they are not 0) as they are now, in order; none: it is gone.
+  virtual Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) = 0;
   /// Deletes entries by their original tuple, in batches; an entry that is gone is no error. Returns how many were deleted.
   /// With `id` != 0 in a flow only that very entry is deleted. After an error about one entry the others have been tried too.
   virtual Result<std::size_t> erase(std::span<const Flow> flows) = 0;
@@ -59,6 +63,8 @@ class KernelConntrack final : public Conntrack {
   static Result<std::unique_ptr<KernelConntrack>> open();
   ~KernelConntrack() override;
   Result<std::unique_ptr<Dump>> dump(MarkFilter filter) override;
+  Result<std::uint64_t> count() override;
+  Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   Result<std::size_t> erase(std::span<const Flow> flows) override;
   Result<void> erase_by_mark(MarkFilter filter) override;
   Result<std::vector<InsertOutcome>> insert(std::span<const Flow> flows) override;

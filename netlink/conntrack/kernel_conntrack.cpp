@@ -69,9 +69,12 @@ class KernelDump final : public Dump {
 struct KernelConntrack::Impl {
   explicit Impl(Socket socket_in) : socket(std::move(socket_in)) {}
 
-  /// Reads answers up to the one to `last`; hands each of those from `first` on to `take(index, errno)`.
-  template <class Take>
-  Result<void> read_answers(std::uint32_t first, std::uint32_t last, const char* what, Take&& take) {
+  static void ignore(std::size_t /*index*/, ByteSpan /*payload*/) {}
+
+  /// Reads answers up to the one to `last`; hands each of those from `first` on to `take(index, errno)`, and what is told before to
+  /// `told(index, payload)`.
+  template <class Take, class Told = decltype(&ignore)>
+  Result<void> read_answers(std::uint32_t first, std::uint32_t last, const char* what, Take&& take, Told&& told = &ignore) {
     while (true) {
       const auto received = socket.receive(buffer);
       if (!received) return failure(received.error().code, what);
@@ -80,7 +83,11 @@ struct KernelConntrack::Impl {
       while (const auto message = reader.next()) {
         const auto outcome = message->outcome();
         const std::uint32_t index = message->sequence - first;
-        if (!outcome || index > last - first) continue;  // not an answer, or one to a batch that was given up
+        if (index > last - first) continue;  // an answer to a batch that was given up
+        if (!outcome) {
+          told(index, message->payload);
+          continue;
+        }
         take(index, *outcome);
         if (message->sequence == last) return {};
       }
@@ -88,8 +95,8 @@ struct KernelConntrack::Impl {
   }
 
   /// Sends one message per flow, written by `write`, in batches; hands what the kernel refused to `refused(index, errno)`.
-  template <class Write, class Refused>
-  Result<void> send_all(std::span<const Flow> flows, const char* what, Write&& write, Refused&& refused) {
+  template <class Write, class Refused, class Told = decltype(&ignore)>
+  Result<void> send_all(std::span<const Flow> flows, const char* what, Write&& write, Refused&& refused, Told&& told = &ignore) {
     for (std::size_t begin = 0; begin < flows.size(); begin += kBatch) {
       const auto batch = flows.subspan(begin, std::min(kBatch, flows.size() - begin));
       const std::uint32_t first = next_sequence;
@@ -97,23 +104,27 @@ struct KernelConntrack::Impl {
       for (const Flow& flow : batch) write(out, flow, next_sequence++);
       out.add_flags_to_last(NLM_F_ACK);
       if (auto sent = socket.send(out.bytes()); !sent) return failure(sent.error().code, what);
-      auto read = read_answers(first, next_sequence - 1, what, [&](std::size_t index, int error) {
-        if (error != 0) refused(begin + index, error);
-      });
+      auto read = read_answers(
+          first, next_sequence - 1, what,
+          [&](std::size_t index, int error) {
+            if (error != 0) refused(begin + index, error);
+          },
+          [&](std::size_t index, ByteSpan payload) { told(begin + index, payload); });
       if (!read) return read;
     }
     return {};
   }
 
   /// Sends one message and waits for its acknowledgement.
-  template <class Write>
-  Result<void> ask(const char* what, Write&& write) {
+  template <class Write, class Told = decltype(&ignore)>
+  Result<void> ask(const char* what, Write&& write, Told&& told = &ignore) {
     const std::uint32_t sequence = next_sequence++;
     out.clear();
     write(out, sequence);
     if (auto sent = socket.send(out.bytes()); !sent) return failure(sent.error().code, what);
     int error = 0;
-    auto read = read_answers(sequence, sequence, what, [&](std::size_t, int outcome) { error = outcome; });
+    auto read = read_answers(
+        sequence, sequence, what, [&](std::size_t, int outcome) { error = outcome; }, told);
     if (!read) return read;
     if (error != 0) return failure(error, what);
     return {};
@@ -143,6 +154,32 @@ Result<std::unique_ptr<Dump>> KernelConntrack::dump(MarkFilter filter) {
   write_dump(request, filter, 1);
   if (auto sent = socket->send(request.bytes()); !sent) return failure(sent.error().code, "dump conntrack");
   return std::make_unique<KernelDump>(std::move(*socket));
+}
+
+Result<std::uint64_t> KernelConntrack::count() {
+  std::uint64_t entries = 0;
+  auto asked = impl_->ask("count conntrack entries", write_statistics, [&](std::size_t, ByteSpan payload) {
+    AttributeReader attributes(payload.subspan(std::min(payload.size(), sizeof(nfgenmsg))));
+    while (const auto attribute = attributes.next())
+      if (attribute->type == CTA_STATS_GLOBAL_ENTRIES) entries = read_be32(attribute->value).value_or(0);
+  });
+  if (!asked) return tl::make_unexpected(asked.error());
+  return entries;
+}
+
+Result<std::vector<std::optional<Flow>>> KernelConntrack::find(std::span<const Flow> flows) {
+  std::vector<std::optional<Flow>> found(flows.size());
+  std::optional<Error> first_error;
+  const auto refused = [&](std::size_t index, int error) {
+    if (error != ENOENT && !first_error) first_error = Error{error, "find " + name_of(flows[index])};
+  };
+  auto sent = impl_->send_all(flows, "find conntrack entries", write_find, refused, [&](std::size_t index, ByteSpan payload) {
+    const auto flow = parse_flow(payload);
+    if (flow && (flows[index].id == 0 || flows[index].id == flow->id)) found[index] = *flow;
+  });
+  if (!sent) return tl::make_unexpected(sent.error());
+  if (first_error) return tl::make_unexpected(*std::move(first_error));
+  return found;
 }
 
 Result<std::size_t> KernelConntrack::erase(std::span<const Flow> flows) {

@@ -81,6 +81,12 @@ void write_dump(MessageWriter& out, MarkFilter filter, std::uint32_t sequence) {
   out.end();
 }
 
+void write_find(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+  begin(out, IPCTNL_MSG_CT_GET, 0, sequence, af_of(flow));
+  put_tuple(out, CTA_TUPLE_ORIG, flow.original);
+  out.end();
+}
+
 void write_statistics(MessageWriter& out, std::uint32_t sequence) {
   begin(out, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, sequence, AF_UNSPEC);
   out.end();

@@ -12,6 +12,9 @@ namespace wsl4::netlink::conntrack {
 /// All entries of both families that match; answered by a multipart message.
 void write_dump(MessageWriter& out, MarkFilter filter, std::uint32_t sequence);
 
+/// Asks for the entry with the flow's original tuple. ENOENT if there is none.
+void write_find(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+
 /// The number of entries, acknowledged: succeeds wherever the subsystem may be used at all.
 void write_statistics(MessageWriter& out, std::uint32_t sequence);
 

@@ -173,6 +173,13 @@ class Encoder {
     put_string(NFTA_SET_NAME, set.name);
     writer_.end();
   }
+  /// A request without a list of elements means all.
+  void operator()(const FlushSet& set) {
+    start(NFT_MSG_DELSETELEM, 0);
+    put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
+    put_string(NFTA_SET_ELEM_LIST_SET, set.name);
+    writer_.end();
+  }
   void operator()(const AddElements& add) {
     put_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, add.set, add.spec, add.elements);
   }

@@ -175,7 +175,7 @@ void decode_elements(ByteSpan payload, Table& table) {
     if (type == NFTA_SET_ELEM_LIST_ELEMENTS) list = value;
   });
   const auto set = table.sets.find(name);
-  if (owner != table.name || set == table.sets.end() || set->second.dynamic) return;
+  if (owner != table.name || set == table.sets.end() || set->second.holds_state()) return;
   each_nested(list, [&](std::uint16_t, ByteSpan value) { set->second.elements.insert(decode_element(value)); });
 }
 

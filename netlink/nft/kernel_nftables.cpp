@@ -143,7 +143,7 @@ Result<std::optional<Table>> KernelNftables::read_table(const std::string& name)
     done = impl_->list(NFT_MSG_GETSET, NFTA_SET_TABLE, name, "list sets", [&](ByteSpan payload) { decode_set(payload, table); });
   for (const auto& [set, spec] : table.sets) {
     if (!done) break;
-    if (spec.dynamic) continue;  // what packets added can be much
+    if (spec.holds_state()) continue;  // what packets added can be much
     const auto both_names = [&name, &set_name = set](MessageWriter& writer) {
       Impl::put_string(writer, NFTA_SET_ELEM_LIST_TABLE, name);
       Impl::put_string(writer, NFTA_SET_ELEM_LIST_SET, set_name);

@@ -229,9 +229,10 @@ struct Element {
 
 /// A set (no data type), a map, or a verdict map.
 ///
-/// The elements of a dynamic set (`flags dynamic`) are added by packets, each set by one statement alone. They are state, not
-/// ruleset: `elements` stays empty, also when read from the kernel. An element keeps the numbers of the statement that made it, so
-/// for other numbers the set has to be another one too: let its comment name them.
+/// The elements of a dynamic set (`flags dynamic`) are added by packets, each set by one statement alone; those of any set with a
+/// timeout go by themselves. They are state, not ruleset: `elements` stays empty, also when read from the kernel. An element that a
+/// packet made keeps the numbers of the statement that made it, so for other numbers the set has to be another one too: let its
+/// comment name them.
 struct Set {
   std::vector<Type> key;
   std::vector<Type> data;          // empty for sets and verdict maps
@@ -243,9 +244,10 @@ struct Set {
   Protocol port_protocol = Protocol::kTcp;
   std::uint32_t size = 0;           // 0 = unbounded
   bool dynamic = false;             // then `size` is not 0
-  std::chrono::seconds timeout{0};  // of elements without a packet; 0 = they stay
+  std::chrono::seconds timeout{0};  // of elements since they were added (dynamic: without a packet); 0 = they stay
   std::string comment;
   std::map<Bytes, Element> elements;
+  [[nodiscard]] bool holds_state() const { return dynamic || timeout.count() != 0; }
   friend bool operator==(const Set&, const Set&) = default;
 };
 

@@ -282,6 +282,7 @@ struct OperationText {
     return place("add", is_map(o.spec) ? "map" : "set", o.name) + braces(set_block(o.spec));
   }
   std::string operator()(const DeleteSet& o) const { return place("delete", "set", o.name); }
+  std::string operator()(const FlushSet& o) const { return place("flush", "set", o.name); }
   std::string operator()(const AddElements& o) const {
     return fmt::format("{} {{ {} }}", place("add", "element", o.set), elements_text(o.spec, o.elements, true));
   }

@@ -26,6 +26,7 @@ struct Description {
   std::string operator()(const AddRule& o) const { return "add rule to chain " + o.chain + " (" + to_text(o.rule) + ")"; }
   std::string operator()(const AddSet& o) const { return "add set " + o.name; }
   std::string operator()(const DeleteSet& o) const { return "delete set " + o.name; }
+  std::string operator()(const FlushSet& o) const { return "flush set " + o.name; }
   std::string operator()(const AddElements& o) const { return "add elements to set " + o.set; }
   std::string operator()(const DeleteElements& o) const { return "delete elements of set " + o.set; }
   std::string operator()(const AddCounter& o) const { return "add counter " + o.name; }

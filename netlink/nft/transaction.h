@@ -39,6 +39,10 @@ struct DeleteSet {
   std::string name;
 };
 using ElementList = std::vector<std::pair<Bytes, Element>>;
+/// Takes out all elements that are there; none is no error.
+struct FlushSet {
+  std::string name;
+};
 struct AddElements {
   std::string set;
   Set spec;
@@ -58,7 +62,7 @@ struct DeleteCounter {
 };
 
 using Operation = std::variant<AddTable, DeleteTable, AddChain, FlushChain, DeleteChain, AddRule, AddSet, DeleteSet, AddElements,
-                               DeleteElements, AddCounter, DeleteCounter>;
+                               DeleteElements, AddCounter, DeleteCounter, FlushSet>;
 
 class Transaction {
  public:

@@ -205,6 +205,29 @@ TEST_P(AnyConntrack, MarksChooseWhatIsShownAndErased) {
   });
 }
 
+TEST_P(AnyConntrack, FlowsAreFoundAsTheyAre) {
+  GetParam().make().use([](Conntrack& conntrack) {
+    EXPECT_EQ(conntrack.count().value(), 0U);
+    auto flows = many(300);
+    ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 200)));
+    EXPECT_EQ(conntrack.count().value(), 200U);
+    const auto found = conntrack.find(flows).value();
+    ASSERT_EQ(found.size(), flows.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      ASSERT_EQ(found[i].has_value(), i < 200) << i;
+      if (!found[i]) continue;
+      EXPECT_EQ(found[i]->original, flows[i].original);
+      EXPECT_EQ(found[i]->tcp_state, TcpState::kEstablished);
+    }
+    flows[0].id = found[0]->id;
+    flows[1].id = found[1]->id + 1;
+    const auto again = conntrack.find(std::span(flows).first(2)).value();
+    EXPECT_TRUE(again[0]);
+    EXPECT_FALSE(again[1]) << "another id is another flow";
+    EXPECT_TRUE(conntrack.find({}).value().empty());
+  });
+}
+
 TEST_P(AnyConntrack, ADumpComesInSteps) {
   GetParam().make().use([](Conntrack& conntrack) {
     ASSERT_TRUE(conntrack.insert(many(1000)));

@@ -59,6 +59,14 @@ TEST_P(NftFake, PortBlocks) {
   expect_both(AddRule{"postrouting", rule}, ENOENT);
 }
 
+TEST_P(NftFake, FlushedSets) {
+  const auto table = test::port_blocks(GetParam());
+  expect_both(build_table(table), 0);
+  expect_both(FlushSet{"blocks"}, 0);
+  expect_both(FlushSet{"blocks"}, 0);
+  expect_both(FlushSet{"missing"}, ENOENT);
+}
+
 TEST_P(NftFake, ClientLimits) {
   const auto table = test::client_limits(GetParam());
   const auto spec = table.sets.at("connections");

@@ -46,6 +46,20 @@ class Draw {
     return service;
   }
 
+  /// A few slots for some backends.
+  void deal_blocks(ServiceState& service, const PoolState& pool) {
+    for (const auto& backend : service.backends) {
+      std::vector<netlink::IpAddress> sources;
+      for (const auto& source : pool.addresses)
+        if (source.family() == backend.address.address.family()) sources.push_back(source);
+      if (sources.empty() || chance(60)) continue;
+      auto& slots = service.blocks[backend.id];
+      for (int i = number(0, 6); i > 0; --i)
+        slots.push_back({sources[static_cast<std::size_t>(number(0, static_cast<int>(sources.size()) - 1))],
+                         static_cast<std::uint16_t>(number(pool.port_min / 128, 511))});
+    }
+  }
+
  private:
   static Endpoint listen(const std::string& network, int index, int port) {
     return endpoint(network + std::to_string(index) + ":" + std::to_string(port));
@@ -130,6 +144,7 @@ DesiredState random_state(std::mt19937& random) {
   for (int index = 1; index <= 6; ++index) {
     if (draw.chance(25)) continue;
     auto service = draw.service(index);
+    if (service.mode == config::Mode::kSnat) draw.deal_blocks(service, state.pools.at(service.pool));
     state.services[service.name] = std::move(service);
   }
   // Listen addresses wander from one service to the next.

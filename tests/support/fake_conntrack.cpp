@@ -80,6 +80,21 @@ Result<std::unique_ptr<Dump>> FakeConntrack::dump(MarkFilter filter) {
   return std::make_unique<FakeDump>(std::move(flows), dump_step_);
 }
 
+Result<std::uint64_t> FakeConntrack::count() {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  return entries_.size();
+}
+
+Result<std::vector<std::optional<Flow>>> FakeConntrack::find(std::span<const Flow> flows) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  std::vector<std::optional<Flow>> found;
+  for (const Flow& flow : flows) {
+    auto& entry = found.emplace_back(find(flow.original));
+    if (entry && flow.id != 0 && flow.id != entry->id) entry.reset();
+  }
+  return found;
+}
+
 Result<std::size_t> FakeConntrack::erase(std::span<const Flow> flows) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   std::size_t erased = 0;

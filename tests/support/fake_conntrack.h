@@ -28,6 +28,8 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   void set_dump_step(std::size_t entries) { dump_step_ = entries; }
 
   netlink::Result<std::unique_ptr<netlink::conntrack::Dump>> dump(MarkFilter filter) override;
+  netlink::Result<std::uint64_t> count() override;
+  netlink::Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   netlink::Result<std::size_t> erase(std::span<const Flow> flows) override;
   netlink::Result<void> erase_by_mark(MarkFilter filter) override;
   netlink::Result<std::vector<netlink::conntrack::InsertOutcome>> insert(std::span<const Flow> flows) override;

@@ -23,6 +23,7 @@ using netlink::nft::DeleteSet;
 using netlink::nft::DeleteTable;
 using netlink::nft::Element;
 using netlink::nft::FlushChain;
+using netlink::nft::FlushSet;
 using netlink::nft::LimitClientConnections;
 using netlink::nft::LimitClientRate;
 using netlink::nft::Rule;
@@ -180,6 +181,13 @@ class Batch {
     table_->sets.erase(o.name);
     return 0;
   }
+  int operator()(const FlushSet& o) {
+    auto* set = find_set(o.name);
+    if (set == nullptr) return ENOENT;
+    references_->count(*set, -1);
+    set->elements.clear();
+    return 0;
+  }
   int operator()(const AddElements& o) {
     auto* set = find_set(o.set);
     if (set == nullptr) return ENOENT;
@@ -262,7 +270,7 @@ netlink::Result<std::optional<Table>> FakeNftables::read_table(const std::string
   if (found == tables_.end()) return std::optional<Table>();
   auto table = found->second;
   for (auto& [set_name, set] : table.sets) {
-    if (set.dynamic) set.elements.clear();
+    if (set.holds_state()) set.elements.clear();
   }
   return std::optional<Table>(std::move(table));
 }

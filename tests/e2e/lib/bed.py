@@ -8,6 +8,7 @@ Needs root. Names are unique to the process; everything made is removed by its e
 
 import contextlib
 import ctypes
+import json
 import os
 import shutil
 import tempfile
@@ -133,6 +134,10 @@ class Bed:
         """All addresses of a namespace, with their prefix lengths."""
         lines = run("ip", "-n", name or self.balancer, "-o", "addr", "show").stdout.splitlines()
         return sorted(f"{words[1]} {words[3]}" for words in (line.split() for line in lines))
+
+    def mac(self, card):
+        """Of a card of the balancer."""
+        return json.loads(run("ip", "-n", self.balancer, "-j", "link", "show", card).stdout)[0]["address"]
 
     def entries(self):
         """How many conntrack entries the balancer has."""

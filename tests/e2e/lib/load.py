@@ -11,8 +11,8 @@ MAX_PER_PROCESS = 15000  # of the 20,000 descriptors that a process may have
 
 
 class Process:
-    def __init__(self, bed, name, *arguments):
-        self.child = bed.child(name, tool("wsload"), *arguments)
+    def __init__(self, bed, name, *arguments, program=None):
+        self.child = bed.child(name, program or tool("wsload"), *arguments)
         self.answer(30)
 
     def say(self, command):

@@ -37,6 +37,18 @@ TEST(Golden, BothFamiliesProtocolsAndModesOnAnOldKernel) {
   expect_golden("two_services_old_kernel.nft", netlink::nft::build_table(plan(state)));
 }
 
+TEST(Golden, PortsInBlocks) {
+  service::DesiredState state;
+  state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
+  state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:8888"});
+  Mirror mirror;
+  mirror.commit(state);
+  state.services.at("chat").blocks[1] = {{test::address("198.18.1.1"), 0}, {test::address("198.18.1.2"), 511}};
+  auto transition = mirror.transition(state);
+  transition.append(go_on_dealing());
+  expect_golden("blocks.nft", transition);
+}
+
 TEST(Golden, ABackendIsReweightedAndAnotherLeaves) {
   auto state = test::two_services();
   Mirror mirror;

@@ -86,6 +86,73 @@ TEST(Mirror, AListenAddressMovesFromOneServiceToAnother) {
   pair.move_to(state);
 }
 
+std::vector<balance::PortBlock> some_blocks(std::mt19937& random) {
+  std::vector<balance::PortBlock> slots(random() % 9);
+  for (auto& slot : slots) slot = {test::address("198.18.1.1"), static_cast<std::uint16_t>(random() % 512)};
+  return slots;
+}
+
+TEST(Mirror, BlocksComeChangeAndGo) {
+  std::mt19937 random(20261125);
+  Pair pair;
+  auto state = test::two_services();
+  state.services["talk"] = test::make_service("talk", {"198.18.0.11:443"}, {"198.18.2.1:8888"}, 9);
+  pair.move_to(state);
+  for (int step = 0; step < 60; ++step) {
+    std::vector<BlocksChange> changes;
+    for (const auto& [service, id] : {std::pair("chat", 1U), std::pair("chat", 2U), std::pair("talk", 9U)}) {
+      auto& blocks = state.services.at(service).blocks;
+      if (random() % 4 == 0 && blocks.erase(id) > 0) {
+        changes.push_back({service, id, std::nullopt});
+      } else if (random() % 2 == 0) {
+        blocks[id] = some_blocks(random);
+        changes.push_back({service, id, blocks[id]});
+      }
+    }
+    const auto transaction = pair.mirror.transition(changes);
+    ASSERT_TRUE(pair.kernel.commit(transaction, std::nullopt));
+    pair.mirror.commit(changes);
+    ASSERT_EQ(pair.kernel.read_table(kTableName).value(), plan(state)) << "step " << step;
+    ASSERT_EQ(pair.mirror.state(), state) << "step " << step;
+    ASSERT_TRUE(pair.mirror.transition(state).empty()) << "step " << step;
+    if (step % 10 == 0) pair.move_to(state);
+  }
+}
+
+TEST(Mirror, ADealOfBlocksCostsTheSlotsThatDiffer) {
+  Pair pair;
+  auto state = test::two_services();
+  auto& slots = state.services.at("chat").blocks[1];
+  for (std::uint16_t i = 0; i < 512; ++i) slots.push_back({test::address("198.18.1.1"), i});
+  pair.move_to(state);
+  slots[3].number = slots[7].number = 100;
+  const std::vector<BlocksChange> changes{{"chat", 1, slots}};
+  EXPECT_EQ(pair.mirror.transition(changes).weight(), 4U);
+}
+
+TEST(Mirror, NewSharesLeaveTheBlocksAlone) {
+  Pair pair;
+  auto state = test::two_services();
+  state.services.at("chat").blocks[1] = {{test::address("198.18.1.1"), 7}};
+  pair.move_to(state);
+  auto shares = state.services.at("chat");
+  shares.blocks.clear();
+  shares.backends[0].share_weight = 5;
+  const std::vector changes{shares};
+  ASSERT_TRUE(pair.kernel.commit(pair.mirror.transition(changes), std::nullopt));
+  pair.mirror.commit(changes);
+  state.services.at("chat").backends[0].share_weight = 5;
+  EXPECT_EQ(pair.mirror.state(), state);
+  EXPECT_EQ(pair.kernel.read_table(kTableName).value(), plan(state));
+}
+
+TEST(Mirror, ThatTheDaemonDealsIsNoPartOfThePlan) {
+  Pair pair;
+  pair.move_to(test::two_services());
+  for (int beat = 0; beat < 3; ++beat) ASSERT_TRUE(pair.kernel.commit(go_on_dealing(), std::nullopt));
+  EXPECT_EQ(pair.kernel.read_table(kTableName).value(), pair.mirror.table());
+}
+
 TEST(Mirror, OneServiceAmongManyCostsThatService) {
   auto state = test::many_services(500);
   Pair pair;

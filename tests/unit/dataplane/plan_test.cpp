@@ -222,6 +222,82 @@ TEST_F(Plan, OnOldKernelsASecondLookupFindsTheBackend) {
 
 TEST_F(Plan, OnNewKernelsThereIsOneLookup) { EXPECT_EQ(plan(state_).chains.at("service/chat-ip").rules.size(), 2U); }
 
+// ---- ports in blocks ----------------------------------------------------------------------------------------------
+
+class PlanBlocks : public Plan {
+ protected:
+  void SetUp() override {
+    const auto dealt = test::address("198.18.1.3"), other = test::address("2001:db8:1::2");
+    chat_.blocks = {{1, {{dealt, 0}, {dealt, 511}}}, {3, {{other, 4}}}};
+  }
+  /// As the daemon keeps it.
+  PacketTracer dealing() {
+    auto table = plan(state_);
+    for (const auto protocol : {Protocol::kTcp, Protocol::kUdp})
+      table.sets.at("dealing").elements.emplace(netlink::nft::KeyBuilder().add(protocol).take(), netlink::nft::Element{});
+    return {std::move(table), {}};
+  }
+  static Packet new_flow() { return packet("198.19.0.1:1000", "198.18.0.10:443"); }
+};
+
+TEST_F(PlanBlocks, ANewFlowGetsAPortOfTheNextBlock) {
+  auto tracer = dealing();
+  const auto first = tracer.arrive(new_flow());
+  EXPECT_EQ(first.end, End::kForwarded);
+  EXPECT_EQ(first.to, endpoint("198.18.2.1:8888"));
+  EXPECT_EQ(first.from.address, test::address("198.18.1.3"));
+  EXPECT_EQ(std::pair(first.port_min, first.port_max), (std::pair<std::uint16_t, std::uint16_t>(1, 127)));
+  EXPECT_EQ(state_.mark.to_id(first.mark), 1U);
+  EXPECT_EQ(first.events, 0x15U) << "half-open flows are told too";
+  EXPECT_THAT(first.counters, ElementsAre("service/chat", "backend/chat/b1"));
+
+  EXPECT_EQ(tracer.arrive(new_flow()).port_max, 65535) << "the other backend's are not in blocks";
+  const auto third = tracer.arrive(new_flow());
+  EXPECT_EQ(std::pair(third.port_min, third.port_max), (std::pair<std::uint16_t, std::uint16_t>(65408, 65535)));
+}
+
+TEST_F(PlanBlocks, Ipv6Too) {
+  const auto trace = dealing().arrive(packet("[2001:db8:9::1]:1000", "[2001:db8::10]:443"));
+  EXPECT_EQ(trace.from.address, test::address("2001:db8:1::2"));
+  EXPECT_EQ(std::pair(trace.port_min, trace.port_max), (std::pair<std::uint16_t, std::uint16_t>(512, 639)));
+}
+
+TEST_F(PlanBlocks, WhenNobodyDealsThemTheWholeRangeServes) {
+  const auto trace = tracer(state_).arrive(new_flow());
+  EXPECT_EQ(trace.end, End::kForwarded);
+  EXPECT_EQ(trace.from.address, test::address("198.18.1.1"));
+  EXPECT_EQ(std::pair(trace.port_min, trace.port_max), (std::pair<std::uint16_t, std::uint16_t>(1, 65535)));
+  EXPECT_THAT(trace.counters, ElementsAre("service/chat", "backend/chat/b1"));
+}
+
+TEST_F(PlanBlocks, WhatIsMissedDuringACommitGetsTheWholeRange) {
+  for (const auto* missed : {"blocks-ip", "blocks/chat/b1"}) {
+    auto tracer = dealing();
+    tracer.miss_once(missed);
+    const auto trace = tracer.arrive(new_flow());
+    EXPECT_EQ(trace.port_max, 65535) << missed;
+    EXPECT_EQ(trace.port_min, 1) << missed;
+    EXPECT_EQ(state_.mark.to_id(trace.mark), 1U) << missed;
+  }
+}
+
+TEST_F(PlanBlocks, TheMapKeepsItsSizeWhateverIsDealt) {
+  const auto some = plan(state_);
+  chat_.blocks[1].clear();
+  const auto none = plan(state_);
+  EXPECT_EQ(some.sets.at("blocks/chat/b1").slot_modulus, 512U);
+  EXPECT_EQ(without_elements(some.sets.at("blocks/chat/b1")), without_elements(none.sets.at("blocks/chat/b1")));
+  EXPECT_EQ(some.chains, none.chains);
+}
+
+TEST_F(PlanBlocks, WithoutBlocksNothingOfThemIsThere) {
+  chat_.blocks.clear();
+  const auto table = plan(state_);
+  EXPECT_FALSE(table.sets.contains("blocks/chat/b1"));
+  EXPECT_FALSE(table.chains.contains("blocks/chat/b1"));
+  EXPECT_TRUE(table.sets.at("blocks-ip").elements.empty());
+}
+
 TEST_F(Plan, AServiceThatWasMissedCostsARetransmission) {
   auto trace_it = tracer(state_);
   trace_it.miss_once("services-ip");

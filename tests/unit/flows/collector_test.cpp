@@ -63,6 +63,15 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
     };
     return std::make_unique<Listing>(table, during_dump);
   }
+  Result<std::uint64_t> count() override { return table.size(); }
+  Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override {
+    std::vector<std::optional<Flow>> found;
+    for (const auto& wanted : flows) {
+      const auto place = std::ranges::find(table, wanted.id, &Flow::id);
+      found.push_back(place == table.end() ? std::nullopt : std::optional(*place));
+    }
+    return found;
+  }
   Result<std::size_t> erase(std::span<const Flow> flows) override {
     erased.insert(erased.end(), flows.begin(), flows.end());
     return flows.size();
@@ -177,6 +186,48 @@ TEST_F(CollectorTest, AnOverrunDuringADumpMeansAnotherDump) {
   run_until([&] { return collector->stats().resyncs == 3; });
   EXPECT_EQ(collector->stats().overruns, 2U);
   EXPECT_EQ(collector->counter().backend(1).connections, 3U);
+}
+
+TEST_F(CollectorTest, WhatNobodyTellsOfIsLookedFor) {
+  const auto collector = make();
+  collector->set_unseen_limit(3);
+  conntrack.table = {flow(1), flow(2, 0), flow(3, 0)};  // others' flows are no reason
+  ASSERT_TRUE(collector->start());
+  for (std::uint16_t port = 11; port <= 14; ++port) {
+    conntrack.table.push_back(flow(port));
+    conntrack.table.back().status = 0;
+    conntrack.table.back().tcp_state = TcpState::kSynSent;
+  }
+  run_until([&] { return collector->stats().resyncs == 2; });
+  EXPECT_EQ(collector->counter().backend(1).half_open, 4U);
+  EXPECT_EQ(collector->counter().backend(1).held, 5U);
+}
+
+TEST_F(CollectorTest, EntriesOfClosedFlowsAreTakenOutWherePortsRunShort) {
+  auto closed = flow(1), other = flow(2, 2);
+  for (auto* one : {&closed, &other}) {
+    one->mark |= kMark.closing_bit();
+    one->tcp_state = TcpState::kTimeWait;
+  }
+  conntrack.table = {flow(3), closed, other};
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  EXPECT_EQ(collector->counter().backend(1).held, 2U);
+  collector->set_tight({1});
+  run_until([&] { return collector->stats().reaped == 1; });
+  ASSERT_EQ(conntrack.erased.size(), 1U);
+  EXPECT_EQ(conntrack.erased[0].id, closed.id);
+  EXPECT_EQ(collector->counter().backend(1).held, 1U);
+
+  conntrack.table = {flow(3), flow(4)};
+  auto begins_to_close = flow(4);
+  begins_to_close.mark |= kMark.closing_bit();
+  begins_to_close.tcp_state = TcpState::kFinWait;
+  events.add(EventKind::kUpdate, begins_to_close);
+  run_until([&] { return collector->counter().backend(1).held == 2; });
+  conntrack.table[1].tcp_state = TcpState::kTimeWait;  // of which no event tells
+  run_until([&] { return collector->stats().reaped == 2; });
+  EXPECT_TRUE(prober.probes.empty());
 }
 
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <random>
 
@@ -14,12 +15,18 @@ using netlink::IpAddress;
 const BackendEndpoint kEndpoint{*Endpoint::parse("198.18.2.11:8888")};
 const IpAddress kSnat = *IpAddress::parse("198.18.2.101");
 
+using Held = std::map<IpAddress, std::uint64_t>;
+const IpAddress kOtherSnat = *IpAddress::parse("198.18.2.102");
+
 TEST(FlowCounterPorts, ServicesThatShareABackendShareItsPorts) {
   FlowCounter counter(kMark);
   counter.see(flow(1, 7));
   counter.see(half_open(flow(2, 8)));
   counter.see(closing(flow(3, 9)));
-  EXPECT_EQ(counter.port_pairs(), (std::vector{PortPair{kSnat, kEndpoint, 3}}));
+  auto uses = counter.port_use();
+  ASSERT_EQ(uses.size(), 1U);
+  std::ranges::sort(uses[0].numbers);
+  EXPECT_EQ(uses[0], (PortUse{kEndpoint, {7, 8, 9}, {{kSnat, 3}}}));
   EXPECT_EQ(counter.pairs().size(), 3U);
 }
 
@@ -29,15 +36,15 @@ TEST(FlowCounterPorts, ProtocolsHaveTheirOwnPorts) {
   udp.original.protocol = udp.reply.protocol = netlink::Protocol::kUdp;
   counter.see(flow(1, 7));
   counter.see(udp);
-  EXPECT_EQ(counter.port_pairs().size(), 2U);
+  EXPECT_EQ(counter.port_use().size(), 2U);
 }
 
 TEST(FlowCounterPorts, FullPairsAreTold) {
   FlowCounter counter(kMark);
   for (std::uint16_t port = 1; port <= 100; ++port) counter.see(flow(port, 1 + port % 4U, port <= 60 ? 1 : 2));
-  EXPECT_EQ(counter.port_pairs(60), (std::vector{PortPair{kSnat, kEndpoint, 60}}));
-  EXPECT_EQ(counter.port_pairs(40).size(), 2U);
-  EXPECT_TRUE(counter.port_pairs(61).empty());
+  EXPECT_EQ(counter.port_use(60).at(0).held, (Held{{kSnat, 60}}));
+  EXPECT_EQ(counter.port_use(40).at(0).held, (Held{{kSnat, 60}, {kOtherSnat, 40}}));
+  EXPECT_TRUE(counter.port_use(61).empty());
 }
 
 TEST(FlowCounterPorts, InModeDnatNoPortOfAPoolIsHeld) {
@@ -45,7 +52,7 @@ TEST(FlowCounterPorts, InModeDnatNoPortOfAPoolIsHeld) {
   auto direct = flow(1, 7);
   direct.reply.destination = direct.original.source;
   counter.see(direct);
-  EXPECT_TRUE(counter.port_pairs().empty());
+  EXPECT_TRUE(counter.port_use().empty());
 }
 
 TEST(FlowCounterPorts, ANumberMayStandForAnotherBackendOnceNoFlowBearsIt) {
@@ -56,7 +63,7 @@ TEST(FlowCounterPorts, ANumberMayStandForAnotherBackendOnceNoFlowBearsIt) {
   counter.see(flow(1, 7));
   counter.forget(flow(1, 7));
   counter.see(other);
-  EXPECT_EQ(counter.port_pairs(), (std::vector{PortPair{kSnat, BackendEndpoint{other.reply.source}, 1}}));
+  EXPECT_EQ(counter.port_use(), (std::vector{PortUse{BackendEndpoint{other.reply.source}, {7}, {{kSnat, 1}}}}));
   EXPECT_EQ(counter.turnover(kEndpoint), (Turnover{1, 1}));
 }
 

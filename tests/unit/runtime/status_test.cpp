@@ -103,7 +103,37 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
   ASSERT_EQ(status.warnings.size(), 2U);
-  EXPECT_NE(status.warnings[0].find("91 % full"), std::string::npos) << status.warnings[0];
+  EXPECT_EQ(
+      status.warnings[0],
+      "service chat: 91 % of the ports of 198.18.2.101 towards a are taken, 1 % of pool main in all; add addresses to the pool, "
+      "or backends");
+  EXPECT_EQ(status.warnings[1].find("service other: 91 % of the ports of 198.18.2.101 towards same are taken"), 0U)
+      << status.warnings[1];
+}
+
+TEST(DescribeServices, WhenAPoolWillBeFullIsToldAndWarnedOf) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.pairs[0].held = 870;
+  counts.full_in["chat"] = 3h;
+  control::Status status;
+  describe_services(status, desired, surroundings(), counts);
+  EXPECT_EQ(status.services[0].snat->full_in, 3h);
+  ASSERT_EQ(status.warnings.size(), 1U);
+  EXPECT_NE(status.warnings[0].find("87 % of the ports of 198.18.2.101 towards a "), std::string::npos) << status.warnings[0];
+  EXPECT_NE(status.warnings[0].find("at the present rate all of it in 3 h"), std::string::npos) << status.warnings[0];
+}
+
+TEST(DescribeServices, ABackendWithoutAFreePortIsFull) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.free_ports = {{1, 0}, {2, 5}};
+  counts.shares[1] = 0;
+  control::Status status;
+  describe_services(status, desired, surroundings(), counts);
+  EXPECT_EQ(status.services[0].backends[0].state, "full");
+  EXPECT_EQ(status.services[0].backends[0].reason, "no free port in the pool");
+  EXPECT_EQ(status.services[0].backends[1].state, "up");
 }
 
 TEST(DescribeServices, AServiceWithoutAShareWarns) {

@@ -1,0 +1,252 @@
+#include "daemon/runtime/port_balancer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/dataplane/plan_parts.h"
+
+namespace wsl4::runtime {
+
+namespace {
+
+using dataplane::BlocksChange;
+using std::chrono::steady_clock;
+
+/// Pairs that are less full need no care (balance::port_mode).
+constexpr double kLowest = 0.3;
+/// From here on entries of closed flows are taken out, and below the other no longer.
+constexpr double kTight = 0.85, kNoLongerTight = 0.8;
+constexpr std::chrono::milliseconds kLook{100};
+constexpr int kLookPart = 50;  // of the time, at most
+constexpr std::chrono::seconds kSampleInterval{1};
+/// Backends whose blocks begin to be counted, each by a walk over all flows, at one look.
+constexpr std::size_t kMostAtOnce = 4;
+constexpr std::size_t kSamples = 60, kFewestSamples = 5;
+
+double size_of(const service::PoolState& pool) { return pool.port_max - pool.port_min + 1.0; }
+
+}  // namespace
+
+PortBalancer::PortBalancer(boost::asio::io_context& io, Dependencies dependencies)
+    : dependencies_(std::move(dependencies)), timer_(io) {}
+
+std::optional<PortBalancer::Place> PortBalancer::place_of(const service::DesiredState& state, service::BackendId id) const {
+  const auto* name = dependencies_.service_of(id);
+  const auto service = name ? state.services.find(*name) : state.services.end();
+  if (service == state.services.end()) return std::nullopt;
+  const auto backend = std::ranges::find(service->second.backends, id, &service::BackendState::id);
+  const auto* pool = dataplane::pool_of(state, service->second);
+  if (backend == service->second.backends.end() || pool == nullptr) return std::nullopt;
+  return Place{service->second, *backend, *pool};
+}
+
+/// Of the pairs that new flows may get.
+double PortBalancer::fullest(const Place& place, const flows::PortUse& use) {
+  std::uint64_t most = 0;
+  for (const auto& address : dataplane::live_sources(place.backend, place.pool))
+    if (const auto held = use.held.find(address); held != use.held.end()) most = std::max(most, held->second);
+  return static_cast<double>(most) / size_of(place.pool);
+}
+
+std::vector<flows::PortUse> PortBalancer::uses(const service::DesiredState& state) const {
+  double fewest = 65535;
+  for (const auto& [name, pool] : state.pools) fewest = std::min(fewest, size_of(pool));
+  return dependencies_.counter.port_use(static_cast<std::uint64_t>(std::max(1.0, kLowest * fewest)));
+}
+
+balance::PortDeal PortBalancer::deal(const Place& place, std::span<const balance::PortBlock> previous) {
+  const auto endpoint = place.endpoint();
+  dependencies_.counter.watch_blocks(endpoint);
+  const auto live = dataplane::live_sources(place.backend, place.pool);
+  std::vector<balance::AddressUse> pool;
+  for (const auto& address : place.pool.addresses) {
+    if (address.family() != place.backend.address.address.family()) continue;
+    const bool excluded = std::ranges::find(live, address) == live.end();
+    pool.push_back({address, dependencies_.counter.blocks(endpoint, address), excluded});
+  }
+  return balance::deal_blocks(pool, place.ports(), previous);
+}
+
+void PortBalancer::deal_all(service::DesiredState& next) {
+  boost::unordered_flat_map<service::BackendId, const flows::PortUse*> use_of;
+  const auto uses = this->uses(next);
+  for (const auto& use : uses)
+    for (const auto id : use.numbers) use_of.emplace(id, &use);
+  for (auto& [name, service] : next.services) {
+    service.blocks.clear();
+    const auto* pool = use_of.empty() ? nullptr : dataplane::pool_of(next, service);
+    if (pool == nullptr) continue;
+    for (const auto& backend : service.backends) {
+      const auto use = use_of.find(backend.id);
+      if (use == use_of.end()) continue;
+      const Place place{service, backend, *pool};
+      const auto known = dealt_.find(backend.id);
+      const auto present = known == dealt_.end() ? balance::PortMode::kRange : balance::PortMode::kBlocks;
+      if (balance::port_mode(present, fullest(place, *use->second), 0) == balance::PortMode::kRange) continue;
+      const auto previous = known == dealt_.end() ? std::vector<balance::PortBlock>{} : known->second.deal.slots;
+      service.blocks.emplace(backend.id, deal(place, previous).slots);
+    }
+  }
+}
+
+void PortBalancer::applied() {
+  const auto before = std::exchange(dealt_, {});
+  std::set<flows::BackendEndpoint> watched;
+  for (const auto& [name, service] : dependencies_.applier.state().services) {
+    for (const auto& [id, slots] : service.blocks) {
+      const auto backend = std::ranges::find(service.backends, id, &service::BackendState::id);
+      const flows::BackendEndpoint endpoint{backend->address, service.protocol};
+      watched.insert(endpoint);
+      dealt_[id] = {name, endpoint, {slots, 0, 0}, dependencies_.counter.turnover(endpoint), steady_clock::now()};
+    }
+  }
+  bool more = false;
+  for (const auto& [id, dealt] : dealt_) more = more || !before.contains(id);
+  for (const auto& [id, dealt] : before)
+    if (!watched.contains(dealt.endpoint)) dependencies_.counter.unwatch_blocks(dealt.endpoint);
+  if (more) dependencies_.look();
+  changed_ = true;
+  wake(steady_clock::now());
+}
+
+void PortBalancer::counts_changed() {
+  changed_ = true;
+  wake(dealt_.empty() ? looked_at_ + kLook : steady_clock::now());
+}
+
+std::optional<std::uint64_t> PortBalancer::free_ports(service::BackendId backend) const {
+  const auto place = dealt_.find(backend);
+  if (place == dealt_.end() || place->second.stale) return std::nullopt;
+  const auto age = age_of(place->second, place->second.at);
+  const auto free = place->second.deal.free + age.ended;
+  return free - std::min(free, age.begun);
+}
+
+std::optional<std::chrono::seconds> PortBalancer::full_in(const std::string& service) const {
+  const auto forecast = forecasts_.find(service);
+  if (forecast == forecasts_.end() || forecast->second.samples.size() < kFewestSamples) return std::nullopt;
+  const std::vector samples(forecast->second.samples.begin(), forecast->second.samples.end());
+  return balance::time_until_full(samples, forecast->second.capacity);
+}
+
+balance::DealAge PortBalancer::age_of(const Dealt& dealt, TimePoint now) const {
+  const auto turnover = dependencies_.counter.turnover(dealt.endpoint);
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(now - dealt.at), turnover.begun - dealt.turnover.begun,
+          turnover.ended - dealt.turnover.ended};
+}
+
+/// Never sooner than the shortest time between two deals, so that a stream of events does not become a stream of transactions.
+void PortBalancer::wake(TimePoint when) {
+  when = std::max(when, worked_at_ + balance::kShortestDeal);
+  if (wake_at_ && *wake_at_ <= when) return;
+  wake_at_ = when;
+  timer_.expires_at(when);
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) work();
+  });
+}
+
+void PortBalancer::work() {
+  wake_at_.reset();
+  const auto now = worked_at_ = steady_clock::now();
+  const bool sample_due = !(dealt_.empty() && forecasts_.empty()) && now - sampled_at_ >= kSampleInterval;
+  const auto pause = std::max<steady_clock::duration>(kLook, kLookPart * look_took_);
+  if ((changed_ && now - looked_at_ >= pause) || sample_due) look_at_use(now);
+  deal_what_is_due(now);
+  beat(now);
+  if (!dealt_.empty()) wake(beaten_at_ + kBeat);
+  if (!forecasts_.empty()) wake(sampled_at_ + kSampleInterval);
+  if (changed_) wake(looked_at_ + std::max<steady_clock::duration>(kLook, kLookPart * look_took_));
+}
+
+void PortBalancer::look_at_use(TimePoint now) {
+  const auto seconds = std::chrono::duration<double>(now - std::exchange(looked_at_, now)).count();
+  changed_ = false;
+  const auto before = std::exchange(fullest_, {});
+  flows::Reaper::Backends tight;
+  std::set<std::string> services;
+  const auto& state = dependencies_.applier.state();
+  std::size_t begun = 0;
+  std::vector<BlocksChange> modes;
+  for (const auto& use : uses(state)) {
+    for (const auto id : use.numbers) {
+      const auto place = place_of(state, id);
+      if (!place) continue;
+      const auto was = before.find(id);
+      const auto part = fullest_[id] = fullest(*place, use);
+      services.insert(place->service.name);
+      if (part >= (tight_.contains(id) ? kNoLongerTight : kTight)) tight.insert(id);
+      const auto growth = was == before.end() ? 0 : (part - was->second) / seconds;
+      const auto known = dealt_.find(id);
+      const auto present = known == dealt_.end() ? balance::PortMode::kRange : balance::PortMode::kBlocks;
+      const auto mode = balance::port_mode(present, part, growth);
+      if (mode == present) continue;
+      if (mode == balance::PortMode::kRange) modes.push_back({place->service.name, id, std::nullopt});
+      if (mode == balance::PortMode::kRange) continue;
+      changed_ = ++begun > kMostAtOnce;
+      if (!changed_) modes.push_back({place->service.name, id, deal(*place, {}).slots});
+    }
+  }
+  for (const auto& [id, dealt] : dealt_)
+    if (!fullest_.contains(id)) modes.push_back({dealt.service, id, std::nullopt});
+  if (tight != tight_) dependencies_.on_tight(tight_ = std::move(tight));
+  sample(services, now);
+  change(std::move(modes));
+  look_took_ = steady_clock::now() - now;
+}
+
+void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) {
+  if (now - sampled_at_ < kSampleInterval) return;
+  sampled_at_ = now;
+  std::erase_if(forecasts_, [&](const auto& forecast) { return !services.contains(forecast.first); });
+  const auto& state = dependencies_.applier.state();
+  for (const auto& name : services) {
+    const auto& service = state.services.at(name);
+    const auto& pool = *dataplane::pool_of(state, service);
+    auto& forecast = forecasts_[name];
+    forecast.capacity = 0;
+    std::uint64_t held = 0;
+    for (const auto& backend : service.backends) {
+      held += dependencies_.counter.backend(backend.id).held;
+      forecast.capacity += static_cast<std::uint64_t>(size_of(pool)) * dataplane::count_of(pool, backend.address.address.family());
+    }
+    forecast.samples.push_back({now, held});
+    if (forecast.samples.size() > kSamples) forecast.samples.pop_front();
+  }
+}
+
+void PortBalancer::deal_what_is_due(TimePoint now) {
+  std::vector<BlocksChange> changes;
+  std::vector<service::BackendId> room;
+  const auto& state = dependencies_.applier.state();
+  for (auto& [id, dealt] : dealt_) {
+    if (!dealt.stale && !balance::deal_is_due(dealt.deal, age_of(dealt, now))) continue;
+    const auto place = place_of(state, id);
+    if (!place) continue;
+    const auto turnover = dependencies_.counter.turnover(dealt.endpoint);
+    auto next = deal(*place, dealt.deal.slots);
+    if (dealt.stale) room.push_back(id);
+    if (next.slots != dealt.deal.slots) changes.push_back({dealt.service, id, next.slots});
+    dealt = {dealt.service, dealt.endpoint, std::move(next), turnover, now, false};
+  }
+  if (!changes.empty()) {
+    if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) dependencies_.on_failure(applied.error());
+  }
+  if (!room.empty()) dependencies_.on_room(room);
+}
+
+/// Backends whose ports are dealt in blocks from now on, or no longer.
+void PortBalancer::change(std::vector<BlocksChange> changes) {
+  if (changes.empty()) return;
+  const auto applied = dependencies_.applier.apply_blocks(changes);
+  if (!applied) return dependencies_.on_failure(applied.error());
+  this->applied();
+}
+
+void PortBalancer::beat(TimePoint now) {
+  if (dealt_.empty() || now - beaten_at_ < kBeat) return;
+  beaten_at_ = now;
+  if (const auto told = dependencies_.applier.go_on_dealing(); !told) dependencies_.on_failure(told.error());
+}
+
+}  // namespace wsl4::runtime

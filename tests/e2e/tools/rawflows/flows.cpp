@@ -1,0 +1,201 @@
+#include "tests/e2e/tools/rawflows/flows.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace rawflows {
+
+namespace {
+
+constexpr std::uint32_t kClientStart = 1000, kServerStart = 500'000;  // sequence numbers
+constexpr std::uint16_t kFirstClientPort = 1024;
+constexpr std::uint32_t kClientPorts = 65535 - kFirstClientPort;
+constexpr std::chrono::seconds kRetryAfter{1};
+constexpr int kTries = 4;
+constexpr std::uint64_t kAtOnce = 64;  // new ones before both ends are served
+
+double since(Flows::Clock::time_point start) { return std::chrono::duration<double>(Flows::Clock::now() - start).count(); }
+
+}  // namespace
+
+std::string Report::json(std::uint64_t open) const {
+  return fmt::format(
+      R"({{"asked": {}, "opened": {}, "refused": {}, "retried": {}, "lost": {}, "reset": {}, "ended": {}, "open": {}, )"
+      R"("open_at_first_refusal": {}, "open_at_first_retry": {}, "seconds": {:.3f}}})",
+      asked, opened, refused, retried, lost, reset, ended, open, open_at_first_refusal, open_at_first_retry, seconds);
+}
+
+Flows::Flows(Wire& front, Wire& back, Tuples tuples) : front_(front), back_(back), tuples_(tuples) {}
+
+Segment Flows::segment(std::uint32_t flow, std::uint8_t flags) const {
+  const auto rest = flow / tuples_.sources;
+  const auto port = tuples_.first_port + rest % tuples_.ports;
+  return {tuples_.source + flow % tuples_.sources,
+          tuples_.vip,
+          static_cast<std::uint16_t>(kFirstClientPort + rest / tuples_.ports),
+          static_cast<std::uint16_t>(port),
+          flags,
+          kClientStart,
+          0};
+}
+
+/// Of a segment that comes to a client; negative: none of ours.
+std::int64_t Flows::flow_of(const Segment& segment) const {
+  const std::int64_t source = std::int64_t{segment.to} - tuples_.source, port = segment.from_port - tuples_.first_port;
+  if (segment.from != tuples_.vip || source < 0 || source >= tuples_.sources || port < 0 || port >= tuples_.ports) return -1;
+  const auto flow = (std::int64_t{segment.to_port - kFirstClientPort} * tuples_.ports + port) * tuples_.sources + source;
+  return flow < static_cast<std::int64_t>(states_.size()) ? flow : -1;
+}
+
+void Flows::begin_one() {
+  const auto flow = static_cast<std::uint32_t>(states_.size());
+  if (flow / tuples_.sources / tuples_.ports >= kClientPorts) throw std::runtime_error("no more client ports");
+  states_.push_back(State::kWaiting);
+  ++waiting_;
+  ++report_.asked;
+  front_.send(segment(flow, kSynBit));
+  retries_.push_back({Clock::now() + kRetryAfter, flow, 1});
+}
+
+void Flows::end_one(End how) {
+  if (open_ == 0) return;
+  std::uint32_t flow = 0;
+  do { flow = static_cast<std::uint32_t>(random_() % states_.size()); } while (states_[flow] != State::kOpen);
+  if (how == End::kBoth) how = report_.ended % 2 == 0 ? End::kFin : End::kReset;
+  auto last = segment(flow, how == End::kFin ? kFinBit | kAckBit : kRstBit | kAckBit);
+  last.sequence = kClientStart + 1;
+  last.acknowledged = kServerStart + 1;
+  front_.send(last);
+  --open_;
+  ++report_.ended;
+  states_[flow] = how == End::kFin ? State::kClosing : State::kGone;
+  closing_ += how == End::kFin ? 1 : 0;
+}
+
+void Flows::on_client(const Segment& in) {
+  const auto flow = flow_of(in);
+  if (flow < 0) return;
+  auto& state = states_[static_cast<std::size_t>(flow)];
+  auto answer = segment(static_cast<std::uint32_t>(flow), kAckBit);
+  answer.sequence = in.acknowledged;
+  answer.acknowledged = in.sequence + 1;
+  if ((in.flags & kRstBit) != 0) {
+    if (state == State::kWaiting) {
+      if (report_.refused++ == 0) report_.open_at_first_refusal = static_cast<std::int64_t>(open_);
+      --waiting_;
+    } else if (state == State::kOpen) {
+      ++report_.reset;
+      --open_;
+    } else {
+      return;
+    }
+    state = State::kGone;
+  } else if ((in.flags & kSynBit) != 0 && state == State::kWaiting) {
+    state = State::kOpen;
+    --waiting_;
+    ++open_;
+    ++report_.opened;
+    front_.send(answer);
+  } else if ((in.flags & kFinBit) != 0 && state == State::kClosing) {
+    state = State::kGone;
+    --closing_;
+    front_.send(answer);
+  }
+}
+
+void Flows::on_server(const Segment& in) {
+  const bool first = (in.flags & kSynBit) != 0, last = (in.flags & kFinBit) != 0;
+  if (mute_ || (in.flags & kRstBit) != 0 || (!first && !last)) return;
+  Segment answer{in.to,
+                 in.from,
+                 in.to_port,
+                 in.from_port,
+                 static_cast<std::uint8_t>((first ? kSynBit : kFinBit) | kAckBit),
+                 first ? kServerStart : in.acknowledged,
+                 in.sequence + 1};
+  back_.send(answer);
+}
+
+void Flows::retry(Clock::time_point now) {
+  while (!retries_.empty() && retries_.front().at <= now) {
+    auto one = retries_.front();
+    retries_.pop_front();
+    auto& state = states_[one.flow];
+    if (state != State::kWaiting) continue;
+    if (one.tries == kTries) {
+      state = State::kGone;
+      --waiting_;
+      ++report_.lost;
+      continue;
+    }
+    if (report_.retried++ == 0) report_.open_at_first_retry = static_cast<std::int64_t>(open_);
+    front_.send(segment(one.flow, kSynBit));
+    retries_.push_back({now + kRetryAfter, one.flow, one.tries + 1});
+  }
+}
+
+void Flows::turn() {
+  front_.flush();
+  bool more = true;
+  for (int rounds = 0; more && rounds < 16; ++rounds) {
+    const auto got = back_.receive([this](const Segment& in) { on_server(in); });
+    back_.flush();
+    more = got + front_.receive([this](const Segment& in) { on_client(in); }) > 0;
+    front_.flush();
+  }
+  retry(Clock::now());
+  front_.flush();
+  if (more) return;
+  pollfd fds[] = {{front_.fd(), POLLIN, 0}, {back_.fd(), POLLIN, 0}};
+  ::poll(fds, 2, 1);
+}
+
+void Flows::settle() {
+  const auto start = Clock::now();
+  while (waiting_ > 0 || (closing_ > 0 && since(start) < 2)) turn();
+  closing_ = 0;
+}
+
+void Flows::open(std::uint64_t count, double rate, bool stop) {
+  const auto start = Clock::now();
+  for (std::uint64_t begun = 0; begun < count && !(stop && report_.refused > 0);) {
+    const auto due = std::min(count, static_cast<std::uint64_t>(since(start) * rate));
+    for (std::uint64_t now = 0; begun < due && now < kAtOnce; ++now, ++begun) begin_one();
+    turn();
+  }
+  settle();
+  report_.seconds += since(start);
+}
+
+void Flows::end(std::uint64_t count, double rate, End how) {
+  const auto start = Clock::now();
+  for (std::uint64_t ended = 0; ended < count;) {
+    const auto due = std::min(count, static_cast<std::uint64_t>(since(start) * rate));
+    for (std::uint64_t now = 0; ended < due && now < kAtOnce; ++now, ++ended) end_one(how);
+    turn();
+  }
+  settle();
+  report_.seconds += since(start);
+}
+
+void Flows::churn(double seconds, double rate, End how) {
+  const auto start = Clock::now();
+  for (std::uint64_t done = 0; since(start) < seconds;) {
+    const auto due = static_cast<std::uint64_t>(since(start) * rate);
+    for (std::uint64_t now = 0; done < due && now < kAtOnce; ++now, ++done) {
+      end_one(how);
+      begin_one();
+    }
+    turn();
+  }
+  settle();
+  report_.seconds += since(start);
+}
+
+Report Flows::take_report() { return std::exchange(report_, Report{}); }
+
+}  // namespace rawflows
