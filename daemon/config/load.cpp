@@ -75,7 +75,7 @@ std::string Problem::message() const {
   return out + ": " + what;
 }
 
-tl::expected<Config, Problems> parse(std::string_view text, const std::string& file) {
+tl::expected<Config, Problems> parse(std::string_view text, const std::string& file, const Inspect& inspect) {
   const auto document = parse_document(text);
   if (!document) {
     const auto& [at, what] = document.error();
@@ -86,15 +86,16 @@ tl::expected<Config, Problems> parse(std::string_view text, const std::string& f
   const std::size_t first_of_second = findings.size();
   validate(draft, findings);
   drop_consequences(findings, first_of_second);
+  if (findings.empty() && inspect) findings = inspect(draft.config);
   if (!findings.empty()) return tl::make_unexpected(placed(findings, *document, file));
   if (draft.config.node.name.empty()) draft.config.node.name = host_name();
   return std::move(draft.config);
 }
 
-tl::expected<Config, Problems> load(const std::string& path) {
+tl::expected<Config, Problems> load(const std::string& path, const Inspect& inspect) {
   const auto text = read_file(path);
   if (!text) return tl::make_unexpected(Problems{text.error()});
-  return parse(*text, path);
+  return parse(*text, path, inspect);
 }
 
 }  // namespace wsl4::config

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <tl/expected.hpp>
 
-#include "daemon/config/config.h"
+#include "daemon/config/reader.h"
 
 namespace wsl4::config {
 
@@ -26,10 +27,14 @@ struct Problem {
 
 using Problems = std::vector<Problem>;
 
-/// `file` is the name used in messages. Of broken TOML syntax only the first problem is known.
-[[nodiscard]] tl::expected<Config, Problems> parse(std::string_view text, const std::string& file);
+/// Says what is wrong with the files that a configuration names.
+using Inspect = std::function<Findings(const Config&)>;
+
+/// `file` is the name used in messages. Of broken TOML syntax only the first problem is known. `inspect` is asked
+/// about a configuration without problems.
+[[nodiscard]] tl::expected<Config, Problems> parse(std::string_view text, const std::string& file, const Inspect& inspect = {});
 
 /// Reads and parses; a file that cannot be read is one Problem without a line.
-[[nodiscard]] tl::expected<Config, Problems> load(const std::string& path);
+[[nodiscard]] tl::expected<Config, Problems> load(const std::string& path, const Inspect& inspect = {});
 
 }  // namespace wsl4::config

@@ -262,9 +262,10 @@ constexpr Setting kService[] = {
     {.key = "discovery",
      .type = Type::kDiscovery,
      .default_words = "none",
-     .missing = "no discovery of backends yet",
      .example = R"("dns:_ws._tcp.chat.example.com")",
-     .help = "Backends from SRV records, or with dns:HOST:PORT from A and AAAA records.",
+     .help = "Backends from SRV records, or with dns:HOST:PORT from A and AAAA records, beside those of the file; asked for again "
+             "when their TTL ends (1 s to 1 h). If DNS fails, or has none, the last ones stay in use. Of several SRV priorities "
+             "the lowest counts that has addresses. The name is complete: no search domain is tried.",
      .field = field<&Service::discovery>()},
 };
 

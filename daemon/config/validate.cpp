@@ -33,6 +33,7 @@ class Validator {
 
   void run() {
     check_ha();
+    check_register();
     pool_addresses_ = expand_pools(draft_, findings_);
     index_pools();
     check_names();
@@ -57,6 +58,19 @@ class Validator {
     if (ha->unicast_peer && ha->listen.port != 0 && *ha->unicast_peer == ha->listen.address) {
       tell({"ha", "unicast_peer"}, "is this node's own address (the other node's)");
     }
+  }
+
+  void check_register() {
+    const auto& control = config_.control;
+    if (!control.register_listen) return;
+    if (control.listen == control.register_listen)
+      tell({"control", "register"}, "is also control.listen (an address and port of its own)");
+    const auto need = [this](const char* key, const std::string& value, const char* what) {
+      if (value.empty()) tell({"control", key}, fmt::format("is missing ({}; control.register needs it)", what));
+    };
+    need("token_file", control.token_file, "the file that says who may join which service");
+    need("tls_certificate", control.tls_certificate, "a PEM file");
+    need("tls_key", control.tls_key, "a PEM file");
   }
 
   void check_names() {
@@ -85,13 +99,15 @@ class Validator {
         if (!is_new) tell_clash(i, j, first->second);
       }
     }
-    if (config_.control.listen) {
-      const auto clash = tcp_.find(*config_.control.listen);
-      if (clash != tcp_.end()) {
-        tell({"control", "listen"}, fmt::format("{} is also a listen address of {} (an address and port of its own)",
-                                                clash->first.to_string(), shown(clash->second)));
-      }
-    }
+    check_own_listener("listen", config_.control.listen);
+    check_own_listener("register", config_.control.register_listen);
+  }
+
+  void check_own_listener(const char* key, const std::optional<Endpoint>& listen) {
+    const auto clash = listen ? tcp_.find(*listen) : tcp_.end();
+    if (clash == tcp_.end()) return;
+    tell({"control", key}, fmt::format("{} is also a listen address of {} (an address and port of its own)",
+                                       clash->first.to_string(), shown(clash->second)));
   }
 
   /// A VIP lives on one interface: services that share it may leave it to one of them to name that.
@@ -247,8 +263,8 @@ class Validator {
     }
     if (!listens) return;
     const auto path = service_path(index) / "listen" / static_cast<std::size_t>(listen - service.listen.begin());
-    // Without any backend the service refuses its clients in every family alike.
-    if (!has_backend && !service.backends.empty())
+    // Without any backend the service refuses its clients in every family alike; DNS may have those of the other one.
+    if (!has_backend && !service.backends.empty() && service.discovery.empty())
       tell(path, fmt::format("{} has no {} backend (one family on both sides)", listen->to_string(), name_of(family)));
     check_pool_family(path, service, family);
   }

@@ -20,6 +20,12 @@ Refusal belongs_to_file(const std::string& service, const std::string& backend) 
           {fmt::format("backend '{}' of service '{}' is one of the configuration file: use another name", backend, service)}};
 }
 
+Refusal added_at_run_time(const std::string& service, const std::string& backend) {
+  return {409,
+          "The name is taken",
+          {fmt::format("backend '{}' of service '{}' was added by an operator: use another name", backend, service)}};
+}
+
 Refusal address_taken(const std::string& service, const netlink::Endpoint& address) {
   return {409,
           "The address is taken",

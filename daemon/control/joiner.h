@@ -31,6 +31,7 @@ class Joiner {
 [[nodiscard]] Refusal no_such_service(const std::string& service);                                  // 404
 [[nodiscard]] Refusal not_joined(const std::string& service, const std::string& backend);           // 404
 [[nodiscard]] Refusal belongs_to_file(const std::string& service, const std::string& backend);      // 409
+[[nodiscard]] Refusal added_at_run_time(const std::string& service, const std::string& backend);    // 409
 [[nodiscard]] Refusal address_taken(const std::string& service, const netlink::Endpoint& address);  // 409
 [[nodiscard]] Refusal too_many_leases();                                                            // 503
 

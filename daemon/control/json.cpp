@@ -60,6 +60,18 @@ json::object to_json(const BackendStatus& backend) {
   object["half_open"] = backend.half_open;
   object["empty_in_s"] = seconds_or_null(backend.empty_in);
   object["public"] = text_or_null(backend.public_address);
+  object["source"] = text_or_null(backend.source);
+  object["lease_s"] = seconds_or_null(backend.lease);
+  return object;
+}
+
+json::value to_json(const std::optional<DiscoveryStatus>& discovery) {
+  if (!discovery) return nullptr;
+  json::object object;
+  object["source"] = discovery->source;
+  object["failing"] = discovery->failing;
+  object["error"] = text_or_null(discovery->error);
+  object["last_success"] = discovery->last_success ? json::value(to_iso8601(*discovery->last_success)) : nullptr;
   return object;
 }
 
@@ -200,6 +212,7 @@ json::object to_json(const ServiceStatus& service) {
   object["snat"] = to_json(service.snat);
   object["health"] = service.health;
   object["removed"] = to_array(service.removed);
+  object["discovery"] = to_json(service.discovery);
   return object;
 }
 

@@ -40,7 +40,17 @@ struct BackendStatus {
   std::optional<CheckStatus> check;              // none: not checked, or not yet
   std::optional<std::chrono::seconds> empty_in;  // of one that drains: until its last flow ends, at the present pace
   bool changed = false;                          // at run time
+  std::string source;                            // file | added (at run time) | registered | discovered; empty: it has left
+  std::optional<std::chrono::seconds> lease;     // of a registered one: until it lapses, if it is not renewed
   std::string public_address;                    // what `pick` hands out; may be empty
+};
+
+/// A service's backends in DNS.
+struct DiscoveryStatus {
+  std::string source;                                  // "dns:…", as in the file
+  bool failing = false;                                // then the last answer stays in use
+  std::string error;                                   // the last one; stays after it has passed
+  std::optional<WallClock::time_point> last_success;   // since the daemon started
 };
 
 struct SnatAddressStatus {
@@ -70,6 +80,7 @@ struct ServiceStatus {
   std::vector<std::string> removed;                 // backends of the file that were removed at run time
   std::map<std::string, std::uint64_t> refused_by;  // no_backend, full, client_limit
   std::optional<SnatStatus> snat;                   // none in mode dnat
+  std::optional<DiscoveryStatus> discovery;
 };
 
 struct Status {

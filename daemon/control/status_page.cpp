@@ -104,10 +104,11 @@ function service(s) {
                         ['Fullest pair', percent(s.snat.worst_use), s.snat.worst_use >= 0.85 ? 'bad' : '']);
   if (s.snat && s.snat.pairs_full) list.push(['Full pairs', count(s.snat.pairs_full), 'bad']);
   if (s.snat && s.snat.full_in_s !== null) list.push(['Full in', duration(s.snat.full_in_s), 'bad']);
+  if (s.discovery) list.push(['Discovery', s.discovery.source + (s.discovery.failing ? ': failing' : ''), s.discovery.failing ? 'bad' : '']);
   card.append(facts(list));
-  card.append(table([['Backend'], ['Address'], ['State'], ['Weight', 1], ['Connections', 1], ['Total', 1], ['Share', 1], [''], ['Check']],
+  card.append(table([['Backend'], ['Address'], ['State'], ['Weight', 1], ['Connections', 1], ['Total', 1], ['Share', 1], [''], ['Check'], ['Source']],
     s.backends.map(b => [b.name + (b.changed ? ' *' : ''), b.address, stateOf(b), count(b.weight), count(b.connections),
-                         count(b.total), percent(b.share), bar(b.share), checkOf(b)])));
+                         count(b.total), percent(b.share), bar(b.share), checkOf(b), b.source ?? ''])));
   if (s.backends.some(b => b.changed)) card.append(node('div', '* changed at run time', 'soft'));
   if (s.removed.length) card.append(node('div', 'removed at run time: ' + s.removed.join(', '), 'soft'));
   return card;

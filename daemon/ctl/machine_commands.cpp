@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 
 #include "daemon/config/load.h"
+#include "daemon/control/register_server.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/table.h"
@@ -95,7 +96,7 @@ json::object to_json(const runtime::PurgeReport& report) {
 }  // namespace
 
 int check(const Options& options, const Console& console, const Machine& machine) {
-  const auto config = config::load(options.config);
+  const auto config = config::load(options.config, control::inspect_register);
   if (!config) {
     for (const auto& problem : config.error()) console.err(problem.message() + "\n");
     if (options.json) console.out(json_text(to_json(options, config.error(), {})));

@@ -104,19 +104,26 @@ std::string limit_text(const json::object& backend) {
   return limit == 0 ? "-" : human_count(limit);
 }
 
+/// Where a backend comes from, if not from the file.
+std::string source_text(const json::object& backend) {
+  const json::value& source = backend.at("source");
+  if (source.is_null()) return "-";
+  if (source != "registered") return std::string(std::string_view(source.as_string()));
+  return "registered" + estimate_text(backend, "lease_s", ", ends");
+}
+
+bool has_joined(const json::value& backend) { return backend.at("source") == "registered" || backend.at("source") == "discovered"; }
+
 std::string backends_text(const json::object& service, bool colour) {
-  Table table({{"BACKEND"},
-               {"ADDRESS"},
-               {"STATE"},
-               {"WEIGHT", true},
-               {"CONNECTIONS", true},
-               {"MAX", true},
-               {"SHARE", true},
-               {"TOTAL", true},
-               {"CHECK"}});
-  for (const json::value& value : array_in(service, "backends")) {
+  const json::array& backends = array_in(service, "backends");
+  const bool joined = std::any_of(backends.begin(), backends.end(), has_joined);
+  std::vector<Column> columns{{"BACKEND"}, {"ADDRESS"}, {"STATE"}, {"WEIGHT", true}, {"CONNECTIONS", true}, {"MAX", true},
+                              {"SHARE", true}, {"TOTAL", true}, {"CHECK"}};
+  if (joined) columns.push_back({"SOURCE"});
+  Table table(std::move(columns));
+  for (const json::value& value : backends) {
     const json::object& backend = value.as_object();
-    table.add({{text_in(backend, "name") + (backend.at("changed").as_bool() ? " *" : "")},
+    std::vector<Cell> row{{text_in(backend, "name") + (backend.at("changed").as_bool() ? " *" : "")},
                {text_in(backend, "address")},
                state_cell(backend),
                {count_in(backend, "weight")},
@@ -124,7 +131,9 @@ std::string backends_text(const json::object& service, bool colour) {
                {limit_text(backend)},
                {human_share(number_in<double>(backend, "share"))},
                {count_in(backend, "total")},
-               check_cell(backend)});
+               check_cell(backend)};
+    if (joined) row.push_back({source_text(backend)});
+    table.add(std::move(row));
   }
   return table.render("  ", colour);
 }
@@ -159,12 +168,23 @@ std::string head_text(const json::object& service, bool colour) {
                      health == "none" ? "" : ", health " + health, joined(array_in(service, "listen"), " "));
 }
 
+std::string discovery_text(const json::object& service, bool colour) {
+  const json::value& value = service.at("discovery");
+  if (value.is_null()) return {};
+  const json::object& discovery = value.as_object();
+  const json::value& last = discovery.at("last_success");
+  auto state = last.is_null() ? "not answered yet" : "answered last at " + human_time(text_in(discovery, "last_success"));
+  if (discovery.at("failing").as_bool()) state = styled("failing, " + state, Style::kWarning, colour);
+  return fmt::format("  discovery {}: {}\n", text_in(discovery, "source"), state);
+}
+
 std::string service_text(const json::object& service, bool colour) {
   std::string text = head_text(service, colour);
   text += fmt::format("  {}, {:.1f} new/s, {} in total, {}\n", connections_text(service), number_in<double>(service, "rate"),
                       count_in(service, "total"), refused_text(service, colour));
   const json::value& snat = service.at("snat");
   if (!snat.is_null()) text += pool_text(snat.as_object(), colour);
+  text += discovery_text(service, colour);
   text += array_in(service, "backends").empty() ? "  no backends\n" : backends_text(service, colour);
   return text + changes_text(service, colour);
 }

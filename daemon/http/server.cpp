@@ -43,6 +43,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual void stop() = 0;
   virtual asio::awaitable<void> accept() = 0;
+  /// Of a listener under TLS.
+  virtual void set_tls(const std::shared_ptr<asio::ssl::context>& tls) = 0;
 
  protected:
   Listener() = default;
@@ -81,6 +83,10 @@ class ProtocolListener final : public Listener {
         co_await pause_.async_wait(token);
       }
     }
+  }
+
+  void set_tls(const std::shared_ptr<asio::ssl::context>& tls) override {
+    if (listening_->tls) listening_->tls = tls;
   }
 
  private:
@@ -166,6 +172,10 @@ tl::expected<std::uint16_t, std::string> Server::listen_tls(const netlink::Endpo
   Listening parts{limits_, std::move(answer), std::move(*tls)};
   listeners_.push_back(start_listener<asio::ip::tcp>(io_, std::move(*acceptor), std::move(parts)));
   return port;
+}
+
+void Server::set_tls(const std::shared_ptr<asio::ssl::context>& tls) {
+  for (const auto& listener : listeners_) listener->set_tls(tls);
 }
 
 void Server::stop() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <tl/expected.hpp>
 
 #include "daemon/http/message.h"
@@ -31,6 +32,9 @@ class Server {
   /// The same under TLS. Both files are PEM: the certificate with those that lead to its root, and its key.
   tl::expected<std::uint16_t, std::string> listen_tls(const netlink::Endpoint& endpoint, const std::string& certificate_file,
                                                       const std::string& key_file, Answer answer);
+
+  /// What TLS listeners take from now on; connections that are open go on as they are.
+  void set_tls(const std::shared_ptr<boost::asio::ssl::context>& tls);
 
   /// Stops accepting, ends idle connections, lets requests in progress be answered, removes the sockets' files. On the
   /// io_context's thread, or while it does not run.

@@ -21,7 +21,7 @@ class Session;
 struct Listening {
   Limits limits;
   Answer answer;
-  std::unique_ptr<boost::asio::ssl::context> tls;  // none: in the clear
+  std::shared_ptr<boost::asio::ssl::context> tls;  // of the next session; none: in the clear
   std::set<Session*> sessions = {};                // all that live, refused ones included
   std::size_t served = 0;                          // those of them that are served
 };

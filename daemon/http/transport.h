@@ -19,7 +19,7 @@ class Transport {
   using Socket = boost::beast::basic_stream<Protocol>;
   using executor_type = Socket::executor_type;
 
-  /// `tls`: none is in the clear; else it outlives the transport.
+  /// `tls`: none is in the clear. What of it is needed later the transport holds.
   Transport(Protocol::socket socket, boost::asio::ssl::context* tls) : socket_(std::move(socket)) {
     if (tls != nullptr) tls_.emplace(socket_, *tls);
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -107,6 +108,24 @@ Samples backend_states(const Status& status) {
   return samples;
 }
 
+Samples failing_discoveries(const Status& status) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services)
+    if (service.discovery) samples.push_back({{{"service", service.name}}, service.discovery->failing ? 1.0 : 0.0});
+  return samples;
+}
+
+Samples backend_sources(const Status& status) {
+  Samples samples;
+  for (const ServiceStatus& service : status.services) {
+    std::map<std::string, double> counts{{"file", 0}, {"added", 0}, {"registered", 0}, {"discovered", 0}};
+    for (const BackendStatus& backend : service.backends)
+      if (!backend.source.empty()) ++counts[backend.source];
+    for (const auto& [source, count] : counts) samples.push_back({{{"service", service.name}, {"source", source}}, count});
+  }
+  return samples;
+}
+
 Samples health_types(const Status& status) {
   Samples samples;
   for (const ServiceStatus& service : status.services) {
@@ -141,6 +160,12 @@ const Metric kMetrics[] = {
     {{"wsl4_service_refused_total", "New flows that a service refused, by reason.", kCounter}, refused},
     {{"wsl4_service_health", "1, with how a service's backends are checked: tcp, http, https, websocket, websockets or none."},
      health_types},
+    {{"wsl4_service_backends", "Backends of a service by where they come from: file, added (at run time), registered or discovered."},
+     backend_sources},
+    {{"wsl4_service_discovery_failing", "1 while DNS does not tell a service's backends, so that the last answer stays in use, else 0."},
+     failing_discoveries},
+    {{"wsl4_backend_lease_seconds", "Time until the registration of a backend lapses, if it is not renewed."},
+     [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return seconds(v.lease); }); }},
     {{"wsl4_backend_connections", "Established flows of a backend."},
      [](const Status& s) { return per_backend(s, [](const BackendStatus& v) { return number(v.connections); }); }},
     {{"wsl4_backend_connections_total", "Flows that a backend has got.", kCounter},

@@ -114,7 +114,7 @@ tl::expected<void, std::string> App::start() {
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
   place_addresses({});
   start_health();
-  return {};
+  return joining_.start();
 }
 
 /// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.
@@ -127,6 +127,9 @@ tl::expected<void, std::string> App::open_state() {
   if (!state) return tl::make_unexpected(state.error());
   state_ = std::move(*state);
   if (auto loaded_overlay = load_overlay(); !loaded_overlay) return loaded_overlay;
+  auto joined = joining_.open(std::move(wanted_.file), config_.node.state_dir);
+  if (!joined) return tl::make_unexpected(joined.error());
+  wanted_.file = std::move(*joined);
   config_ = wanted_.overlay.apply(wanted_.file).config;
   return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
 }
@@ -236,6 +239,7 @@ void App::watch_signals() {
       return;
     }
     server_->stop();
+    joining_.stop();
     io_.stop();
   });
 }
@@ -266,6 +270,7 @@ asio::awaitable<void> App::tend() {
     const auto held = co_await changing_.acquire();
     watch_sysctls();
     co_await drop_drained();
+    co_await joining_.tend();
     if (health_->has_open_cases()) co_await apply_again();
     auto question = [this, leftover = addresses_->leftover()] {
       std::set<netlink::IpAddress> idle;
@@ -277,24 +282,7 @@ asio::awaitable<void> App::tend() {
     const auto [idle, pairs] = co_await util::ask(kernel_->io(), std::move(question));
     place_addresses(idle);
     note_tight(pairs);
-  }
-}
-
-/// A check takes a port like a flow does: none is made where hardly any is left.
-void App::note_tight(const std::vector<flows::PairCount>& pairs) {
-  constexpr double kTight = 0.95;
-  std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
-  for (const auto& [name, service] : desired_.services) {
-    const auto pool = desired_.pools.find(service.pool);
-    if (pool == desired_.pools.end()) continue;
-    const double ports = pool->second.port_max - pool->second.port_min + 1;
-    for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
-  }
-  tight_.clear();
-  for (const auto& pair : pairs) {
-    const auto limit = limits.find(pair.backend);
-    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)
-      tight_.emplace(pair.snat, limit->second.first);
+    co_await suspect();
   }
 }
 
@@ -375,52 +363,9 @@ asio::awaitable<Outcome<bool>> App::apply_again() {
   co_return co_await std::move(pending);
 }
 
-// ---- health ---------------------------------------------------------------------------------------------------------
-
-void App::start_health() {
-  HealthWatch::Hooks hooks;
-  hooks.on_change = [this](const health::Status& status) { health_changed(status); };
-  hooks.usable = [this](const netlink::IpAddress& source, const netlink::Endpoint& backend) {
-    return !tight_.contains({source, backend});
-  };
-  hooks.on_all_down = [this](const std::string& service) {
-    events_.add("all-backends-down",
-                "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
-  };
-  health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
-  health_->set_targets(config_, marks_);
-}
-
-void App::health_changed(const health::Status& status) {
-  const auto& standing = status.standing;
-  const auto* state = standing.state == health::State::kDown ? "backend-down" : "backend-up";
-  auto detail = standing.detail;
-  if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
-  events_.add(state, std::move(detail), status.service, status.backend.to_string());
-  if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
-}
-
-/// Whatever changes while this waits for its turn is taken along.
-asio::awaitable<void> App::follow_health() {
-  const auto held = co_await changing_.acquire();
-  following_health_ = false;
-  const auto applied = co_await apply_again();
-  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
-}
-
-std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_endings() {
-  std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
-  if (!health_) return endings;
-  for (const auto& ending : health_->take_endings()) {
-    const auto service = desired_.services.find(ending.service);
-    if (service == desired_.services.end()) continue;
-    const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
-    if (backend == service->second.backends.end()) continue;
-    const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
-    endings.emplace_back(backend->id, tell);
-    events_.add("flows-reset", "its connections are reset, so that clients connect again", ending.service, backend->name);
-  }
-  return endings;
+asio::awaitable<Outcome<bool>> App::apply_joined(config::Config base) {
+  auto pending = apply_new({std::move(base), wanted_.overlay});
+  co_return co_await std::move(pending);
 }
 
 // ---- changes at run time ----------------------------------------------------------------------------------------------

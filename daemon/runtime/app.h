@@ -21,6 +21,7 @@
 #include "daemon/host/host.h"
 #include "daemon/runtime/event_log.h"
 #include "daemon/runtime/health_watch.h"
+#include "daemon/runtime/joining.h"
 #include "daemon/runtime/kernel_worker.h"
 #include "daemon/runtime/picks.h"
 #include "daemon/runtime/state_store.h"
@@ -55,7 +56,8 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> open_state();
   void set_sysctls(const config::Config& config);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
-  /// The file and what was changed at run time; what lies over both (health, newcomers) is taken as it is then.
+  /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
+  /// it is then.
   struct Wanted {
     config::Config file;
     service::Overlay overlay;
@@ -72,11 +74,13 @@ class App final : public control::Node {
   // Need `changing_` held.
   boost::asio::awaitable<control::Outcome<bool>> apply_new(Wanted wanted);
   boost::asio::awaitable<control::Outcome<bool>> apply_again();
+  boost::asio::awaitable<control::Outcome<bool>> apply_joined(config::Config base);
   boost::asio::awaitable<control::Outcome<std::string>> preview_new(const config::Config& next);
   void start_health();
   void health_changed(const health::Status& status);
   boost::asio::awaitable<void> follow_health();
   [[nodiscard]] std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> take_endings();
+  boost::asio::awaitable<void> suspect();
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
   [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay) const;
@@ -116,6 +120,7 @@ class App final : public control::Node {
   std::unique_ptr<HealthWatch> health_;
   std::set<std::pair<netlink::IpAddress, netlink::Endpoint>> tight_;  // pairs of pool address and backend with hardly a free port
   bool following_health_ = false;
+  health::Suspicion suspicion_;
   Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};
@@ -123,6 +128,11 @@ class App final : public control::Node {
   std::vector<std::string> sysctl_problems_, address_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes config_, desired_, resolver_ and the kernel
+  Joining joining_{io_,
+                   changing_,
+                   events_,
+                   {[this](config::Config base) { return apply_joined(std::move(base)); },
+                    [this]() -> const config::Config& { return config_; }}};
 };
 
 }  // namespace wsl4::runtime

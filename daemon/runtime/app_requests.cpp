@@ -23,7 +23,8 @@ namespace {
 
 /// What takes effect at the next start only (config::restart_changes) stays as it runs.
 config::Config with_restart_settings_of(const config::Config& running, config::Config loaded) {
-  loaded.control = running.control;
+  loaded.control.socket = running.control.socket;
+  loaded.control.listen = running.control.listen;
   loaded.node.state_dir = running.node.state_dir;
   loaded.node.ct_mark_mask = running.node.ct_mark_mask;
   return loaded;
@@ -58,7 +59,7 @@ const service::BackendState* find_backend(const service::ServiceState& service, 
 
 asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   const auto begun = std::chrono::steady_clock::now();
-  auto loaded = config::load(config_path_);
+  auto loaded = config::load(config_path_, control::inspect_register);
   const auto parsed = std::chrono::steady_clock::now();
   if (!loaded) {
     std::vector<std::string> problems;
@@ -70,25 +71,29 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   const auto held = co_await changing_.acquire();
   const auto alone = std::chrono::steady_clock::now();
   control::ReloadReport report;
-  for (const auto& key : config::restart_changes(wanted_.file, *loaded)) {
+  for (const auto& key : config::restart_changes(joining_.file(), *loaded)) {
     report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
   }
-  auto next = with_restart_settings_of(wanted_.file, std::move(*loaded));
+  auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
+  auto joined = joining_.lay(next);
   if (dry_run) {
-    auto text = co_await preview_new(next);
+    auto text = co_await preview_new(joined.config);
     if (!text) co_return tl::make_unexpected(text.error());
     report.changed = !text->empty();
     report.nft_text = std::move(*text);
     co_return report;
   }
+  auto listener = joining_.prepare(next);
+  if (!listener) co_return refused(422, "control.register cannot be served; nothing was changed", listener.error());
   notify::reloading();
-  const bool other = next != wanted_.file;
-  auto pending = apply_new({std::move(next), wanted_.overlay});
+  const bool other = next != joining_.file();
+  auto pending = apply_new({std::move(joined.config), wanted_.overlay});
   const auto changed = co_await std::move(pending);
   log::info("reload-took", "parse_us={} us={}", microseconds(parsed - begun),
             microseconds(std::chrono::steady_clock::now() - alone));
   notify::ready(fmt::format("{} services", config_.services.size()));
   if (!changed) co_return tl::make_unexpected(changed.error());
+  joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
   settle_overlay();
   report.warnings.insert(report.warnings.end(), dormant_.begin(), dormant_.end());
@@ -110,8 +115,11 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
   status.warnings = warnings();
   status.warnings.insert(status.warnings.end(), dormant_.begin(), dormant_.end());
-  const Surroundings surroundings{config_, marks_, health_ ? health_->snapshot() : std::vector<health::Status>{},
-                                  std::chrono::steady_clock::now(), control::WallClock::now()};
+  Surroundings surroundings{config_, marks_, health_ ? health_->snapshot() : std::vector<health::Status>{},
+                            std::chrono::steady_clock::now(), control::WallClock::now(), joining_.view()};
+  for (const auto& [service, backends] : wanted_.overlay.changes())
+    for (const auto& [name, change] : backends)
+      if (change.added) surroundings.added.emplace(service, change.added->address);
   describe_services(status, desired_, surroundings, counts);
   co_return status;
 }
@@ -119,6 +127,8 @@ asio::awaitable<Outcome<control::Status>> App::status() {
 std::vector<std::string> App::warnings() const {
   auto warnings = sysctl_problems_;
   warnings.insert(warnings.end(), address_problems_.begin(), address_problems_.end());
+  const auto joined = joining_.warnings();
+  warnings.insert(warnings.end(), joined.begin(), joined.end());
   return warnings;
 }
 

@@ -39,6 +39,10 @@ class HealthWatch {
   /// Checks the backends of `effective` that are not disabled.
   void set_targets(const config::Config& effective, const service::Marks& marks);
 
+  /// Has it checked soon: it looks as if it did not answer.
+  void suspect(const std::string& service, const netlink::Endpoint& backend) { scheduler_.check_now(service, backend); }
+  [[nodiscard]] bool watches_any() const { return !policies_.empty(); }
+
   [[nodiscard]] service::Verdicts verdicts() const;
   [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
 

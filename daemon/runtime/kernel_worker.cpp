@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "daemon/dataplane/names.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::runtime {
@@ -229,6 +230,21 @@ KernelCounts KernelWorker::counts() {
   counts.ruleset_in_sync = applier_.in_sync();
   counts.ruleset_repairs = repairs_;
   return counts;
+}
+
+std::map<service::BackendId, health::Openings> KernelWorker::openings() {
+  std::map<service::BackendId, health::Openings> openings;
+  const auto counters = parts_.nftables->read_counters(dataplane::kTableName);
+  if (!counters) return openings;
+  for (const auto& [name, service] : applier_.state().services) {
+    if (service.protocol != netlink::Protocol::kTcp) continue;
+    for (const auto& backend : service.backends) {
+      const auto sent = counters->find(dataplane::names::backend_counter(service, backend));
+      if (sent != counters->end())
+        openings[backend.id] = {sent->second.packets, collector_.counter().backend(backend.id).started};
+    }
+  }
+  return openings;
 }
 
 boost::asio::awaitable<Result<void>> KernelWorker::visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink) {

@@ -19,6 +19,7 @@
 
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/collector.h"
+#include "daemon/health/suspicion.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
 #include "daemon/runtime/port_balancer.h"
@@ -83,6 +84,8 @@ class KernelWorker {
   netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
   [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
   [[nodiscard]] KernelCounts counts();
+  /// Of every TCP backend.
+  [[nodiscard]] std::map<service::BackendId, health::Openings> openings();
   [[nodiscard]] Evictions& evictions() { return evictions_; }
   /// So many flows of the backend are about to come back together: its service is dealt for that.
   void expect(service::BackendId backend, std::uint64_t flows) { balancer_.expect(backend, flows); }

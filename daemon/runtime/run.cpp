@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "daemon/config/load.h"
+#include "daemon/control/register_server.h"
 #include "daemon/runtime/app.h"
 #include "daemon/util/log.h"
 
@@ -26,7 +27,7 @@ int run(const Options& options) {
   // Without a peer there is nobody to take over: the kernel goes on forwarding, and that is what must stay.
   if (options.release) return kDone;
 
-  auto config = config::load(options.config_path);
+  auto config = config::load(options.config_path, control::inspect_register);
   if (!config) {
     for (const auto& problem : config.error()) fmt::print(stderr, "{}\n", problem.message());
     return kConfigurationError;

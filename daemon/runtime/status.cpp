@@ -133,7 +133,7 @@ std::pair<std::string, std::string> standing_of(const Known& known, const Known:
   if (mark && mark->standing == Standing::kRemoved) return {"draining", "removed"};
   if (mark && mark->standing == Standing::kDisabled) return {"disabled", ""};
   if (mark && mark->standing == Standing::kDraining) return {"draining", ""};
-  if (known.backend(key) == nullptr) return {"draining", "not in the configuration"};
+  if (known.backend(key) == nullptr) return {"draining", "has left the service"};
   const auto* health = known.health(key);
   if (health && health->standing.state == health::State::kDown) return {"down", health->standing.detail};
   if (backend.weight == 0) return {"up", "weight 0"};
@@ -156,6 +156,21 @@ std::optional<control::CheckStatus> check_of(const health::Status* health, std::
   return control::CheckStatus{*health->standing.ok, health->standing.detail, age};
 }
 
+/// Where a backend that is in effect comes from.
+std::string_view source_of(const Surroundings& surroundings, const Known::Key& key) {
+  if (surroundings.added.contains(key)) return "added";
+  const auto origin = surroundings.joined.origins.find(key);
+  if (origin == surroundings.joined.origins.end()) return "file";
+  return origin->second == service::Origin::kRegistered ? "registered" : "discovered";
+}
+
+void describe_source(control::BackendStatus& described, const Surroundings& surroundings, const Known::Key& key) {
+  described.source = source_of(surroundings, key);
+  const auto expires = surroundings.joined.expires.find(key);
+  if (described.source != "registered" || expires == surroundings.joined.expires.end()) return;
+  described.lease = std::chrono::duration_cast<std::chrono::seconds>(expires->second - surroundings.wall);
+}
+
 control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend,
                                         const KernelCounts& counts, const Known& known) {
   const Known::Key key{service.name, backend.address};
@@ -175,6 +190,7 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
   described.check = check_of(health, known.surroundings().now);
   described.changed = known.mark(key) != nullptr;
   if (configured) described.public_address = configured->public_address;
+  if (configured) describe_source(described, known.surroundings(), key);
   if (backend.evict > 0)
     described.empty_in =
         std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
@@ -201,6 +217,11 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
   described.scheduler = to_string(service.scheduler);
   described.mode = service.mode == config::Mode::kSnat ? "snat" : "dnat";
   if (const auto* configured = known.service(service.name)) described.health = to_string(configured->health.type);
+  const auto& lookups = known.surroundings().joined.lookups;
+  if (const auto lookup = lookups.find(service.name); lookup != lookups.end()) {
+    const auto& [setting, dns] = lookup->second;
+    described.discovery = control::DiscoveryStatus{setting, dns.failing, dns.last_error, dns.last_success};
+  }
   for (const auto& backend : service.backends) {
     described.backends.push_back(describe_backend(service, backend, counts, known));
     described.connections += described.backends.back().connections;

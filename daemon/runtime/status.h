@@ -1,11 +1,13 @@
 // From what the daemon and the kernel know to what status, flows and metrics show. Pure.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "daemon/config/config.h"
 #include "daemon/control/node.h"
 #include "daemon/runtime/health_watch.h"
+#include "daemon/runtime/joined_view.h"
 #include "daemon/runtime/kernel_worker.h"
 #include "daemon/service/desired_state.h"
 
@@ -18,6 +20,8 @@ struct Surroundings {
   std::vector<health::Status> health;
   std::chrono::steady_clock::time_point now;
   service::WallTime wall;
+  JoinedView joined = {};
+  std::set<JoinedView::Key> added = {};  // at run time
 };
 
 /// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.

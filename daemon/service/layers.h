@@ -1,4 +1,4 @@
-// One service's run-time changes over what the file says of it. For overlay.cpp only. Pure.
+// One service's run-time changes over what the file says of it. For overlay.cpp and joined.cpp only. Pure.
 #pragma once
 
 #include <optional>

@@ -13,6 +13,7 @@ using netlink::IpAddress;
 control::Status example_status() {
   control::BackendStatus backend;
   backend.name = "erlang-1";
+  backend.source = "file";
   backend.address = *Endpoint::parse("198.51.100.101:8888");
   backend.state = "up";
   backend.weight = 100;

@@ -59,6 +59,15 @@ TlsClient::TlsClient(std::uint16_t port, int version)
   if (::SSL_connect(ssl_.get()) != 1) throw HandshakeFailed(last_error());
 }
 
+std::string TlsClient::certificate() const {
+  const auto certificate = own(::SSL_get1_peer_certificate(ssl_.get()), ::X509_free);
+  std::string digest(EVP_MAX_MD_SIZE, 0);
+  unsigned size = 0;
+  ::X509_digest(certificate.get(), ::EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size);
+  digest.resize(size);
+  return digest;
+}
+
 long TlsClient::write_some(const char* bytes, std::size_t size) {
   ::ERR_clear_error();
   return ::SSL_write(ssl_.get(), bytes, static_cast<int>(size));

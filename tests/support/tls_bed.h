@@ -25,6 +25,8 @@ class TlsClient : public RawClient {
   explicit TlsClient(std::uint16_t port, int version = 0);
 
   [[nodiscard]] std::string version() const { return ::SSL_get_version(ssl_.get()); }
+  /// A digest of the server's.
+  [[nodiscard]] std::string certificate() const;
   /// Whether the server ended TLS with close_notify, and not by just closing. After `closed`.
   [[nodiscard]] bool was_told_the_end() const { return (::SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
 

@@ -169,32 +169,35 @@ election = "vrrp"
 f:1:1: ha.listen: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
 f:1:1: ha.peer: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
 f:1:1: ha.interface: is missing (the network interface where adverts travel; only election = "external" does without))~"},
-      {"not available: registration",
+      {"registration without what it needs",
        R"~([control]
 register = "198.18.0.9:9443"
-token_file = "/etc/wsl4/tokens"
-tls_certificate = "/c"
 tls_key = "/k"
 )~",
-       R"~(f:2:12: control.register: "198.18.0.9:9443" is not available in this version: nodes cannot register themselves yet (leave it out)
-f:3:14: control.token_file: "/etc/wsl4/tokens" is not available in this version: nodes cannot register themselves yet (leave it out)
-f:4:19: control.tls_certificate: "/c" is not available in this version: nodes cannot register themselves yet (leave it out)
-f:5:11: control.tls_key: "/k" is not available in this version: nodes cannot register themselves yet (leave it out))~"},
-      {"not available: extra addresses",
-       R"~([addresses]
-extra = ["198.18.0.1/24"]
-)~",
-       R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only []))~"},
-      {"not available: discovery",
-       R"~([[pool]]
+       R"~(f:1:1: control.token_file: is missing (the file that says who may join which service; control.register needs it)
+f:1:1: control.tls_certificate: is missing (a PEM file; control.register needs it))~"},
+      {"registration where something else listens",
+       R"~([control]
+listen = "198.18.0.1:80"
+register = "198.18.0.1:80"
+token_file = "/t"
+tls_certificate = "/c"
+tls_key = "/k"
+[[pool]]
 name = "p"
 addresses = ["198.18.1.0/30"]
 [[service]]
 name = "s"
 listen = ["198.18.0.1:80"]
-discovery = "dns:_ws._tcp.example.com"
 )~",
-       R"~(f:7:13: service[0].discovery: "dns:_ws._tcp.example.com" is not available in this version: no discovery of backends yet (leave it out))~"},
+       R"~(f:2:10: control.listen: 198.18.0.1:80 is also a listen address of service[0] (s) (an address and port of its own)
+f:3:12: control.register: is also control.listen (an address and port of its own)
+f:3:12: control.register: 198.18.0.1:80 is also a listen address of service[0] (s) (an address and port of its own))~"},
+      {"not available: extra addresses",
+       R"~([addresses]
+extra = ["198.18.0.1/24"]
+)~",
+       R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only []))~"},
       {"health checks that cannot be",
        R"~([[pool]]
 name = "p"

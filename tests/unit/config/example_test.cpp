@@ -107,7 +107,7 @@ TEST(ManPage, DescribesEverySetting) {
   }
   EXPECT_THAT(page, HasSubstr(".SH \"[[service.backend]]\"\n"));
   EXPECT_THAT(page, HasSubstr("A change takes a restart.\n"));
-  EXPECT_THAT(page, HasSubstr("not available in this version (no discovery of backends yet).\n"));
+  EXPECT_THAT(page, HasSubstr("not available in this version (no pair of nodes yet).\n"));
   EXPECT_THAT(page, HasSubstr("\n\\&.TH\n")) << "the example's text is no macro";
 }
 

@@ -226,5 +226,40 @@ TEST(Load, WhatCannotBeReadIsAProblemOfTheWholeFile) {
   EXPECT_EQ(messages(endless.error()), "/dev/zero: is too large (at most 64 MiB)");
 }
 
+constexpr const char* kTwoFamilies = R"(
+[control]
+register = "198.18.0.9:9443"
+token_file = "/t"
+tls_certificate = "/c"
+tls_key = "/k"
+[[pool]]
+name = "p"
+addresses = ["198.18.1.0/30", "2001:db8:1::1"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80", "[2001:db8::1]:80"]
+discovery = "dns:_ws._tcp.example.com"
+[[service.backend]]
+address = "198.18.2.11:80"
+)";
+
+TEST(Load, DnsMayHaveTheBackendsOfAFamilyAndAllOfThem) {
+  EXPECT_TRUE(parse(kTwoFamilies, "f"));
+  std::string without(kTwoFamilies);
+  without.erase(without.find("[[service.backend]]"));
+  EXPECT_TRUE(parse(without, "f"));
+}
+
+TEST(Load, WhatIsWrongWithFilesStandsWhereTheyAreNamed) {
+  const auto inspect = [](const Config& config) {
+    return Findings{{{"control", "token_file"}, config.control.token_file + ":3: bad"}, {{"control", "tls_key"}, "cannot be read"}};
+  };
+  const auto config = parse(kTwoFamilies, "f", inspect);
+  ASSERT_FALSE(config);
+  ASSERT_EQ(config.error().size(), 2U);
+  EXPECT_EQ(config.error()[0].message(), "f:4:14: control.token_file: /t:3: bad");
+  EXPECT_EQ(config.error()[1].message(), "f:6:11: control.tls_key: cannot be read");
+}
+
 }  // namespace
 }  // namespace wsl4::config

@@ -26,11 +26,11 @@ constexpr const char* kContract = R"json({
        {"name": "erlang-1", "address": "198.51.100.101:8888", "state": "up", "weight": 100, "connections": 33333,
         "max_connections": 60000, "share": 0.333333, "total": 700000,
         "check": {"ok": true, "detail": "101 in 0.8 ms", "age_s": 1.1},
-        "reason": "", "changed": false, "half_open": 0, "empty_in_s": null, "public": "wss://erlang-1.example.com/ws"}],
+        "reason": "", "changed": false, "half_open": 0, "empty_in_s": null, "public": "wss://erlang-1.example.com/ws", "source": "file", "lease_s": null}],
      "refused_by": {"no_backend": 7, "full": 0, "client_limit": 0},
      "snat": {"pool": "main", "addresses": [{"address": "198.51.100.16", "connections": 6250, "used": 6260}],
               "capacity": 3145680, "used": 100000, "worst_use": 0.033, "pairs_full": 0, "full_in_s": null},
-     "health": "websocket", "removed": []}],
+     "health": "websocket", "removed": [], "discovery": null}],
   "kernel": {"release": "6.12.5", "conntrack": {"count": 100321, "max": 4000000}, "ruleset_in_sync": true,
              "ruleset_repairs": 0, "event_overruns": 0, "dumps": 3},
   "warnings": []
@@ -70,6 +70,20 @@ TEST(StatusJson, WhatIsNotKnownIsNull) {
   EXPECT_EQ(shown.at("reason"), "draining");
   EXPECT_EQ(service.at("removed"), (json::array{"erlang-2"}));
   EXPECT_EQ(service.at("snat").as_object().at("full_in_s"), 7200);
+}
+
+TEST(StatusJson, TellsWhereBackendsComeFrom) {
+  auto status = test::example_status();
+  auto& service = status.services[0];
+  service.backends[0].source = "registered";
+  service.backends[0].lease = std::chrono::seconds(23);
+  service.discovery = DiscoveryStatus{"dns:x.example:80", true, "no answer", WallClock::from_time_t(0)};
+  const auto shown = to_json(service);
+  const auto& backend = shown.at("backends").as_array()[0].as_object();
+  EXPECT_EQ(backend.at("source"), "registered");
+  EXPECT_EQ(backend.at("lease_s"), 23);
+  EXPECT_EQ(http::to_text(shown.at("discovery")),
+            R"({"source":"dns:x.example:80","failing":true,"error":"no answer","last_success":"1970-01-01T00:00:00Z"})");
 }
 
 TEST(FlowsJson, TellsBothSidesOfAFlow) {

@@ -67,6 +67,26 @@ chat  tcp, snat, round-robin, health websocket, on 203.0.113.10:443 [2001:db8::1
 )");
 }
 
+// Where backends come from is shown once one has joined.
+TEST(StatusText, SaysWhoJoined) {
+  auto status = test::example_status();
+  auto& service = status.services[0];
+  service.discovery = control::DiscoveryStatus{"dns:_ws._tcp.example.com", true, "no answer", control::WallClock::from_time_t(0)};
+  service.backends.push_back(backend_like(service.backends[0], "erlang-2", "up", ""));
+  service.backends[1].source = "registered";
+  service.backends[1].lease = std::chrono::seconds(23);
+  service.backends.push_back(backend_like(service.backends[0], "erlang-3", "draining", "has left"));
+  service.backends[2].source.clear();
+  const std::string text = status_text(control::to_json(status), false);
+  EXPECT_EQ(text.substr(text.find("  discovery")),
+            R"(  discovery dns:_ws._tcp.example.com: failing, answered last at 1970-01-01 00:00:00 UTC
+  BACKEND   ADDRESS              STATE                WEIGHT  CONNECTIONS     MAX   SHARE    TOTAL  CHECK          SOURCE
+  erlang-1  198.51.100.101:8888  up                      100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms  file
+  erlang-2  198.51.100.101:8888  up                      100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms  registered, ends in 23 s
+  erlang-3  198.51.100.101:8888  draining (has left)     100       33,333  60,000  33.3 %  700,000  101 in 0.8 ms  -
+)");
+}
+
 TEST(StatusText, IPv6FitsAndWarningsAreSeen) {
   auto status = test::example_status();
   status.warnings = {"pool main: the fullest pair is at 90 %", "rp_filter is strict on eth0"};

@@ -82,6 +82,20 @@ TEST(Metrics, WhatIsNotKnownIsLeftOut) {
   EXPECT_NE(text.find("wsl4_snat_full_in_seconds{service=\"chat\",pool=\"main\"} 7200\n"), std::string::npos);
 }
 
+TEST(Metrics, TellWhoJoined) {
+  auto status = test::example_status();
+  EXPECT_EQ(render(status).find("\nwsl4_service_discovery_failing{"), std::string::npos) << "nothing is looked up";
+  status.services[0].discovery = control::DiscoveryStatus{"dns:x:80", true, "", {}};
+  status.services[0].backends[0].source = "registered";
+  status.services[0].backends[0].lease = std::chrono::seconds(23);
+  const std::string text = render(status);
+  for (const char* line : {"wsl4_service_discovery_failing{service=\"chat\"} 1\n", "address=\"198.51.100.101:8888\"} 23\n",
+                           "wsl4_service_backends{service=\"chat\",source=\"registered\"} 1\n",
+                           "wsl4_service_backends{service=\"chat\",source=\"file\"} 0\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+}
+
 TEST(Metrics, EscapeLabelValues) {
   auto status = test::example_status();
   status.services[0].name = "a\"b\\c\nd";

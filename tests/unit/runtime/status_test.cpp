@@ -185,5 +185,37 @@ TEST(Flows, AreShownWithAllFourEnds) {
   EXPECT_EQ(view.expires, 100s);
 }
 
+TEST(DescribeServices, SaysWhereBackendsComeFrom) {
+  const auto desired = desired_state();
+  auto known = surroundings();
+  known.config.services[0].backends.emplace_back().address = endpoint("198.18.2.13:80");
+  known.joined.origins[{"chat", endpoint("198.18.2.11:80")}] = service::Origin::kRegistered;
+  known.joined.expires[{"chat", endpoint("198.18.2.11:80")}] = known.wall + 20s;
+  known.joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
+  known.joined.lookups["chat"].setting = "dns:x:80";
+  known.joined.lookups["chat"].status.failing = true;
+  known.added = {{"chat", endpoint("198.18.2.13:80")}};
+  control::Status status;
+  describe_services(status, desired, known, counts_of(desired));
+  const auto& chat = status.services[0];
+  EXPECT_EQ(chat.backends[0].source, "registered");
+  EXPECT_EQ(chat.backends[0].lease, 20s);
+  EXPECT_EQ(chat.backends[1].source, "discovered");
+  EXPECT_EQ(chat.backends[1].lease, std::nullopt);
+  EXPECT_EQ(chat.backends[2].source, "added");
+  ASSERT_TRUE(chat.discovery);
+  EXPECT_EQ(chat.discovery->source, "dns:x:80");
+  EXPECT_TRUE(chat.discovery->failing);
+}
+
+TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
+  const auto desired = desired_state();
+  control::Status status;
+  describe_services(status, desired, surroundings(), counts_of(desired));
+  EXPECT_EQ(status.services[0].backends[0].source, "file");
+  EXPECT_EQ(status.services[0].backends[2].source, "");
+  EXPECT_FALSE(status.services[0].discovery);
+}
+
 }  // namespace
 }  // namespace wsl4::runtime

@@ -1,0 +1,93 @@
+// What health checks change, and what makes them look.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "daemon/runtime/app.h"
+#include "daemon/util/ask.h"
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace asio = boost::asio;
+
+void App::start_health() {
+  HealthWatch::Hooks hooks;
+  hooks.on_change = [this](const health::Status& status) { health_changed(status); };
+  hooks.usable = [this](const netlink::IpAddress& source, const netlink::Endpoint& backend) {
+    return !tight_.contains({source, backend});
+  };
+  hooks.on_all_down = [this](const std::string& service) {
+    events_.add("all-backends-down",
+                "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
+  };
+  health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
+  health_->set_targets(config_, marks_);
+}
+
+void App::health_changed(const health::Status& status) {
+  const auto& standing = status.standing;
+  const auto* state = standing.state == health::State::kDown ? "backend-down" : "backend-up";
+  auto detail = standing.detail;
+  if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
+  events_.add(state, std::move(detail), status.service, status.backend.to_string());
+  if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
+}
+
+/// Whatever changes while this waits for its turn is taken along.
+asio::awaitable<void> App::follow_health() {
+  const auto held = co_await changing_.acquire();
+  following_health_ = false;
+  const auto applied = co_await apply_again();
+  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
+}
+
+std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_endings() {
+  std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
+  if (!health_) return endings;
+  for (const auto& ending : health_->take_endings()) {
+    const auto service = desired_.services.find(ending.service);
+    if (service == desired_.services.end()) continue;
+    const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
+    if (backend == service->second.backends.end()) continue;
+    const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
+    endings.emplace_back(backend->id, tell);
+    events_.add("flows-reset", "its connections are reset, so that clients connect again", ending.service, backend->name);
+  }
+  return endings;
+}
+
+/// A backend to which flows go without one being established is checked now, not when its interval has passed.
+asio::awaitable<void> App::suspect() {
+  if (!health_->watches_any()) co_return;
+  auto question = [this] { return kernel_->openings(); };
+  const auto openings = co_await util::ask(kernel_->io(), std::move(question));
+  const auto suspicious = suspicion_.look(openings);
+  if (suspicious.empty()) co_return;
+  const std::set<service::BackendId> suspects(suspicious.begin(), suspicious.end());
+  for (const auto& [name, service] : desired_.services)
+    for (const auto& backend : service.backends)
+      if (suspects.contains(backend.id)) health_->suspect(name, backend.address);
+}
+
+/// A check takes a port like a flow does: none is made where hardly any is left.
+void App::note_tight(const std::vector<flows::PairCount>& pairs) {
+  constexpr double kTight = 0.95;
+  std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
+  for (const auto& [name, service] : desired_.services) {
+    const auto pool = desired_.pools.find(service.pool);
+    if (pool == desired_.pools.end()) continue;
+    const double ports = pool->second.port_max - pool->second.port_min + 1;
+    for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
+  }
+  tight_.clear();
+  for (const auto& pair : pairs) {
+    const auto limit = limits.find(pair.backend);
+    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)
+      tight_.emplace(pair.snat, limit->second.first);
+  }
+}
+
+}  // namespace wsl4::runtime

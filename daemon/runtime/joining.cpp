@@ -1,0 +1,224 @@
+#include "daemon/runtime/joining.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "daemon/service/joined_json.h"
+#include "daemon/service/layers.h"
+#include "daemon/util/file.h"
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace asio = boost::asio;
+using control::Outcome;
+using control::Refusal;
+using service::Leases;
+
+namespace {
+
+/// A renewal that changes nothing is stored with the next ones. What a crash loses of it is less than the leases' grace at a start.
+constexpr std::chrono::seconds kSaveInterval{5};
+static_assert(kSaveInterval < Leases::kGrace);
+
+const config::Service* find_service(const config::Config& config, const std::string& name) {
+  const auto place = std::ranges::find(config.services, name, &config::Service::name);
+  return place == config.services.end() ? nullptr : &*place;
+}
+
+std::string describe(const service::Registration& registration) {
+  return fmt::format("{}, weight {}, for {} s", registration.address.to_string(), registration.weight,
+                     std::chrono::duration_cast<std::chrono::seconds>(registration.ttl).count());
+}
+
+}  // namespace
+
+Joining::Joining(asio::io_context& io, util::AsyncLock& changing, EventLog& events, Hooks hooks)
+    : io_(io), changing_(changing), events_(events), hooks_(std::move(hooks)), listener_(io, *this) {}
+
+tl::expected<config::Config, std::string> Joining::open(config::Config file, const std::string& directory) {
+  file_ = std::move(file);
+  path_ = directory + "/joined.json";
+  if (std::filesystem::exists(path_)) {
+    const auto text = util::read_file(path_);
+    if (!text) return tl::make_unexpected(text.error());
+    auto stored = service::parse_joined(*text, path_, control::WallClock::now());
+    if (!stored) return tl::make_unexpected(stored.error());
+    leases_ = std::move(stored->leases);
+    discovered_ = std::move(stored->discovered);
+  }
+  auto joined = lay(file_);
+  auto base = std::move(joined.config);
+  take(std::move(joined));
+  return base;
+}
+
+tl::expected<void, std::string> Joining::start() {
+  auto listener = prepare(file_);
+  if (!listener) return tl::make_unexpected(listener.error().front());
+  listener_.go_over(std::move(*listener));
+  look_up();
+  return {};
+}
+
+void Joining::stop() { listener_.stop(); }
+
+tl::expected<Joining::Listener, std::vector<std::string>> Joining::prepare(const config::Config& file) {
+  return listener_.prepare(file.control);
+}
+
+void Joining::accept(config::Config file, const service::Joined& joined, Listener listener) {
+  file_ = std::move(file);
+  take(joined);
+  listener_.go_over(std::move(listener));
+  look_up();
+}
+
+void Joining::take(service::Joined joined) {
+  origins_ = std::move(joined.origins);
+  left_out_ = std::move(joined.left_out);
+}
+
+// ---- registration -----------------------------------------------------------------------------------------------
+
+asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std::string backend,
+                                                        service::Registration registration) {
+  const auto held = co_await changing_.acquire();
+  const Leases::Key key{service, backend};
+  if (auto refusal = obstacle(key, registration)) co_return tl::make_unexpected(std::move(*refusal));
+  auto leases = leases_;
+  const auto renewal = leases.renew(key, registration, control::WallClock::now());
+  if (renewal == Leases::Renewal::kAddressTaken) co_return tl::make_unexpected(control::address_taken(service, registration.address));
+  if (renewal == Leases::Renewal::kFull) co_return tl::make_unexpected(control::too_many_leases());
+  const control::Joined joined{renewal == Leases::Renewal::kNew, leases.all().at(key).expires};
+  if (!joined.is_new && leases_.all().at(key).registration == registration) {
+    leases_ = std::move(leases);
+    unsaved_ = true;
+    co_return joined;
+  }
+  auto pending = go_over(std::move(leases));
+  const auto changed = co_await std::move(pending);
+  if (!changed) co_return tl::make_unexpected(changed.error());
+  if (joined.is_new) {
+    events_.add("backend-registered", describe(registration), service, backend);
+  } else {
+    events_.add("registration-changed", describe(registration), service, backend);
+  }
+  co_return joined;
+}
+
+asio::awaitable<Outcome<void>> Joining::leave(std::string service, std::string backend) {
+  const auto held = co_await changing_.acquire();
+  auto leases = leases_;
+  if (!leases.end({service, backend})) co_return tl::make_unexpected(control::not_joined(service, backend));
+  auto pending = go_over(std::move(leases));
+  const auto changed = co_await std::move(pending);
+  if (!changed) co_return tl::make_unexpected(changed.error());
+  events_.add("backend-left", "it has said so itself; its connections live on", service, backend);
+  co_return Outcome<void>{};
+}
+
+/// What keeps a node out, but for other leases.
+std::optional<Refusal> Joining::obstacle(const Leases::Key& key, const service::Registration& registration) const {
+  const auto* own = find_service(file_, key.service);
+  if (own == nullptr) return control::no_such_service(key.service);
+  if (service::find_backend(*own, key.backend) != nullptr) return control::belongs_to_file(key.service, key.backend);
+  auto present = *find_service(hooks_.effective(), key.service);
+  std::erase_if(present.backends, [&](const config::Backend& backend) {
+    const auto origin = origins_.find({key.service, backend.address});
+    if (origin == origins_.end()) return false;
+    return origin->second == service::Origin::kDiscovered || backend.name == key.backend;
+  });
+  if (service::find_backend(present, key.backend) != nullptr) return control::added_at_run_time(key.service, key.backend);
+  const auto clash = service::find_clash(file_, present, service::to_backend(key.backend, registration));
+  if (!clash) return std::nullopt;
+  const bool never = clash->kind == service::ChangeError::Kind::kBad;
+  return Refusal{never ? 422 : 409, never ? "Unprocessable content" : "The address is taken", clash->problems};
+}
+
+/// Stored first: what has been confirmed must survive a crash.
+asio::awaitable<Outcome<bool>> Joining::go_over(Leases leases) {
+  if (const auto saved = save(leases); !saved) co_return tl::make_unexpected(Refusal{500, saved.error(), {}});
+  const bool found_more = std::exchange(found_more_, false);  // DNS may answer again meanwhile
+  auto joined = lay_joined(file_, leases, discovered_);
+  auto pending = hooks_.apply(joined.config);
+  auto changed = co_await std::move(pending);
+  if (changed) {
+    leases_ = std::move(leases);
+    take(std::move(joined));
+  } else {
+    found_more_ = found_more_ || found_more;
+    if (const auto restored = save(leases_); !restored) log::error("state-not-saved", "error=\"{}\"", restored.error());
+  }
+  co_return changed;
+}
+
+asio::awaitable<void> Joining::lapse(Leases::Time now) {
+  auto leases = leases_;
+  const auto lapsed = leases.lapse(now);
+  if (lapsed.empty()) {
+    leases_ = std::move(leases);
+    co_return;
+  }
+  auto pending = go_over(std::move(leases));
+  const auto changed = co_await std::move(pending);
+  if (!changed) {
+    log::error("apply-failed", "error=\"{}\"", changed.error().title);
+    co_return;
+  }
+  for (const auto& [key, lease] : lapsed)
+    events_.add("lease-lapsed", "not renewed in time; its connections live on", key.service, key.backend);
+}
+
+asio::awaitable<void> Joining::tend() {
+  co_await lapse(control::WallClock::now());
+  if (found_more_) {
+    auto leases = leases_;
+    auto pending = go_over(std::move(leases));
+    const auto changed = co_await std::move(pending);
+    if (!changed) log::error("apply-failed", "error=\"{}\"", changed.error().title);
+  }
+  save_in_time();
+}
+
+tl::expected<void, std::string> Joining::save(const Leases& leases) {
+  auto saved = util::replace_file(path_, service::to_text(leases, discovered_));
+  unsaved_ = !saved;
+  saved_ = std::chrono::steady_clock::now();
+  return saved;
+}
+
+void Joining::save_in_time() {
+  if (!unsaved_ || std::chrono::steady_clock::now() - saved_ < kSaveInterval) return;
+  if (const auto saved = save(leases_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+}
+
+// ---- status -----------------------------------------------------------------------------------------------------
+
+JoinedView Joining::view() const {
+  JoinedView view;
+  view.origins = origins_;
+  for (const auto& [key, lease] : leases_.all()) view.expires[{key.service, lease.registration.address}] = lease.expires;
+  for (const auto& [service, lookup] : lookups_) view.lookups[service] = {lookup.setting, lookup.discovery->status()};
+  return view;
+}
+
+std::vector<std::string> Joining::warnings() const {
+  auto warnings = left_out_;
+  for (const auto& [service, lookup] : lookups_) {
+    const auto& status = lookup.discovery->status();
+    if (status.failing)
+      warnings.push_back(fmt::format("service {}: {}: {}; the last answer stays in use", service, lookup.setting, status.last_error));
+    if (status.cut != 0)
+      warnings.push_back(fmt::format("service {}: {} has more than {} addresses; {} are left out", service, lookup.setting,
+                                     discovery::kMaxBackends, status.cut));
+  }
+  return warnings;
+}
+
+}  // namespace wsl4::runtime

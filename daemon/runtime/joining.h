@@ -1,0 +1,103 @@
+// Backends that join by themselves: nodes that register, and what DNS knows. Lays them into the configuration (service/joined.h),
+// lets registrations lapse, asks DNS again, and keeps all of it over restarts in `joined.json`. Control thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/config/config.h"
+#include "daemon/control/node.h"
+#include "daemon/control/register_server.h"
+#include "daemon/discovery/discovery.h"
+#include "daemon/runtime/event_log.h"
+#include "daemon/runtime/joined_view.h"
+#include "daemon/service/joined.h"
+#include "daemon/util/async_lock.h"
+
+namespace wsl4::runtime {
+
+class Joining final : public control::Joiner {
+ public:
+  struct Hooks {
+    /// Goes over to this configuration, which takes the file's place. Called with the lock held.
+    std::function<boost::asio::awaitable<control::Outcome<bool>>(config::Config base)> apply;
+    /// What is in effect, changes at run time too.
+    std::function<const config::Config&()> effective;
+  };
+  /// `changing`: the lock of whoever changes what is in effect. All of it outlives this object.
+  Joining(boost::asio::io_context& io, util::AsyncLock& changing, EventLog& events, Hooks hooks);
+
+  /// At the start, before anything is applied: what was stored in `directory`, laid into `file`. The error names the file.
+  [[nodiscard]] tl::expected<config::Config, std::string> open(config::Config file, const std::string& directory);
+  /// When traffic flows: listens, and asks DNS.
+  [[nodiscard]] tl::expected<void, std::string> start();
+  void stop();
+
+  // A reload: prepare, lay, have it applied, accept.
+  using Listener = control::RegisterServer::Next;
+  [[nodiscard]] tl::expected<Listener, std::vector<std::string>> prepare(const config::Config& file);
+  [[nodiscard]] service::Joined lay(const config::Config& file) const { return lay_joined(file, leases_, discovered_); }
+  void accept(config::Config file, const service::Joined& joined, Listener listener);
+
+  /// Once in a while, with the lock held: leases lapse, what could not be applied is tried again.
+  boost::asio::awaitable<void> tend();
+
+  /// The configuration without them.
+  [[nodiscard]] const config::Config& file() const { return file_; }
+  /// For status.
+  [[nodiscard]] JoinedView view() const;
+  [[nodiscard]] std::vector<std::string> warnings() const;
+
+  [[nodiscard]] const control::Tokens& tokens() const override { return listener_.tokens(); }
+  boost::asio::awaitable<control::Outcome<control::Joined>> join(std::string service, std::string backend,
+                                                                 service::Registration registration) override;
+  boost::asio::awaitable<control::Outcome<void>> leave(std::string service, std::string backend) override;
+
+ private:
+  /// A service that is looked up, and how.
+  struct Lookup {
+    std::string setting;
+    discovery::Families families;
+    std::unique_ptr<discovery::Discovery> discovery;
+  };
+
+  [[nodiscard]] std::optional<control::Refusal> obstacle(const service::Leases::Key& key,
+                                                         const service::Registration& registration) const;
+  // Need the lock held.
+  boost::asio::awaitable<control::Outcome<bool>> go_over(service::Leases leases);
+  boost::asio::awaitable<void> lapse(service::Leases::Time now);
+  boost::asio::awaitable<void> follow_dns();
+  void take(service::Joined joined);
+  void look_up();
+  void look_up(const config::Service& service);
+  [[nodiscard]] discovery::Observer observe(const std::string& service);
+  void found(const std::string& service, const std::vector<discovery::Backend>& backends, std::size_t cut);
+  [[nodiscard]] tl::expected<void, std::string> save(const service::Leases& leases);
+  void save_in_time();
+
+  boost::asio::io_context& io_;
+  util::AsyncLock& changing_;
+  EventLog& events_;
+  const Hooks hooks_;
+  config::Config file_;
+  std::string path_;
+  service::Leases leases_;
+  service::Discovered discovered_;
+  service::Origins origins_;            // of what is in effect
+  std::vector<std::string> left_out_;   // as of then
+  std::map<std::string, Lookup> lookups_;  // by service
+  bool found_more_ = false;                // lists have changed that may not be in effect yet
+  bool following_ = false;
+  bool unsaved_ = false;
+  std::chrono::steady_clock::time_point saved_;
+  control::RegisterServer listener_;
+};
+
+}  // namespace wsl4::runtime
