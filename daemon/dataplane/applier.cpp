@@ -1,6 +1,7 @@
 #include "daemon/dataplane/applier.h"
 
 #include <algorithm>
+#include <cerrno>
 
 namespace wsl4::dataplane {
 
@@ -89,12 +90,17 @@ void Applier::read_again() {
 Result<Applied> Applier::apply_to_found(const service::DesiredState& next) {
   const auto want = plan(next);
   // A persistent table that lost its owner is taken over by naming it again, even if only to be replaced.
-  netlink::nft::Transaction transaction(kTableName);
-  if ((*found_)->owned) transaction.add(netlink::nft::AddTable{(*found_)->comment, true});
-  auto changes = diff(**found_, want);
-  const auto objects = changes.weight();
-  transaction.append(std::move(changes));
-  return commit(transaction).map([objects] { return Applied{objects}; });
+  const auto commit_owned = [this](netlink::nft::Transaction changes) {
+    netlink::nft::Transaction transaction(kTableName);
+    if ((*found_)->owned) transaction.add(netlink::nft::AddTable{(*found_)->comment, true});
+    const auto objects = changes.weight();
+    transaction.append(std::move(changes));
+    return commit(transaction).map([objects] { return Applied{objects}; });
+  };
+  auto applied = commit_owned(diff(**found_, want));
+  // Somebody may have made more of it than is read, so that what refers to what is not known.
+  if (!applied && applied.error().code != EPERM) applied = commit_owned(build_anew(want));
+  return applied;
 }
 
 Result<Applied> Applier::build_in_pieces(const service::DesiredState& next, const std::function<void()>& between) {

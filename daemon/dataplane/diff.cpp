@@ -134,7 +134,11 @@ class Differ {
 }  // namespace
 
 Transaction diff(const Table& have, const Table& want) {
-  if (have.comment == want.comment && have.owned == want.owned) return Differ(have, want).run();
+  if (have.comment == want.comment && have.owned == want.owned && !have.unknown) return Differ(have, want).run();
+  return build_anew(want);
+}
+
+Transaction build_anew(const Table& want) {
   Transaction anew(want.name);
   anew.add(nft::DeleteTable{});
   anew.append(nft::build_table(want));

@@ -10,9 +10,12 @@
 namespace wsl4::dataplane {
 
 /// From `have` (as read from the kernel) to `want`: only what differs. If the table's comment (layout version) or ownership
-/// differs, it deletes and builds anew in the one transaction. Elements whose data changed are deleted and added again; a chain
+/// differs, or it holds something unknown, it is built anew. Elements whose data changed are deleted and added again; a chain
 /// whose rules changed is flushed and filled again (its counters of the round begin anew).
 [[nodiscard]] netlink::nft::Transaction diff(const netlink::nft::Table& have, const netlink::nft::Table& want);
+
+/// Deletes the table, whatever it holds, and builds `want` in the one transaction.
+[[nodiscard]] netlink::nft::Transaction build_anew(const netlink::nft::Table& want);
 
 /// Of one backend: slot -> block; none: its ports are no longer dealt in blocks.
 struct BlocksChange {

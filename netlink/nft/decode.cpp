@@ -120,6 +120,7 @@ std::vector<std::string> names_in_rule(ByteSpan payload) {
 void decode_table(ByteSpan payload, Table& table) {
   each(payload, [&](std::uint16_t type, ByteSpan value) {
     if (type == NFTA_TABLE_FLAGS) table.owned = (number(value) & kTablePersist) != 0;
+    if (type == NFTA_TABLE_FLAGS && (number(value) & NFT_TABLE_F_DORMANT) != 0) table.unknown = true;
     if (type == NFTA_TABLE_USERDATA) table.comment = read_comment(value);
   });
 }
@@ -127,24 +128,33 @@ void decode_table(ByteSpan payload, Table& table) {
 void decode_chain(ByteSpan payload, Table& table) {
   std::string owner, name, hook_type;
   Chain chain;
+  bool anonymous = false, drops = false;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
     if (type == NFTA_CHAIN_TABLE) owner = text(value);
+    if (type == NFTA_CHAIN_FLAGS) anonymous = (number(value) & NFT_CHAIN_BINDING) != 0;
+    if (type == NFTA_CHAIN_POLICY) drops = number(value) != NF_ACCEPT;
     if (type == NFTA_CHAIN_NAME) name = text(value);
     if (type == NFTA_CHAIN_USERDATA) chain.comment = read_comment(value);
     if (type == NFTA_CHAIN_TYPE) hook_type = text(value);
     if (type == NFTA_CHAIN_HOOK) decode_hook(value, chain.hook.emplace());
   });
   if (chain.hook) chain.hook->type = hook_type == "nat" ? Hook::Type::kNat : Hook::Type::kFilter;
-  if (owner == table.name) table.chains[name] = std::move(chain);
+  if (owner != table.name || anonymous) return;
+  table.unknown = table.unknown || drops;
+  table.chains[name] = std::move(chain);
 }
 
 void decode_set(ByteSpan payload, Table& table) {
   std::string owner, name;
   Set set;
+  bool anonymous = false;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
     if (type == NFTA_SET_TABLE) owner = text(value);
     if (type == NFTA_SET_NAME) name = text(value);
-    if (type == NFTA_SET_FLAGS) set.dynamic = (number(value) & NFT_SET_EVAL) != 0;
+    if (type == NFTA_SET_FLAGS) {
+      set.dynamic = (number(value) & NFT_SET_EVAL) != 0;
+      anonymous = (number(value) & NFT_SET_ANONYMOUS) != 0;
+    }
     if (type == NFTA_SET_TIMEOUT) set.timeout = std::chrono::seconds(read_be64(value).value_or(0) / 1000);
     if (type == NFTA_SET_KEY_TYPE) set.key = types_of(number(value)).value_or(std::vector<Type>{});
     if (type == NFTA_SET_DATA_TYPE) {
@@ -163,7 +173,7 @@ void decode_set(ByteSpan payload, Table& table) {
       set.port_protocol = read_port_protocol(value);
     }
   });
-  if (owner == table.name) table.sets[name] = std::move(set);
+  if (owner == table.name && !anonymous) table.sets[name] = std::move(set);
 }
 
 void decode_elements(ByteSpan payload, Table& table) {
@@ -179,12 +189,14 @@ void decode_elements(ByteSpan payload, Table& table) {
   each_nested(list, [&](std::uint16_t, ByteSpan value) { set->second.elements.insert(decode_element(value)); });
 }
 
-void decode_counter(ByteSpan payload, Table& table, std::map<std::string, CounterValue>& values) {
+void decode_object(ByteSpan payload, Table& table, std::map<std::string, CounterValue>& values) {
   std::string owner, name, comment;
+  std::uint32_t kind = 0;
   CounterValue counted;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
     if (type == NFTA_OBJ_TABLE) owner = text(value);
     if (type == NFTA_OBJ_NAME) name = text(value);
+    if (type == NFTA_OBJ_TYPE) kind = number(value);
     if (type == NFTA_OBJ_USERDATA) comment = read_comment(value);
     if (type == NFTA_OBJ_DATA) {
       each_nested(value, [&](std::uint16_t inner, ByteSpan count) {
@@ -194,8 +206,18 @@ void decode_counter(ByteSpan payload, Table& table, std::map<std::string, Counte
     }
   });
   if (owner != table.name) return;
+  if (kind != NFT_OBJECT_COUNTER) {
+    table.unknown = true;
+    return;
+  }
   values[name] = counted;
   table.counters[name] = {std::move(comment)};
+}
+
+void decode_flowtable(ByteSpan payload, Table& table) {
+  each(payload, [&](std::uint16_t type, ByteSpan value) {
+    if (type == NFTA_FLOWTABLE_TABLE && text(value) == table.name) table.unknown = true;
+  });
 }
 
 void decode_rule(ByteSpan payload, Table& table) {

@@ -137,10 +137,13 @@ Result<std::optional<Table>> KernelNftables::read_table(const std::string& name)
     done = impl_->list(NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, name, "list chains",
                        [&](ByteSpan payload) { decode_chain(payload, table); });
   if (done)
-    done = impl_->list(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, name, "list counters",
-                       [&](ByteSpan payload) { decode_counter(payload, table, values); });
+    done = impl_->list(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, name, "list objects",
+                       [&](ByteSpan payload) { decode_object(payload, table, values); });
   if (done)
     done = impl_->list(NFT_MSG_GETSET, NFTA_SET_TABLE, name, "list sets", [&](ByteSpan payload) { decode_set(payload, table); });
+  if (done)
+    done = impl_->list(NFT_MSG_GETFLOWTABLE, NFTA_FLOWTABLE_TABLE, name, "list flowtables",
+                       [&](ByteSpan payload) { decode_flowtable(payload, table); });
   for (const auto& [set, spec] : table.sets) {
     if (!done) break;
     if (spec.holds_state()) continue;  // what packets added can be much
@@ -162,8 +165,8 @@ Result<std::map<std::string, CounterValue>> KernelNftables::read_counters(const 
   Table listed;
   listed.name = table;
   std::map<std::string, CounterValue> values;
-  const auto done = impl_->list(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, table, "list counters",
-                                [&](ByteSpan payload) { decode_counter(payload, listed, values); });
+  const auto done = impl_->list(NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, table, "list objects",
+                                [&](ByteSpan payload) { decode_object(payload, listed, values); });
   if (!done) return tl::make_unexpected(done.error());
   return values;
 }

@@ -264,6 +264,9 @@ struct Table {
   std::string name;     // "wsl4"
   std::string comment;  // carries the layout version
   bool owned = false;   // flags owner,persist (kernel >= 6.9)
+  /// Only read, never built: it holds what this library has no words for (an object other than a counter, a flowtable, a chain with
+  /// policy drop) or is dormant. To put it right it has to be deleted and built anew.
+  bool unknown = false;
   std::map<std::string, CounterObject> counters;
   std::map<std::string, Set> sets;
   std::map<std::string, Chain> chains;

@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       decode_elements(payload, table);
       break;
     case 4:
-      decode_counter(payload, table, values);
+      decode_object(payload, table, values);
       break;
     case 5:
       decode_rule(payload, table);

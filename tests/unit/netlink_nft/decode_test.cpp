@@ -2,7 +2,9 @@
 #include "netlink/nft/decode.h"
 
 #include <gtest/gtest.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include "netlink/nft/batch.h"
 #include "tests/support/sample_tables.h"
@@ -21,7 +23,7 @@ Table decoded(const Batch& batch, const std::string& name) {
     if (kind == NFT_MSG_NEWCHAIN) decode_chain(message->payload, table);
     if (kind == NFT_MSG_NEWSET) decode_set(message->payload, table);
     if (kind == NFT_MSG_NEWSETELEM) decode_elements(message->payload, table);
-    if (kind == NFT_MSG_NEWOBJ) decode_counter(message->payload, table, values);
+    if (kind == NFT_MSG_NEWOBJ) decode_object(message->payload, table, values);
     if (kind == NFT_MSG_NEWRULE) decode_rule(message->payload, table);
   }
   return table;
@@ -48,6 +50,23 @@ TEST(NftDecode, WhatPacketsAddedToASetIsPassedOver) {
   table.sets.at("connections").elements[client] = {};
   table.sets.at("rates").elements[client] = {};
   EXPECT_EQ(round_trip(table), want);
+}
+
+TEST(NftDecode, AFlowtableIsSomethingUnknown) {
+  MessageWriter message;
+  message.begin(NFT_MSG_NEWFLOWTABLE, 0, 0);
+  message.header(nfgenmsg{NFPROTO_INET, NFNETLINK_V0, 0});
+  message.put(NFTA_FLOWTABLE_TABLE, Bytes{'t', 0});
+  message.end();
+  MessageReader messages(message.bytes());
+  const auto payload = messages.next()->payload;
+  Table table, other;
+  table.name = "t";
+  other.name = "other";
+  decode_flowtable(payload, table);
+  decode_flowtable(payload, other);
+  EXPECT_TRUE(table.unknown);
+  EXPECT_FALSE(other.unknown);
 }
 
 }  // namespace
