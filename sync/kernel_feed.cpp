@@ -17,17 +17,41 @@ Batch KernelFeed::take(std::size_t limit) {
   return batch;
 }
 
+KernelFeed::~KernelFeed() {
+  for (const auto& key : faulty_) dictionary_.release(key.vip);
+}
+
+void KernelFeed::note_fault(const FlowKey& key) {
+  if (faulty_.insert(key).second) dictionary_.retain(key.vip);
+}
+
+void KernelFeed::note_success(const FlowKey& key) {
+  if (faulty_.erase(key) > 0) dictionary_.release(key.vip);
+}
+
+void KernelFeed::repair(const FlowKey& key, std::uint64_t stamp) {
+  ++repairs_;
+  note_fault(key);
+  mark(key, stamp);
+}
+
 void KernelFeed::done(std::uint64_t number, std::span<const Flow> refused) {
+  boost::unordered_flat_set<FlowKey, FlowKeyHash> refused_now;
   for (const auto& flow : refused) {
-    if (const auto key = find_key(store_.dictionary(), flow)) refused_.mark(*key, 0);
-    ++refusals_;
+    if (const auto key = find_key(dictionary_, flow)) refused_now.insert(*key);
   }
-  owed_.acknowledge(number);
+  refusals_ += refused.size();
+  owed_.acknowledge(number, [&](const FlowKey& key) {
+    if (refused_now.contains(key)) {
+      note_fault(key);
+    } else {
+      note_success(key);
+    }
+  });
 }
 
 void KernelFeed::retry(std::uint64_t stamp) {
-  while (const auto taken = refused_.take(0)) owed_.mark(taken->key, stamp);
-  refused_.acknowledge(0);
+  for (const auto& key : faulty_) mark(key, stamp);
 }
 
 }  // namespace wsl4::sync

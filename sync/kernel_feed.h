@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include "sync/flow_store.h"
 #include "sync/owed.h"
 
@@ -21,7 +23,8 @@ struct Operation {
   Flow flow;
 };
 
-/// Operations on different flows: their order does not matter.
+/// Operations on different flows. They are as of now: one that is applied later must be looked up again (Session::find), since the
+/// kernel may have told of a newer flow meanwhile.
 struct Batch {
   std::uint64_t number = 0;
   std::vector<Operation> operations;
@@ -29,10 +32,15 @@ struct Batch {
 
 class KernelFeed {
  public:
-  explicit KernelFeed(const FlowStore& store, Dictionary& dictionary) : store_(store), owed_(dictionary), refused_(dictionary) {}
+  KernelFeed(const FlowStore& store, Dictionary& dictionary) : store_(store), dictionary_(dictionary), owed_(dictionary) {}
+  ~KernelFeed();
+  KernelFeed(const KernelFeed&) = delete;
+  KernelFeed& operator=(const KernelFeed&) = delete;
 
   /// The flow has come, changed or gone. `stamp` as in owed.h.
   void mark(const FlowKey& key, std::uint64_t stamp) { owed_.mark(key, stamp); }
+  /// The kernel was found not to have it as it should.
+  void repair(const FlowKey& key, std::uint64_t stamp);
 
   /// At most `limit` operations, the oldest first. Several batches may be under way.
   [[nodiscard]] Batch take(std::size_t limit);
@@ -43,16 +51,23 @@ class KernelFeed {
   /// What was refused is tried again.
   void retry(std::uint64_t stamp);
 
-  /// No stamp of what the kernel does not have is lower, what it refused left aside. nullopt: it has all.
+  /// No stamp of what waits or is under way is lower. nullopt: nothing is.
   [[nodiscard]] std::optional<std::uint64_t> oldest() const { return owed_.oldest(); }
-  [[nodiscard]] std::size_t pending() const { return owed_.waiting() + owed_.in_flight() + refused_.waiting(); }
-  [[nodiscard]] std::size_t refused() const { return refused_.waiting(); }
+  [[nodiscard]] std::size_t pending() const { return owed_.waiting() + owed_.in_flight(); }
+  /// Nothing was refused, or found to be wrong, that has not been put right since.
+  [[nodiscard]] bool sound() const { return faulty_.empty(); }
   [[nodiscard]] std::uint64_t refusals() const { return refusals_; }  // ever
+  [[nodiscard]] std::uint64_t repairs() const { return repairs_; }    // ever
 
  private:
+  void note_fault(const FlowKey& key);
+  void note_success(const FlowKey& key);
+
   const FlowStore& store_;
-  Owed owed_, refused_;
-  std::uint64_t batches_ = 0, refusals_ = 0;
+  Dictionary& dictionary_;
+  Owed owed_;
+  boost::unordered_flat_set<FlowKey, FlowKeyHash> faulty_;  // with references
+  std::uint64_t batches_ = 0, refusals_ = 0, repairs_ = 0;
 };
 
 }  // namespace wsl4::sync

@@ -24,13 +24,6 @@ std::optional<Owed::Taken> Owed::take(std::uint64_t number) {
   return {};
 }
 
-void Owed::acknowledge(std::uint64_t number) {
-  while (!taken_.empty() && taken_.front().number <= number) {
-    dictionary_.release(taken_.front().taken.key.vip);
-    taken_.pop_front();
-  }
-}
-
 void Owed::requeue() {
   for (; !taken_.empty(); taken_.pop_back()) {
     const auto& last = taken_.back().taken;

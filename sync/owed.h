@@ -33,8 +33,14 @@ class Owed {
   };
   /// The oldest that waits; nullopt: none. It bears `number`, which never decreases from call to call.
   [[nodiscard]] std::optional<Taken> take(std::uint64_t number);
-  /// The consumer has all that was taken with this number or a lower one.
-  void acknowledge(std::uint64_t number);
+  /// The consumer has all that was taken with this number or a lower one; calls `visit(const FlowKey&)` for each.
+  template <class Visit>
+  void acknowledge(std::uint64_t number, Visit visit) {
+    for (; !taken_.empty() && taken_.front().number <= number; taken_.pop_front()) {
+      visit(taken_.front().taken.key);
+      dictionary_.release(taken_.front().taken.key.vip);
+    }
+  }
   /// What was taken and not acknowledged waits again, before all others.
   void requeue();
   void clear();

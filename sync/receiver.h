@@ -42,7 +42,7 @@ class Receiver {
   [[nodiscard]] std::uint64_t next_stamp() const { return base_ + received_ + 1; }
 
   /// The kernel has everything of the last completed round.
-  [[nodiscard]] bool synced() const { return completed_ && acknowledgeable() >= *completed_ && feed_.refused() == 0; }
+  [[nodiscard]] bool synced() const { return completed_ && acknowledgeable() >= *completed_ && feed_.sound(); }
   /// Incarnation of the node that the copies are of, if they were once complete; else 0.
   [[nodiscard]] std::uint64_t copy_of() const { return copy_of_; }
   [[nodiscard]] std::uint64_t received() const { return flows_received_; }  // flows and ends of flows

@@ -71,7 +71,7 @@ void Sender::on_ack(const Ack& ack, Time now) {
     window_flows_ -= frame.flows;
     if (frame.oldest > 0) last_lag_ = Time{std::max<std::int64_t>(0, now.count() - static_cast<std::int64_t>(frame.oldest))};
   }
-  owed_.acknowledge(ack.sequence);
+  owed_.acknowledge(ack.sequence, [](const FlowKey&) {});
 }
 
 bool Sender::synced() const { return phase_ == Phase::kComplete && acknowledged_ >= completed_ && peer_synced_; }

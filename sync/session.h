@@ -113,7 +113,6 @@ class Session {
   Time round_trip_{0}, peer_lag_{0};
   Time last_heard_{0}, last_heartbeat_{0}, last_retry_{0};
   std::vector<Event> events_;
-  std::uint64_t repairs_ = 0;
   bool heartbeat_due_ = false;
   Outbox outbox_;
 };

@@ -55,12 +55,13 @@ Result<void> Session::on(const Heartbeat& heartbeat) {
   outbox_.echo = Echo{heartbeat.token};
   if (!changed) return {};
   events_.emplace_back(event::PeerRole{peer_.role});
-  if (role_ == Role::kActive && was_active) {
-    // Of two actives this one is left. The peer holds its own old idea of flows that both had.
+  if (role_ != Role::kActive || was_active == peer_is_active()) return {};
+  // The peer's copies are its own now, or its own are copies now, with its own idea of flows that both had.
+  if (was_active) {
     store_.own_all();
     receiver_.mixed();
-    sender_.begin_round(false);
   }
+  sender_.begin_round(true);
   return {};
 }
 
@@ -111,8 +112,7 @@ void Session::forget(const Flow& flow, Time now) {
 void Session::repair(const Flow& flow) {
   const auto key = acquire_key(store_.dictionary(), flow);
   if (!key) return;
-  ++repairs_;
-  feed_.mark(*key, receiver_.next_stamp());
+  feed_.repair(*key, receiver_.next_stamp());
   store_.dictionary().release(key->vip);
 }
 
@@ -148,12 +148,13 @@ Status Session::status(Time now) const {
   return {.state = state(),
           .peer = {peer_.node, peer_.role, peer_.priority, peer_.flows, round_trip_},
           .flows = store_.size(),
-          .pending = sender_.pending() + feed_.pending(),
+          .pending = sends ? sender_.pending() : feed_.pending(),
+          .unapplied = feed_.pending(),
           .lag = sends ? sender_.lag(now) : peer_lag_,
           .sent = sender_.sent(),
           .received = receiver_.received(),
           .resyncs = sender_.resyncs() + receiver_.resyncs(),
-          .repairs = repairs_,
+          .repairs = feed_.repairs(),
           .refusals = feed_.refusals()};
 }
 
