@@ -84,7 +84,8 @@ Result<std::optional<Frame>> FrameReader::next() {
   ByteReader in(rest);
   const auto length = in.u32();
   const auto type = in.u8();
-  if (rest.size() >= 4 && length > kMaxPayload) return failure(Reason::kProtocol, "a frame of " + std::to_string(length) + " bytes");
+  if (rest.size() >= 4 && length > kMaxPayload)
+    return failure(Reason::kProtocol, "a frame of " + std::to_string(length) + " bytes");
   if (!in.ok() || in.left() < length) return std::nullopt;
   used_ += kFrameHeader + length;
   return Frame{type, in.bytes(length)};
@@ -128,9 +129,7 @@ void read(ByteReader& in, Heartbeat& heartbeat) {
 
 void read(ByteReader& in, Echo& echo) { echo.token = in.u64(); }
 
-void read(ByteReader& in, RoleFrame& frame) {
-  frame.message = read_enum(in, RoleMessage::kReadyToTake, RoleMessage::kActiveClaim);
-}
+void read(ByteReader& in, RoleFrame& frame) { frame.message = read_enum(in, RoleMessage::kReadyToTake, RoleMessage::kActiveClaim); }
 
 void read(ByteReader& in, SharedState& state) {
   state.topic = in.u16();
@@ -177,11 +176,16 @@ std::optional<WireOperation> read_operation(ByteReader& in) {
   if (in.at_end()) return {};
   const auto operation = [&in]() -> WireOperation {
     switch (static_cast<OperationCode>(in.u8())) {
-      case OperationCode::kDefine: return read_define(in);
-      case OperationCode::kUpsertIpv4: return read_upsert(in, Family::kIpv4);
-      case OperationCode::kUpsertIpv6: return read_upsert(in, Family::kIpv6);
-      case OperationCode::kEraseIpv4: return Erase{Family::kIpv4, read_key(in, Family::kIpv4)};
-      case OperationCode::kEraseIpv6: return Erase{Family::kIpv6, read_key(in, Family::kIpv6)};
+      case OperationCode::kDefine:
+        return read_define(in);
+      case OperationCode::kUpsertIpv4:
+        return read_upsert(in, Family::kIpv4);
+      case OperationCode::kUpsertIpv6:
+        return read_upsert(in, Family::kIpv6);
+      case OperationCode::kEraseIpv4:
+        return Erase{Family::kIpv4, read_key(in, Family::kIpv4)};
+      case OperationCode::kEraseIpv6:
+        return Erase{Family::kIpv6, read_key(in, Family::kIpv6)};
     }
     in.fail();
     return {};

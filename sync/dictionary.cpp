@@ -1,7 +1,7 @@
 #include "sync/dictionary.h"
 
-#include <algorithm>
 #include <xxhash.h>
+#include <algorithm>
 
 namespace wsl4::sync {
 

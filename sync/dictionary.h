@@ -1,5 +1,5 @@
-// Numbers for what many flows have in common: VIPs, backends, SNAT addresses. A flow holds three numbers instead of three addresses,
-// in memory as on the wire. Numbers are a node's own; what both nodes must compute alike goes by `hash`.
+// Numbers for what many flows have in common: VIPs, backends, SNAT addresses. A flow holds three numbers instead of three
+// addresses, in memory as on the wire. Numbers are a node's own; what both nodes must compute alike goes by `hash`.
 #pragma once
 
 #include <cstddef>

@@ -41,8 +41,8 @@ struct StateChanged {
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Connected, event::Ended, event::ConfigurationDiffers, event::PeerRole, event::StateChanged, RoleFrame, SharedState>;
+using Event = std::variant<event::Connected, event::Ended, event::ConfigurationDiffers, event::PeerRole, event::StateChanged,
+                           RoleFrame, SharedState>;
 
 struct PeerStatus {
   std::string node;
@@ -54,16 +54,16 @@ struct PeerStatus {
 
 struct Status {
   State state = State::kDisconnected;
-  PeerStatus peer;              // as last heard of
-  std::size_t flows = 0;        // that this node holds, its own and copies
-  std::size_t pending = 0;      // changes that the peer's kernel does not have yet; on a standby, that its own does not
-  std::size_t unapplied = 0;    // operations that this node's kernel has not answered; no comparison before it is 0
-  Time lag{0};                  // on the active: age of the oldest pending change, or how long the last one took; else the peer's
-  std::uint64_t sent = 0;       // flows and ends of flows, ever
-  std::uint64_t received = 0;   // the same
-  std::uint64_t resyncs = 0;    // comparisons that found a difference
-  std::uint64_t repairs = 0;    // flows that this node's kernel had not as it should
-  std::uint64_t refusals = 0;   // operations that this node's kernel refused
+  PeerStatus peer;             // as last heard of
+  std::size_t flows = 0;       // that this node holds, its own and copies
+  std::size_t pending = 0;     // changes that the peer's kernel does not have yet; on a standby, that its own does not
+  std::size_t unapplied = 0;   // operations that this node's kernel has not answered; no comparison before it is 0
+  Time lag{0};                 // on the active: age of the oldest pending change, or how long the last one took; else the peer's
+  std::uint64_t sent = 0;      // flows and ends of flows, ever
+  std::uint64_t received = 0;  // the same
+  std::uint64_t resyncs = 0;   // comparisons that found a difference
+  std::uint64_t repairs = 0;   // flows that this node's kernel had not as it should
+  std::uint64_t refusals = 0;  // operations that this node's kernel refused
 };
 
 }  // namespace wsl4::sync

@@ -34,8 +34,8 @@ inline constexpr std::uint8_t kClosing = 1;  // an end has said that it closes
 /// and backend.
 struct Flow {
   Protocol protocol = Protocol::kTcp;
-  Endpoint client, vip;    // what a flow is known by, with the protocol
-  Endpoint backend, snat;  // in mode dnat `snat` has the client's address
+  Endpoint client, vip;        // what a flow is known by, with the protocol
+  Endpoint backend, snat;      // in mode dnat `snat` has the client's address
   std::uint8_t tcp_state = 0;  // kernel enum tcp_conntrack; 0 for UDP
   std::uint8_t wscale_original = 0, wscale_reply = 0;
   std::uint8_t tcp_flags_original = 0, tcp_flags_reply = 0;  // kernel IP_CT_TCP_FLAG_*

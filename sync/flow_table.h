@@ -1,5 +1,5 @@
-// Flows by their original tuple, in 4,096 buckets with a digest each. Two tables, on two nodes, hold the same flows exactly if their
-// digests are equal.
+// Flows by their original tuple, in 4,096 buckets with a digest each. Two tables, on two nodes, hold the same flows exactly if
+// their digests are equal.
 //
 // 44 bytes a flow, stored in maps that double when they are 7/8 full: 52 to 104 bytes a flow, and 250 KiB for an empty table. Each
 // bucket is a map of its own, so that a bucket can be walked, and no insertion ever moves more than a bucket.

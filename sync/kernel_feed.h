@@ -16,7 +16,8 @@ namespace wsl4::sync {
 
 struct Operation {
   enum class Kind : std::uint8_t {
-    kUpsert,  // the kernel shall have the flow just so; it may have it already, or an older one with the same original or reply tuple
+    kUpsert,  // the kernel shall have the flow just so; it may have it already, or an older one with the same original or reply
+              // tuple
     kErase    // it shall have none; only client, VIP and protocol are filled in
   };
   Kind kind = Kind::kUpsert;

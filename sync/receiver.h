@@ -68,10 +68,11 @@ class Receiver {
   std::uint64_t base_ = 0;      // stamps of the feed are sequence numbers that go on over connections
   std::uint64_t received_ = 0;  // sequence number
   std::optional<std::uint64_t> completed_;
-  Ack acknowledged_;            // as the peer was told last
+  Ack acknowledged_;                             // as the peer was told last
   std::vector<std::optional<TermIndex>> terms_;  // this node's number for each of the peer's, with a reference
   std::optional<std::uint16_t> bucket_;          // of which parts are still to come
-  boost::unordered_flat_set<FlowKey, FlowKeyHash> unconfirmed_;  // copies in that bucket that the peer has not named; with references
+  boost::unordered_flat_set<FlowKey, FlowKeyHash>
+      unconfirmed_;  // copies in that bucket that the peer has not named; with references
   std::uint64_t flows_received_ = 0, resyncs_ = 0;
 };
 

@@ -1,8 +1,8 @@
 #include "sync/record.h"
 
+#include <xxhash.h>
 #include <algorithm>
 #include <cstring>
-#include <xxhash.h>
 
 namespace wsl4::sync {
 namespace {

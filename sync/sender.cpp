@@ -5,9 +5,9 @@
 namespace wsl4::sync {
 namespace {
 
-constexpr std::size_t kChunk = 16384;            // bytes of changes in a frame
-constexpr std::size_t kFlowsInPart = 300;        // of a bucket; each at most 118 bytes with three definitions
-constexpr std::size_t kFreelyOwed = 4096;        // changes that may be remembered although there are few flows
+constexpr std::size_t kChunk = 16384;      // bytes of changes in a frame
+constexpr std::size_t kFlowsInPart = 300;  // of a bucket; each at most 118 bytes with three definitions
+constexpr std::size_t kFreelyOwed = 4096;  // changes that may be remembered although there are few flows
 constexpr std::size_t kOperationWithTerms = 4 * kMaxOperation;
 
 std::uint64_t stamp(Time now) { return static_cast<std::uint64_t>(std::max<std::int64_t>(now.count(), 1)); }

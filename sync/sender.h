@@ -30,8 +30,8 @@ class Sender {
 
   void connected();
   void disconnected();
-  /// Begins a round. `resume`: the peer's copies are this node's flows as they once were, so that what has changed since is all that
-  /// differs, if that is known.
+  /// Begins a round. `resume`: the peer's copies are this node's flows as they once were, so that what has changed since is all
+  /// that differs, if that is known.
   void begin_round(bool resume);
   /// This node owns nothing any more.
   void stop();
@@ -76,10 +76,10 @@ class Sender {
   bool peer_synced_ = false;
   std::uint32_t round_ = 0;
   std::uint64_t sequence_ = 0, acknowledged_ = 0, completed_ = 0;
-  std::deque<std::uint16_t> buckets_;       // asked for and not sent
-  std::deque<Sent> window_frames_;          // sent and not acknowledged
+  std::deque<std::uint16_t> buckets_;  // asked for and not sent
+  std::deque<Sent> window_frames_;     // sent and not acknowledged
   std::size_t window_flows_ = 0;
-  std::vector<std::uint32_t> defined_;      // generation of each term as the peer knows it; 0: not at all
+  std::vector<std::uint32_t> defined_;  // generation of each term as the peer knows it; 0: not at all
   Time last_lag_{0};
   std::uint64_t sent_ = 0, resyncs_ = 0;
 };

@@ -23,14 +23,17 @@ std::string range(const Versions& versions) { return std::to_string(versions.low
 }  // namespace
 
 Session::Session(Options options)
-    : options_(std::move(options)), feed_(store_, store_.dictionary()), sender_(store_, options_.window), receiver_(store_, feed_) {}
+    : options_(std::move(options)),
+      feed_(store_, store_.dictionary()),
+      sender_(store_, options_.window),
+      receiver_(store_, feed_) {}
 
 void Session::connected(Time now) {
   disconnected();
   phase_ = Phase::kHello;
   last_heard_ = last_heartbeat_ = now;
-  outbox_.hello = Hello{options_.versions, options_.incarnation, receiver_.copy_of(), role_,
-                        options_.priority, store_.size(),        options_.node};
+  outbox_.hello =
+      Hello{options_.versions, options_.incarnation, receiver_.copy_of(), role_, options_.priority, store_.size(), options_.node};
   outbox_.configuration = Configuration{options_.configuration};
 }
 
@@ -77,11 +80,16 @@ Result<void> Session::handle(const Frame& frame, Time now) {
   switch (type) {
     case FrameType::kConfiguration:
       return decode_to<Configuration>(frame.payload, [this](Configuration message) { return on(std::move(message)); });
-    case FrameType::kHeartbeat: return decode_to<Heartbeat>(frame.payload, [this](const Heartbeat& message) { return on(message); });
-    case FrameType::kEcho: return decode_to<Echo>(frame.payload, [&](const Echo& message) { return on(message, now); });
-    case FrameType::kRoleMessage: return decode_to<RoleFrame>(frame.payload, tell);
-    case FrameType::kSharedState: return decode_to<SharedState>(frame.payload, tell);
-    default: return handle_flows(frame, now);
+    case FrameType::kHeartbeat:
+      return decode_to<Heartbeat>(frame.payload, [this](const Heartbeat& message) { return on(message); });
+    case FrameType::kEcho:
+      return decode_to<Echo>(frame.payload, [&](const Echo& message) { return on(message, now); });
+    case FrameType::kRoleMessage:
+      return decode_to<RoleFrame>(frame.payload, tell);
+    case FrameType::kSharedState:
+      return decode_to<SharedState>(frame.payload, tell);
+    default:
+      return handle_flows(frame, now);
   }
 }
 
@@ -115,7 +123,7 @@ Result<void> Session::compare_configurations() {
   const auto required = join(differences.required);
   events_.emplace_back(event::ConfigurationDiffers{std::move(differences.keys)});
   if (required.empty()) return {};
-  return failure(Reason::kConfiguration, "these settings must be the same on " + options_.node + " and " + peer_.node + ": " + required);
+  return failure(Reason::kConfiguration, "these settings must be the same on both nodes: " + required);
 }
 
 Result<void> Session::on(const Bye& bye) {

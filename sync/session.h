@@ -26,9 +26,9 @@ struct Options {
   Versions versions;
   std::vector<KeyDigest> configuration;
   Time heartbeat_interval{100'000};
-  Time silence{1'000'000};         // so long without a byte ends a connection
-  Time refused_retry{1'000'000};   // after which the kernel is asked again for what it refused
-  std::size_t window = 16384;      // flows under way to the peer's kernel
+  Time silence{1'000'000};        // so long without a byte ends a connection
+  Time refused_retry{1'000'000};  // after which the kernel is asked again for what it refused
+  std::size_t window = 16384;     // flows under way to the peer's kernel
 };
 
 class Session {
@@ -54,8 +54,8 @@ class Session {
   bool learn(const Flow& flow, Time now);
   /// The kernel has lost it. Only client, VIP and protocol matter. While the peer is active and this node is not: does nothing.
   void forget(const Flow& flow, Time now);
-  /// A comparison has found that the kernel is not as `find` tells; it will be told again. On an active the kernel is right: `learn`
-  /// and `forget`.
+  /// A comparison has found that the kernel is not as `find` tells; it will be told again. On an active the kernel is right:
+  /// `learn` and `forget`.
   void repair(const Flow& flow);
   /// Flows to put into the kernel or to take out.
   [[nodiscard]] Batch take_operations(std::size_t limit) { return feed_.take(limit); }

@@ -8,8 +8,10 @@ namespace wsl4::sync {
 
 Result<void> Session::handle_flows(const Frame& frame, Time now) {
   switch (static_cast<FrameType>(frame.type)) {
-    case FrameType::kFlows: return receiver_.on_flows(frame.payload);
-    case FrameType::kBucket: return receiver_.on_bucket(frame.payload);
+    case FrameType::kFlows:
+      return receiver_.on_flows(frame.payload);
+    case FrameType::kBucket:
+      return receiver_.on_bucket(frame.payload);
     case FrameType::kDigests:
       return decode_to<Digests>(frame.payload, [this](const Digests& digests) -> Result<void> {
         outbox_.request = receiver_.on_digests(digests);
@@ -27,7 +29,8 @@ Result<void> Session::handle_flows(const Frame& frame, Time now) {
         sender_.on_ack(ack, now);
         return {};
       });
-    default: break;
+    default:
+      break;
   }
   if (frame.type >= kFirstOptionalType) return {};
   return failure(Reason::kProtocol, "an unexpected frame of type " + std::to_string(frame.type));

@@ -1,4 +1,5 @@
-// The wire format of the pair: frames, messages, constants. docs/wire-format.md is its page; encoder.h writes it, decoder.h reads it.
+// The wire format of the pair: frames, messages, constants. docs/wire-format.md is its page; encoder.h writes it, decoder.h reads
+// it.
 #pragma once
 
 #include <cstddef>

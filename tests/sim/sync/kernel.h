@@ -1,22 +1,35 @@
 // Connection tracking of a simulated node: flows by their original tuple, reply tuples unique as in the kernel.
 #pragma once
 
-#include <map>
+#include <array>
+#include <cstring>
 #include <optional>
-#include <tuple>
+#include <string_view>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "sync/flow.h"
 
 namespace wsl4::pair_sim {
 
-using Tuple = std::tuple<sync::Protocol, std::array<std::uint8_t, 16>, std::uint16_t, std::array<std::uint8_t, 16>, std::uint16_t>;
+/// Protocol and two ends, packed.
+using Tuple = std::array<char, 37>;
 
-inline Tuple original(const sync::Flow& flow) {
-  return {flow.protocol, flow.client.address.bytes, flow.client.port, flow.vip.address.bytes, flow.vip.port};
+struct TupleHash {
+  std::size_t operator()(const Tuple& tuple) const { return std::hash<std::string_view>{}({tuple.data(), tuple.size()}); }
+};
+
+inline Tuple pack(sync::Protocol protocol, const sync::Endpoint& from, const sync::Endpoint& to) {
+  Tuple tuple;
+  tuple[0] = static_cast<char>(protocol);
+  std::memcpy(tuple.data() + 1, from.address.bytes.data(), 16);
+  std::memcpy(tuple.data() + 17, to.address.bytes.data(), 16);
+  std::memcpy(tuple.data() + 33, &from.port, 2);
+  std::memcpy(tuple.data() + 35, &to.port, 2);
+  return tuple;
 }
-inline Tuple reply(const sync::Flow& flow) {
-  return {flow.protocol, flow.backend.address.bytes, flow.backend.port, flow.snat.address.bytes, flow.snat.port};
-}
+inline Tuple original(const sync::Flow& flow) { return pack(flow.protocol, flow.client, flow.vip); }
+inline Tuple reply(const sync::Flow& flow) { return pack(flow.protocol, flow.backend, flow.snat); }
 /// But for the timeout.
 inline bool equal(sync::Flow one, const sync::Flow& other) {
   one.timeout_s = other.timeout_s;
@@ -25,6 +38,8 @@ inline bool equal(sync::Flow one, const sync::Flow& other) {
 
 class Kernel {
  public:
+  using Flows = boost::unordered_flat_map<Tuple, sync::Flow, TupleHash>;
+
   /// As the injector does: whatever holds one of the tuples goes. Returns a flow that lost its reply tuple.
   std::optional<sync::Flow> put(const sync::Flow& flow) {
     erase(flow);
@@ -53,11 +68,11 @@ class Kernel {
     const auto found = flows_.find(original(flow));
     return found == flows_.end() ? nullptr : &found->second;
   }
-  [[nodiscard]] const std::map<Tuple, sync::Flow>& flows() const { return flows_; }
+  [[nodiscard]] const Flows& flows() const { return flows_; }
 
  private:
-  std::map<Tuple, sync::Flow> flows_;
-  std::map<Tuple, Tuple> replies_;  // reply tuple to original tuple
+  Flows flows_;
+  boost::unordered_flat_map<Tuple, Tuple, TupleHash> replies_;  // reply tuple to original tuple
 };
 
 }  // namespace wsl4::pair_sim

@@ -22,8 +22,8 @@ inline bool one_in(Random& random, std::uint64_t count) { return below(random, c
 struct Injector {
   std::size_t batch = 64;
   int delay_ms = 0;
-  std::uint64_t refuses_one_in = 0;   // 0: none
-  std::uint64_t unknown_one_in = 0;   // of batches
+  std::uint64_t refuses_one_in = 0;  // 0: none
+  std::uint64_t unknown_one_in = 0;  // of batches
 };
 
 class Node {

@@ -3,9 +3,10 @@
 
 #include <array>
 #include <deque>
-#include <set>
 #include <string>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "tests/sim/sync/node.h"
 
@@ -67,7 +68,7 @@ class Pair {
   int delay_ms_ = 0;
   std::size_t capacity_ = 0;  // bytes that a node can send in a step
   Injector injector_;
-  std::set<std::vector<std::uint8_t>> ever_;  // every state that a flow had in an active's kernel
+  boost::unordered_flat_set<std::size_t> ever_;  // hashes of every state that a flow had in an active's kernel
   std::string broken_;
   Figures figures_;
 };

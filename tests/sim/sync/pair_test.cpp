@@ -9,7 +9,7 @@ namespace wsl4::pair_sim {
 namespace {
 
 constexpr std::uint64_t kSeeds = 2'000;
-constexpr int kSteps = 600;
+constexpr int kSteps = 400;
 
 TEST(Pair, StandbyEqualsActiveWhateverHappened) {
   const char* only = std::getenv("WSL4_SEED");
