@@ -14,9 +14,9 @@ using election::Role;
 
 World::Shape shape_of(std::mt19937_64& random) {
   const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
-  constexpr std::array kIntervals{10ms, 100ms, 100ms, 500ms};
+  constexpr std::array kIntervals{10ms, 50ms, 100ms, 100ms, 100ms, 100ms, 200ms, 500ms};
   const int priority = draw(1, 254);
-  return {draw(0, 1) == 1, {priority, draw(0, 2) == 0 ? priority : draw(1, 254)}, kIntervals.at(static_cast<std::size_t>(draw(0, 3)))};
+  return {draw(0, 1) == 1, {priority, draw(0, 2) == 0 ? priority : draw(1, 254)}, kIntervals.at(static_cast<std::size_t>(draw(0, 7)))};
 }
 
 void trouble(World& world, std::mt19937_64& random) {
@@ -45,14 +45,14 @@ std::string live_through(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto shape = shape_of(random);
   World world(shape, seed);
-  for (int i = 0; i < 40; ++i) {
-    if (!world.run(std::chrono::milliseconds(std::uniform_int_distribution<int>(0, 1500)(random)))) return world.problem();
+  for (int i = 0; i < 30; ++i) {
+    if (!world.run(std::chrono::milliseconds(std::uniform_int_distribution<int>(0, 1200)(random)))) return world.problem();
     trouble(world, random);
   }
   world.mend_all();
-  if (!world.run(15s)) return world.problem();
+  if (!world.run(8s)) return world.problem();
   const int before = world.changes();
-  if (!world.run(10s)) return world.problem();
+  if (!world.run(4s)) return world.problem();
   if (world.changes() != before) return "the roles do not come to rest";
   if (world.actives() != 1) return std::to_string(world.actives()) + " actives in the end";
   for (int node : {0, 1}) {

@@ -49,6 +49,7 @@ void World::start(int node) {
 
 void World::look_around(int node) {
   auto& self = at(node);
+  self.unseen = false;
   self.machine->links({{"eth0", self.carrier}}, now_);
   obey(node);
   self.machine->set_healthy(self.healthy, now_);
@@ -68,12 +69,12 @@ void World::crash(int node, milliseconds for_how_long) {
 
 void World::carrier(int node, bool up) {
   at(node).carrier = up;
-  if (awake(node)) look_around(node);
+  at(node).unseen = true;
 }
 
 void World::healthy(int node, bool healthy) {
   at(node).healthy = healthy;
-  if (awake(node)) look_around(node);
+  at(node).unseen = true;
 }
 
 bool World::failover(int node, bool force) {
@@ -119,7 +120,7 @@ std::optional<TimePoint> World::next_time() const {
     if (!node.machine) continue;
     if (const auto due = node.machine->due()) sooner(std::max(*due, node.asleep_until));
     sooner(std::max(node.tell_at, node.asleep_until));
-    if (!node.inbox.empty()) sooner(node.asleep_until);
+    if (!node.inbox.empty() || node.unseen) sooner(node.asleep_until);
   }
   return next;
 }
@@ -159,7 +160,7 @@ void World::wake(int node) {
     handle(event);
   }
   if (!timer_first && running(node)) tick_node(node);
-  if (running(node)) look_around(node);
+  if (running(node) && std::exchange(self.unseen, false)) look_around(node);
 }
 
 void World::tick_node(int node) {

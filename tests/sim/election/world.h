@@ -78,6 +78,7 @@ class World {
     TimePoint asleep_until, restart_at, tell_at;
     std::deque<Event> inbox;  // while asleep
     bool addresses = false, carrier = true, healthy = true, restarts = false;
+    bool unseen = false;  // carrier or health, by the node itself
     std::optional<election::Cause> taken_by;  // of the active role
     election::SessionState session;
     std::uint64_t connection = 0;  // 0: none
