@@ -40,6 +40,7 @@ void World::start(int node) {
   settings.track = {"eth0"};
   ++self.life;
   self.restarts = false;
+  none_since_.reset();
   self.machine.emplace(settings, now_);
   self.machine->set_flows(self.flows);
   self.tell_at = now_;
@@ -69,6 +70,7 @@ void World::crash(int node, milliseconds for_how_long) {
 
 void World::carrier(int node, bool up) {
   at(node).carrier = up;
+  none_since_.reset();
   at(node).unseen = true;
 }
 
