@@ -1,0 +1,228 @@
+// The rules of role.h, each a function that looks at the whole state. They are applied after everything that happens, so none depends
+// on the order in which things did.
+#include <algorithm>
+#include <tuple>
+
+#include "daemon/election/role.h"
+
+namespace wsl4::election {
+
+bool RoleMachine::giving_up() const {
+  if (!sequence_ || sequence_->complete()) return false;
+  return sequence_->plan() == Plan::kStepDown || sequence_->plan() == Plan::kWithdraw;
+}
+
+bool RoleMachine::handing_over() const {
+  return active() && sequence_ && sequence_->plan() == Plan::kHandOver && !sequence_->complete();
+}
+
+bool RoleMachine::wants_back() const {
+  return settings_.vrrp.preempt && !settings_.external && session_.connected && session_.synced && !resting_ && healthy_;
+}
+
+bool RoleMachine::comes_first(const Ballot& other) const {
+  const auto own = ballot();
+  return std::tie(own.priority, own.address) > std::tie(other.priority, other.address);
+}
+
+bool RoleMachine::wants_from_active() const {
+  if (peer_->offer == Offer::kForced) return true;
+  if (!session_.synced) return false;
+  if (peer_->offer == Offer::kFailover || (peer_->offer == Offer::kHealth && healthy_)) return true;
+  if (settings_.external) return promoted_;
+  return wants_back() && vrrp_.expired() && settings_.vrrp.priority > peer_->ballot.priority;
+}
+
+bool RoleMachine::wants_role(TimePoint now) const {
+  if (!able() || grant_ != 0) return false;
+  if (peer_->role == Role::kActive) return wants_from_active();
+  if (settings_.external) return promoted_;
+  return peer_->claim != 0 || (vrrp_.expired() && vrrp_.silent(now));
+}
+
+void RoleMachine::settle(TimePoint now) {
+  mind_sleep(now);
+  for (int pass = 0; pass < 2; ++pass) {  // the end of a sequence may make room for what stands before it
+    mind_other_active(now);
+    mind_offer(now);
+    mind_claims(now);
+    mind_hand_over(now);
+    mind_silence(now);
+    mind_outputs(now);
+    mind_stop(now);
+    mind_sequence(now);
+  }
+  mind_following(now);
+  tell_changes();
+  mind_end(now);
+  settled_at_ = now;
+  due_at_ = due();
+}
+
+void RoleMachine::mind_sleep(TimePoint now) {
+  if (!listens_until_ && due_at_ && now > *due_at_ + kLate) listens_until_ = now + kListen;
+}
+
+void RoleMachine::mind_other_active(TimePoint now) {
+  if (!active() || !stands(now) || peer_->role != Role::kActive) return;
+  if (comes_first(peer_->ballot)) {
+    meet(now);
+  } else {
+    step_down(Cause::kHigher, now);
+  }
+}
+
+void RoleMachine::mind_offer(TimePoint now) {
+  if (!active()) return;
+  const bool ready = stands(now) && session_.synced && peer_->role != Role::kFault;
+  if (stopping_) {
+    offer_ = ready ? Offer::kFailover : Offer::kNone;
+  } else if (offer_ == Offer::kNone || offer_ == Offer::kHealth) {
+    offer_ = !healthy_ && ready && peer_->healthy ? Offer::kHealth : Offer::kNone;
+  } else if (now >= offer_until_ && !handing_over()) {
+    offer_ = Offer::kNone;
+    act(Action::Kind::kHandOverFailed);
+  }
+}
+
+void RoleMachine::mind_claims(TimePoint now) {
+  if (!session_.connected || !peer_) return;
+  if (peer_->claim != grant_) grant_ = 0;
+  if (claim_ != 0 && peer_->grant == claim_) become_active(Cause::kGranted, now);
+  if (active()) return;
+  mind_own_claim(now);
+  mind_peer_claim();
+}
+
+void RoleMachine::mind_own_claim(TimePoint now) {
+  if (!wants_role(now)) {
+    claim_ = 0;
+  } else if (claim_ == 0) {
+    claim_ = ++last_claim_;
+    claimed_with_ = ballot();
+  }
+}
+
+void RoleMachine::mind_peer_claim() {
+  if (peer_->claim == 0 || grant_ != 0 || giving_up()) return;
+  if (claim_ != 0 && claimed_with_ > peer_->ballot) return;
+  claim_ = 0;
+  grant_ = peer_->claim;
+  if (role_ == Role::kInit) become(Role::kStandby, Cause::kHeard);
+}
+
+void RoleMachine::mind_hand_over(TimePoint now) {
+  if (!active()) return;
+  const bool wanted = stands(now) && peer_->claim != 0 && peer_->role != Role::kActive;
+  const bool begun = sequence_ && sequence_->plan() == Plan::kHandOver;
+  if (!begun) {
+    const bool may = session_.synced || offer_ == Offer::kForced;
+    if (wanted && may && now >= hand_over_from_ && (!sequence_ || sequence_->complete())) begin(Plan::kHandOver, now);
+  } else if (!wanted || sequence_->failed()) {
+    fail_hand_over(now);
+  } else if (sequence_->complete()) {
+    complete_hand_over(now);
+  }
+}
+
+void RoleMachine::fail_hand_over(TimePoint now) {
+  act(Action::Kind::kHandOverFailed);
+  offer_ = Offer::kNone;
+  hand_over_from_ = now + kHandOverPause;
+  if (sequence_->only_draining()) {
+    sequence_.reset();
+  } else {
+    begin(Plan::kTake, now);
+  }
+}
+
+void RoleMachine::mind_silence(TimePoint now) {
+  const bool listens = listens_until_ && now < *listens_until_;
+  const bool alone = able() && heartbeats_silent(now) && !patient(now) && !listens;
+  if (settings_.external) {
+    if (alone && promoted_) become_active(Cause::kPromoted, now);
+    return;
+  }
+  vrrp_.set_preempt(wants_back());
+  vrrp_.permit(alone && vrrp_.silent(now));
+  vrrp_.tick(now);
+}
+
+void RoleMachine::mind_outputs(TimePoint now) {
+  for (const auto output : vrrp_.take_outputs()) {
+    switch (output) {
+      case Vrrp::Output::kAdvertise: act(Action::Kind::kAdvertise); break;
+      case Vrrp::Output::kResign: resign_at_end_ = true; break;
+      case Vrrp::Output::kHeardLower: meet(now); break;
+      case Vrrp::Output::kBecameActive:
+        if (!active()) become_active(Cause::kSilence, now);
+        break;
+      case Vrrp::Output::kBecameBackup:
+        if (active()) step_down(Cause::kHigher, now);
+        break;
+    }
+  }
+}
+
+void RoleMachine::mind_sequence(TimePoint now) {
+  if (!sequence_) return;
+  while (const auto step = sequence_->next(now)) actions_.push_back({.kind = Action::Kind::kStep, .step = *step});
+  if (!sequence_->complete() || !resign_at_end_) return;
+  resign_at_end_ = false;
+  act(Action::Kind::kResign);
+}
+
+void RoleMachine::complete_hand_over(TimePoint now) {
+  grant_ = peer_->claim;
+  resting_ = !stopping_ && (offer_ == Offer::kFailover || offer_ == Offer::kForced);
+  promoted_ = false;
+  unsent_ = true;
+  offer_ = Offer::kNone;
+  vrrp_.yield(now);
+  become(Role::kStandby, Cause::kHandedOver);
+}
+
+void RoleMachine::mind_following(TimePoint now) {
+  const bool follows = role_ == Role::kStandby && stands(now) && peer_->role == Role::kActive;
+  following_ = following_ && follows;
+  if (following_ || !follows || giving_up() || (unsent_ && !session_.drained)) return;
+  following_ = true;
+  unsent_ = false;
+  act(Action::Kind::kFollow);
+}
+
+void RoleMachine::mind_stop(TimePoint now) {
+  if (!stopping_ || !active() || (offer_ != Offer::kNone && now < offer_until_)) return;
+  vrrp_.stop();
+  give_up(Role::kStandby, Cause::kStopped, now);
+  mind_outputs(now);
+}
+
+void RoleMachine::mind_end(TimePoint now) {
+  if (!stopping_ || stopped_ || active() || giving_up()) return;
+  if (grant_ != 0 && stands(now) && now < offer_until_) return;  // the grant may still be under way
+  stopped_ = true;
+  vrrp_.stop();
+  act(Action::Kind::kStopped);
+}
+
+void RoleMachine::tell_changes() {
+  if (!session_.connected || told_ == state()) return;
+  told_ = state();
+  act(Action::Kind::kTell);
+}
+
+std::optional<TimePoint> RoleMachine::due() const {
+  std::optional<TimePoint> due = vrrp_.due();
+  const auto sooner = [&](TimePoint at) { due = due ? std::min(*due, at) : at; };
+  const auto later = [&](TimePoint at) {
+    if (at > settled_at_) sooner(at);
+  };
+  if (const auto step = sequence_ ? sequence_->due() : std::nullopt) sooner(*step);
+  if (stopping_ || offer_ != Offer::kNone) later(offer_until_);
+  if (listens_until_) later(*listens_until_);
+  later(heard_at_ ? *heard_at_ + vrrp_.down_interval() : started_at_ + kStartPatience);
+  return due;
+}
+
+}  // namespace wsl4::election

@@ -1,0 +1,362 @@
+#include "tests/sim/election/world.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace wsl4::sim {
+
+using election::Action;
+using election::Cause;
+using election::Role;
+using election::Step;
+using netlink::IpAddress;
+
+namespace {
+
+constexpr milliseconds kSessionTimeout{1000};
+constexpr milliseconds kHealing{3000};    // two actives that see each other, or none, are not for longer
+constexpr milliseconds kTakeTime{4000};
+
+IpAddress address_of(int node) { return *IpAddress::parse(node == 0 ? "198.18.0.1" : "198.18.0.2"); }
+
+}  // namespace
+
+World::World(const Shape& shape, std::uint64_t seed) : shape_(shape), random_(seed) {
+  for (int node : {0, 1}) start(node);
+}
+
+Role World::role(int node) const {
+  const auto& machine = nodes_.at(index(node)).machine;
+  return machine ? machine->role() : Role::kInit;
+}
+
+int World::actives() const { return (role(0) == Role::kActive ? 1 : 0) + (role(1) == Role::kActive ? 1 : 0); }
+
+void World::start(int node) {
+  auto& self = at(node);
+  election::RoleMachine::Settings settings;
+  settings.vrrp = {shape_.priority.at(index(node)), shape_.interval, shape_.preempt, address_of(node)};
+  settings.track = {"eth0"};
+  ++self.life;
+  self.restarts = false;
+  none_since_.reset();
+  self.machine.emplace(settings, now_);
+  self.machine->set_flows(self.flows);
+  self.tell_at = now_;
+  self.asleep_until = now_;
+  look_around(node);
+}
+
+void World::look_around(int node) {
+  auto& self = at(node);
+  self.unseen = false;
+  self.machine->links({{"eth0", self.carrier}}, now_);
+  obey(node);
+  self.machine->set_healthy(self.healthy, now_);
+  obey(node);
+}
+
+void World::crash(int node, milliseconds for_how_long) {
+  auto& self = at(node);
+  if (!self.machine) return;
+  self.machine.reset();
+  self.addresses = false;
+  self.inbox.clear();
+  self.restarts = true;
+  self.restart_at = now_ + for_how_long;
+  disconnect(node);
+}
+
+void World::carrier(int node, bool up) {
+  at(node).carrier = up;
+  none_since_.reset();
+  at(node).unseen = true;
+}
+
+void World::healthy(int node, bool healthy) {
+  at(node).healthy = healthy;
+  at(node).unseen = true;
+}
+
+bool World::failover(int node, bool force) {
+  if (!awake(node)) return false;
+  const bool done = at(node).machine->failover(force, now_).has_value();
+  obey(node);
+  return done;
+}
+
+void World::stop(int node) {
+  if (!awake(node)) return;
+  at(node).machine->stop(now_);
+  obey(node);
+}
+
+void World::cut_session(bool cut) {
+  session_cut_ = cut;
+  if (cut) return;
+  for (const auto& event : std::exchange(held_, {})) {
+    auto& last = last_delivery_.at(index(event.node));
+    last = std::max(last, now_ + between(1, 20));
+    post(last, event.node, event.context, event.content);
+  }
+}
+
+void World::mend_all() {
+  loss_ = spikes_ = 0;
+  adverts_cut_ = {};
+  cut_session(false);
+  for (int node : {0, 1}) {
+    carrier(node, true);
+    healthy(node, true);
+    if (!running(node)) start(node);
+  }
+}
+
+std::optional<TimePoint> World::next_time() const {
+  std::optional<TimePoint> next = connect_at_;
+  const auto sooner = [&](TimePoint when) { next = next ? std::min(*next, when) : when; };
+  if (!events_.empty()) sooner(events_.begin()->first);
+  for (const auto& node : nodes_) {
+    if (node.restarts) sooner(node.restart_at);
+    if (!node.machine) continue;
+    if (const auto due = node.machine->due()) sooner(std::max(*due, node.asleep_until));
+    sooner(std::max(node.tell_at, node.asleep_until));
+    if (!node.inbox.empty() || node.unseen) sooner(node.asleep_until);
+  }
+  return next;
+}
+
+bool World::run(milliseconds span) {
+  const auto end = now_ + span;
+  for (int still = 0; problem_.empty();) {
+    const auto next = next_time();
+    if (!next || *next > end) break;
+    still = *next > now_ ? 0 : still + 1;
+    if (still > 1000) fail("time stands still: a timer is due again and again");
+    now_ = std::max(now_, *next);
+    mind_session();
+    while (!events_.empty() && events_.begin()->first <= now_) {
+      const auto event = events_.extract(events_.begin());
+      arrive(event.mapped());
+    }
+    for (int node : {0, 1}) {
+      if (at(node).restarts && now_ >= at(node).restart_at) start(node);
+      if (awake(node)) wake(node);
+    }
+    check();
+  }
+  if (problem_.empty()) now_ = end;
+  return problem_.empty();
+}
+
+/// Whether the timer or what waits in the sockets comes first is anybody's guess, but for a timer that is not late.
+void World::wake(int node) {
+  auto& self = at(node);
+  const auto due = self.machine->due();
+  const bool timer_first = due && now_ > *due + election::RoleMachine::kLate && chance(0.5);
+  if (timer_first) tick_node(node);
+  while (!self.inbox.empty() && running(node)) {
+    const auto event = self.inbox.front();
+    self.inbox.pop_front();
+    handle(event);
+  }
+  if (!timer_first && running(node)) tick_node(node);
+  if (running(node) && std::exchange(self.unseen, false)) look_around(node);
+}
+
+void World::tick_node(int node) {
+  auto& self = at(node);
+  if (const auto due = self.machine->due(); due && now_ >= *due) {
+    self.machine->tick(now_);
+    obey(node);
+  }
+  if (!running(node) || now_ < self.tell_at) return;
+  self.tell_at = now_ + shape_.interval;
+  say(node);
+}
+
+void World::arrive(const Event& event) {
+  auto& self = at(event.node);
+  if (!self.machine) return;
+  const bool local = std::holds_alternative<StepDone>(event.content);
+  if (local && event.context != self.life) return;
+  if (!local && !std::holds_alternative<Advert>(event.content) && event.context != self.connection) return;
+  note_arrival(event);
+  if (now_ < self.asleep_until) {
+    self.inbox.push_back(event);
+  } else {
+    handle(event);
+  }
+}
+
+/// What the network has brought, whether or not the node has looked at it yet.
+void World::note_arrival(const Event& event) {
+  auto& self = at(event.node);
+  if (const auto* advert = std::get_if<Advert>(&event.content)) {
+    self.last_advert = advert->priority > 0 ? std::optional(now_) : std::nullopt;
+  } else if (std::holds_alternative<election::PeerState>(event.content)) {
+    self.last_word = now_;
+    self.last_bytes = now_;
+  }
+}
+
+void World::handle(const Event& event) {
+  auto& self = at(event.node);
+  const auto local = std::holds_alternative<StepDone>(event.content) || std::holds_alternative<Advert>(event.content);
+  if (!local && event.context != self.connection) return;
+  if (const auto* advert = std::get_if<Advert>(&event.content)) {
+    const election::Advert whole{51, advert->priority, shape_.interval, {*IpAddress::parse("198.18.0.100")}};
+    self.machine->advert(whole, address_of(other(event.node)), now_);
+  } else if (const auto* state = std::get_if<election::PeerState>(&event.content)) {
+    self.last_read_word = now_;
+    self.machine->peer(*state, now_);
+  } else if (const auto* step = std::get_if<StepDone>(&event.content)) {
+    self.machine->finished(step->step, now_);
+  } else if (std::holds_alternative<Synced>(event.content)) {
+    self.session.synced = self.session.drained = true;
+    self.machine->session(self.session, now_);
+  } else {
+    self.session = {std::get<Connection>(event.content).up, false, false};
+    self.machine->session(self.session, now_);
+  }
+  obey(event.node);
+}
+
+void World::obey(int node) {
+  const auto actions = at(node).machine->take_actions();
+  for (const auto& action : actions) obey(node, action);
+}
+
+void World::obey(int node, const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::kStep: return obey_step(node, action.step);
+    case Action::Kind::kAdvertise: return say_advert(node, static_cast<std::uint8_t>(shape_.priority.at(index(node))));
+    case Action::Kind::kResign: return say_advert(node, 0);
+    case Action::Kind::kTell: return say(node);
+    case Action::Kind::kRole: return note_role(node, action);
+    case Action::Kind::kStopped:
+      if (at(node).addresses) fail("stopped with its addresses on");
+      return crash(node, between(500, 3000));
+    default: return;
+  }
+}
+
+void World::obey_step(int node, Step step) {
+  auto& self = at(node);
+  const auto& peer = at(other(node));
+  if (step == Step::kAddAddresses) {
+    const bool hidden = self.taken_by == Cause::kSilence || peer.taken_by == Cause::kSilence;
+    if (peer.addresses && !hidden) fail(fmt::format("node {} adds addresses that the other one has", node));
+    self.addresses = true;
+  } else if (step == Step::kRemoveAddresses) {
+    self.addresses = false;
+  }
+  const bool waits = step == Step::kDrain || step == Step::kAwaitEntries;
+  if (waits && (!self.session.synced || chance(0.05))) return;  // until its limit
+  post(now_ + (waits ? between(0, 60) : between(0, 4)), node, self.life, StepDone{step});
+}
+
+void World::note_role(int node, const Action& action) {
+  auto& self = at(node);
+  ++changes_;
+  if (action.role != Role::kActive) {
+    self.taken_by.reset();
+    return;
+  }
+  self.taken_by = action.cause;
+  self.flows += 100;
+  const auto heard_lately = [&](const std::optional<TimePoint>& last) { return last && now_ < *last + 3 * shape_.interval; };
+  if (action.cause == Cause::kSilence && (heard_lately(self.last_advert) || heard_lately(self.last_word))) {
+    const auto ago = [&](const std::optional<TimePoint>& last) {
+      return last ? fmt::format("{} ms ago", std::chrono::duration_cast<milliseconds>(now_ - *last).count()) : "never";
+    };
+    fail(fmt::format("node {} took the role although the other one was heard: advert {}, heartbeat {}", node, ago(self.last_advert),
+                     ago(self.last_word)));
+  }
+  const bool both = role(other(node)) == Role::kActive;
+  if (both && action.cause != Cause::kSilence && at(other(node)).taken_by != Cause::kSilence) {
+    fail(fmt::format("node {} was granted a role that the other one has", node));
+  }
+}
+
+void World::say(int node) {
+  auto& self = at(node);
+  if (self.connection == 0 || !self.machine) return;
+  const Event event{other(node), self.connection, self.machine->state()};
+  if (session_cut_) {
+    held_.push_back(event);
+    return;
+  }
+  auto& last = last_delivery_.at(index(other(node)));
+  last = std::max(last, now_ + between(0, chance(spikes_) ? 150 : 8));
+  post(last, event.node, event.context, event.content);
+}
+
+void World::say_advert(int node, std::uint8_t priority) {
+  if (adverts_cut_.at(index(node)) || !at(0).carrier || !at(1).carrier || chance(loss_)) return;
+  post(now_ + between(0, chance(spikes_) ? 150 : 8), other(node), 0, Advert{priority});
+}
+
+void World::disconnect(int node) {
+  auto& self = at(node);
+  if (self.connection == 0) return;
+  const auto connection = std::exchange(self.connection, 0);
+  self.session = {};
+  self.last_word = self.last_read_word;  // what waited unread is lost
+  if (self.machine) {
+    self.machine->session(self.session, now_);
+    obey(node);
+  }
+  // The other end hears of it, if the network lets it.
+  auto& peer = at(other(node));
+  if (!session_cut_ && peer.connection == connection && peer.machine && now_ >= peer.asleep_until) disconnect(other(node));
+}
+
+void World::mind_session() {
+  for (int node : {0, 1}) {
+    auto& self = at(node);
+    const bool dead = self.connection != 0 && self.connection != at(other(node)).connection && !session_cut_;
+    if (self.connection == 0 || !self.machine || now_ < self.asleep_until) continue;
+    if (dead || now_ > self.last_bytes + kSessionTimeout) disconnect(node);
+  }
+  const bool apart = at(0).connection == 0 && at(1).connection == 0;
+  const bool possible = apart && !session_cut_ && running(0) && running(1);
+  if (!possible) {
+    connect_at_.reset();
+  } else if (!connect_at_) {
+    connect_at_ = now_ + between(20, 400);
+  } else if (now_ >= *connect_at_) {
+    connect_at_.reset();
+    ++last_connection_;
+    const auto first = now_ + between(0, 5), second = first + between(0, 10), synced = second + between(50, 800);
+    for (int node : {0, 1}) {
+      at(node).connection = last_connection_;
+      at(node).last_bytes = now_;
+      last_delivery_.at(index(node)) = second;  // nothing before both know
+      post(node == 0 ? first : second, node, last_connection_, Connection{true});
+      post(synced + between(0, 10), node, last_connection_, Synced{});
+    }
+  }
+}
+
+void World::check() {
+  const bool clear = loss_ == 0 && !adverts_cut_[0] && !adverts_cut_[1] && !session_cut_;
+  const bool nobody_sleeps = now_ >= at(0).asleep_until && now_ >= at(1).asleep_until;
+  const bool two = clear && nobody_sleeps && actives() == 2;
+  if (!two) two_since_.reset();
+  if (two && !two_since_) two_since_ = now_;
+  if (two && now_ > *two_since_ + kHealing) fail("two actives that see each other");
+
+  const bool somebody = (running(0) && at(0).carrier) || (running(1) && at(1).carrier);
+  const bool none = clear && nobody_sleeps && somebody && actives() == 0;
+  if (!none) none_since_.reset();
+  if (none && !none_since_) none_since_ = now_;
+  if (none && now_ > *none_since_ + kTakeTime) fail("nobody takes the role");
+}
+
+void World::fail(const std::string& what) {
+  if (problem_.empty()) problem_ = fmt::format("after {} ms: {}", now().count(), what);
+}
+
+}  // namespace wsl4::sim
