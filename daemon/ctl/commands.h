@@ -22,6 +22,7 @@ int pick(const Options& options, const Console& console);
 
 // On this machine.
 int check(const Options& options, const Console& console, const Machine& machine);
+int keygen(const Options& options, const Console& console);
 int purge(const Options& options, const Console& console, const Machine& machine);
 
 /// "wsl4ctl: WHY" on standard error; returns `exit_status`.

@@ -12,11 +12,14 @@
 #include "daemon/ctl/commands.h"
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/units.h"
+#include "daemon/peer/key_file.h"
 
 namespace wsl4::ctl {
 namespace {
 
 namespace json = boost::json;
+constexpr const char* kUser = "wsl4";  // whom the package runs the daemon as
+
 using Severity = host::Finding::Severity;
 
 bool is_error(const host::Finding& finding) { return finding.severity == Severity::kError; }
@@ -113,6 +116,23 @@ int check(const Options& options, const Console& console, const Machine& machine
   return fail(
       console, kExitFailed,
       fmt::format("{} on this machine to mend before wsl4d can do its work, listed above", counted(errors, "thing", "things")));
+}
+
+int keygen(const Options& options, const Console& console) {
+  const auto key = peer::Key::generate();
+  if (!key) return fail(console, kExitFailed, key.error());
+  json::object document;
+  if (!options.key_file) {
+    document["key"] = key->text();
+    console.out(options.json ? json_text(document) : key->text() + "\n");
+    return kExitDone;
+  }
+  const auto made = peer::make_key_file(*options.key_file, *key, kUser);
+  if (!made) return fail(console, kExitFailed, made.error());
+  document["file"] = *options.key_file;
+  console.out(options.json ? json_text(document)
+                           : fmt::format("{} has a new key; the other node needs the same file\n", *options.key_file));
+  return kExitDone;
 }
 
 int purge(const Options& options, const Console& console, const Machine& machine) {

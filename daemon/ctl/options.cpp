@@ -15,7 +15,7 @@ namespace wsl4::ctl {
 namespace {
 
 /// Commands that users may know from the documentation of the finished product.
-constexpr std::array<std::string_view, 4> kLater{"failover", "promote", "demote", "keygen"};
+constexpr std::array<std::string_view, 3> kLater{"failover", "promote", "demote"};
 
 CLI::App* add_command(CLI::App& app, Options& options, Command command, const std::string& name, const std::string& help) {
   CLI::App* added = app.add_subcommand(name, help);
@@ -87,6 +87,9 @@ void add_commands(CLI::App& app, Options& options) {
 
   auto* events = add(Command::kEvents, "events", "Show what has happened to this node");
   events->add_flag("--follow", options.follow, "Go on with what happens, until Ctrl-C");
+
+  auto* keygen = add(Command::kKeygen, "keygen", "Make a new pre-shared key for the pair");
+  keygen->add_option("FILE", options.key_file, "Where to put it; must not be there yet. Default: standard output");
 
   auto* purge = add(Command::kPurge, "purge", "Remove all of wsl4 from the kernel; the daemon must not run");
   purge->add_option("--config", options.config, "The configuration file that the daemon used")

@@ -26,6 +26,7 @@ enum class Command : unsigned char {
   kPick,
   kFlows,
   kEvents,
+  kKeygen,
   kPurge
 };
 
@@ -54,6 +55,7 @@ struct Options {
   bool dry_run = false;                        // reload
   bool follow = false;                         // events
   std::string config = "/etc/wsl4/wsl4.toml";  // check, purge
+  std::optional<std::string> key_file;         // keygen; none: standard output
   FlowFilter flows;
   ChangeArguments change;
 };

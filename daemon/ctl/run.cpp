@@ -34,6 +34,8 @@ int run_command(const Options& options, const Console& console, const Machine& m
       return flows(options, console);
     case Command::kEvents:
       return events(options, console);
+    case Command::kKeygen:
+      return keygen(options, console);
     case Command::kPurge:
       return purge(options, console, machine);
   }

@@ -17,8 +17,6 @@ namespace wsl4::util {
 
 namespace {
 
-constexpr unsigned kSecretMode = 0640;  // and stricter
-
 tl::unexpected<std::string> failed(const char* verb, const std::string& path) {
   return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(errno)));
 }
@@ -54,14 +52,18 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
   return read_all(fd.get(), path);
 }
 
-tl::expected<std::string, std::string> read_secret_file(const std::string& path) {
+tl::expected<std::string, std::string> read_secret_file(const std::string& path, unsigned widest) {
   const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return failed("open", path);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed("read", path);
   const unsigned mode = status.st_mode & 07777U;
-  if ((mode & ~kSecretMode) != 0) {
-    return tl::make_unexpected(fmt::format("{} holds secrets and has mode {:04o}: chmod 0640 {}", path, mode, path));
+  if ((mode & ~widest) != 0) {
+    return tl::make_unexpected(fmt::format("{0} holds secrets and has mode {1:04o}: chmod {2:04o} {0}", path, mode, widest));
+  }
+  const uid_t self = ::geteuid();
+  if (self != 0 && status.st_uid != 0 && status.st_uid != self) {
+    return tl::make_unexpected(fmt::format("{} holds secrets and belongs to user {}, not to user {}", path, status.st_uid, self));
   }
   return read_all(fd.get(), path);
 }

@@ -10,8 +10,9 @@ namespace wsl4::util {
 /// The error names the file and says why.
 [[nodiscard]] tl::expected<std::string, std::string> read_file(const std::string& path);
 
-/// The same for a file with secrets: one that is more open than mode 0640 is refused, and the error says what to do.
-[[nodiscard]] tl::expected<std::string, std::string> read_secret_file(const std::string& path);
+/// The same for a file with secrets: one that is more open than mode `widest` is refused, and so is one that belongs neither to
+/// this process's user nor to root (to root every file is its own). The error says what to do.
+[[nodiscard]] tl::expected<std::string, std::string> read_secret_file(const std::string& path, unsigned widest = 0640);
 
 /// Writes a temporary file beside `path`, syncs it, and renames it over `path`; mode 0640.
 [[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content);

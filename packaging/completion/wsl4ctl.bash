@@ -61,9 +61,9 @@ _wsl4ctl() {
 
     local options="--socket --json --help" offered=""
     case ${given[0]}:${#given[@]} in
-        :*) offered="status check reload backend rebalance pick flows events purge $options --version" ;;
+        :*) offered="status check reload backend rebalance pick flows events keygen purge $options --version" ;;
         status:*) offered="--watch $options" ;;
-        check:*)
+        check:* | keygen:*)
             offered=$options
             if [[ $cur != -* ]]; then
                 COMPREPLY=($(compgen -f -- "$cur"))

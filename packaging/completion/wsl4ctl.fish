@@ -30,7 +30,7 @@ function __wsl4ctl_backend_arguments -a wanted
     test (math (count $given) - $at) -eq (math $wanted + 1)
 end
 
-set -l commands status check reload backend rebalance pick flows events purge
+set -l commands status check reload backend rebalance pick flows events keygen purge
 set -l actions add remove enable disable drain weight reset
 
 complete -c wsl4ctl -f
@@ -47,6 +47,7 @@ complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a rebalance 
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a pick -d 'Name the backend that a new client should use'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a flows -d 'List flows with their addresses on both sides'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a events -d 'Show what has happened to this node'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a keygen -d 'Make a new pre-shared key for the pair'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a purge -d 'Remove all of wsl4 from the kernel'
 
 complete -c wsl4ctl -n '__fish_seen_subcommand_from status' -l watch -d 'Redraw every second'
@@ -67,4 +68,5 @@ complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l client -x -d 'Only
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l snat -x -d 'The client behind this SNAT address and port'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'At most so many; 0 is the most'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from events' -l follow -d 'Go on with what happens'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from keygen' -F
 complete -c wsl4ctl -n '__fish_seen_subcommand_from purge' -l config -r -F -d 'The configuration file that the daemon used'

@@ -34,6 +34,8 @@ TEST(CommandLine, TakesEveryCommand) {
   EXPECT_TRUE(parse_options({"reload", "--dry-run"})->dry_run);
   EXPECT_TRUE(parse_options({"events", "--follow"})->follow);
   EXPECT_EQ(parse_options({"purge"})->command, Command::kPurge);
+  EXPECT_EQ(parse_options({"keygen"})->key_file, std::nullopt);
+  EXPECT_EQ(parse_options({"keygen", "/tmp/x.key"})->key_file, "/tmp/x.key");
   const auto flows = parse_options(
       {"flows", "--service", "s", "--backend", "b", "--client", "2001:db8::1", "--snat", "[2001:db8::2]:5", "--limit", "7"});
   ASSERT_TRUE(flows) << flows.error().err;
@@ -125,7 +127,7 @@ TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
 }
 
 TEST(CommandLine, CommandsOfLaterVersionsSaySo) {
-  for (const char* command : {"failover", "promote", "demote", "keygen"}) {
+  for (const char* command : {"failover", "promote", "demote"}) {
     const auto options = parse_options({"--socket", "/s", command, "chat"});
     ASSERT_FALSE(options);
     EXPECT_EQ(options.error().status, 2);
@@ -138,7 +140,7 @@ TEST(CommandLine, HelpAndVersionAreNoErrors) {
   const auto help = parse_options({"--help"});
   ASSERT_FALSE(help);
   EXPECT_EQ(help.error().status, 0);
-  for (const char* command : {"status", "check", "reload", "backend", "rebalance", "pick", "flows", "events", "purge"}) {
+  for (const char* command : {"status", "check", "reload", "backend", "rebalance", "pick", "flows", "events", "keygen", "purge"}) {
     EXPECT_NE(help.error().out.find(command), std::string::npos) << command;
   }
   EXPECT_EQ(help.error().out.find("failover"), std::string::npos);

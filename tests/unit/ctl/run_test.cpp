@@ -17,6 +17,7 @@
 #include "daemon/ctl/watch.h"
 #include "daemon/http/json.h"
 #include "daemon/http/unix_socket.h"
+#include "daemon/peer/key_file.h"
 #include "tests/unit/ctl/ctl_bed.h"
 
 namespace wsl4::ctl {
@@ -207,6 +208,31 @@ TEST_F(Wsl4ctl, CheckTellsWhatStandsInTheWay) {
   const auto document = json::parse(out_).as_object();
   EXPECT_EQ(document.at("ok"), false);
   EXPECT_EQ(document.at("findings").as_array().at(1).as_object().at("severity"), "error");
+}
+
+TEST_F(Wsl4ctl, KeygenPrintsANewKeyEachTime) {
+  ASSERT_EQ(run_plainly({"keygen"}), 0);
+  const std::string first = out_;
+  EXPECT_TRUE(peer::parse_keys(first, "out")) << first;
+  ASSERT_EQ(run_plainly({"keygen", "--json"}), 0);
+  const std::string second(json::parse(out_).as_object().at("key").as_string());
+  EXPECT_TRUE(peer::Key::parse(second)) << second;
+  EXPECT_NE(first, second + "\n");
+}
+
+TEST_F(Wsl4ctl, KeygenMakesAFileOnce) {
+  const std::string file = folder_.file("peer.key");
+  ASSERT_EQ(run_plainly({"keygen", file}), 0) << err_;
+  EXPECT_EQ(out_, file + " has a new key; the other node needs the same file\n");
+  const auto keys = peer::load_keys(file);
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(run_plainly({"keygen", file}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(err_,
+            "wsl4ctl: " + file + " is there already and was left as it is (for a further key: wsl4ctl keygen >> " + file + ")\n");
+  EXPECT_EQ(peer::load_keys(file)->front().id(), keys->front().id());
+  EXPECT_EQ(run_plainly({"keygen", folder_.file("no/peer.key")}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: cannot create " + folder_.file("no/peer.key") + ": No such file or directory\n");
 }
 
 TEST_F(Wsl4ctl, PurgeIsRefusedWhileTheDaemonRuns) {

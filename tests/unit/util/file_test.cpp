@@ -1,8 +1,11 @@
 #include "daemon/util/file.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -26,6 +29,30 @@ TEST(SecretFile, IsReadAtMode0640AndStricter) {
     ASSERT_FALSE(content) << std::oct << mode;
     EXPECT_EQ(content.error(), fmt::format("{} holds secrets and has mode {:04o}: chmod 0640 {}", path, mode, path));
   }
+}
+
+/// Runs as another user in group root, on a thread of its own. Needs root.
+template <class Function>
+void as_nobody(Function function) {
+  std::thread([&] {
+    ASSERT_EQ(::syscall(SYS_setresuid, 65534, 65534, 65534), 0);  // of this thread alone
+    function();
+  }).join();
+}
+
+TEST(SecretFile, OfAThirdUserIsRefused) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.file("tokens");
+  std::ofstream(path) << "secret";
+  ASSERT_EQ(::chmod(folder.file("").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  as_nobody([&] { EXPECT_EQ(read_secret_file(path), "secret") << "root's"; });
+  ASSERT_EQ(::chown(path.c_str(), 65534, 0), 0);
+  as_nobody([&] { EXPECT_EQ(read_secret_file(path), "secret") << "its own"; });
+  ASSERT_EQ(::chown(path.c_str(), 65533, 0), 0);
+  as_nobody(
+      [&] { EXPECT_EQ(read_secret_file(path).error(), path + " holds secrets and belongs to user 65533, not to user 65534"); });
+  EXPECT_EQ(read_secret_file(path), "secret") << "root reads on behalf of others";
 }
 
 TEST(SecretFile, ErrorsNameTheFile) {
