@@ -1,5 +1,8 @@
 #include "daemon/flows/collector.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <boost/asio/post.hpp>
 
 #include "daemon/util/log.h"
@@ -15,6 +18,8 @@ constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
+/// Overruns within it are told once.
+constexpr std::chrono::seconds kTellInterval{10};
 
 }  // namespace
 
@@ -25,6 +30,7 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       mark_(mark),
       event_fd_(io),
       resync_timer_(io),
+      event_timer_(io),
       rate_timer_(io) {}
 
 void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
@@ -68,18 +74,36 @@ void Collector::on_events() {
     ++stats_.errors;
     log::warning("conntrack-events-failed", "error=\"{}\"", drained.error().message());
     schedule_resync(kRetryDelay);
-  } else if (drained->overrun) {
-    ++stats_.overruns;
-    dependencies_.on_overrun();
-    // What was lost while a dump runs may concern entries that it has passed already.
-    if (dump_) {
-      resync_again_ = true;
-    } else {
-      schedule_resync(std::chrono::milliseconds(0));
-    }
+    event_timer_.expires_after(kRetryDelay);  // a broken socket stays readable
+    event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) wait_for_events();
+    });
+    return;
   }
+  if (drained->overrun) on_overrun();
   tell_counts();
   wait_for_events();
+}
+
+void Collector::on_overrun() {
+  ++stats_.overruns;
+  const auto now = steady_clock::now();
+  if (now >= overrun_told_ + kTellInterval) {
+    overrun_told_ = now;
+    dependencies_.on_overrun();
+  }
+  // What was lost while a dump runs may concern entries that it has passed already.
+  if (dump_) {
+    resync_again_ = true;
+  } else {
+    schedule_resync(until_next_dump());
+  }
+}
+
+/// Where events are lost all the time, dumps take no more than half of it.
+std::chrono::milliseconds Collector::until_next_dump() const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ + last_dump_ - steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
 }
 
 void Collector::tell_counts() {
@@ -89,7 +113,9 @@ void Collector::tell_counts() {
 
 void Collector::schedule_resync(std::chrono::milliseconds delay) {
   if (dump_) return;
-  resync_timer_.expires_after(delay);
+  const auto now = steady_clock::now(), pending = resync_timer_.expiry();
+  if (pending > now && pending <= now + delay) return;
+  resync_timer_.expires_at(now + delay);
   resync_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     begin_resync();
@@ -114,7 +140,7 @@ void Collector::begin_resync() {
 netlink::Result<bool> Collector::step() {
   idle_.clear();
   auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
-    counter_.see(flow);
+    counter_.see_in_dump(flow);
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, dump_started_)) idle_.push_back(flow);
   });
@@ -141,7 +167,8 @@ void Collector::continue_resync() {
 void Collector::finish_resync() {
   dump_.reset();
   ++stats_.resyncs;
-  last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - dump_started_);
+  dump_ended_ = steady_clock::now();
+  last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(dump_ended_ - dump_started_);
   const auto forgotten = counter_.end_resync();
   tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
@@ -149,7 +176,7 @@ void Collector::finish_resync() {
   for (const auto& [id, timeout] : idle_timeouts_) {
     if (timeout.count() != 0 && (shortest.count() == 0 || timeout < shortest)) shortest = timeout;
   }
-  schedule_resync(std::exchange(resync_again_, false) ? std::chrono::milliseconds(0) : look_interval(shortest, last_dump_));
+  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
 }
 
 void Collector::end_idle() {

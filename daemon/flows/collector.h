@@ -39,7 +39,7 @@ class Collector {
     FlowEnder& ender;
     /// nf_conntrack_tcp_timeout_established as it is now.
     std::function<std::chrono::seconds()> established_timeout;
-    /// Called once per overrun.
+    /// Called at an overrun, at most every 10 s.
     std::function<void()> on_overrun;
     /// Called with the backends whose counts have changed, once per wake-up.
     std::function<void(const std::vector<service::BackendId>&)> on_counts;
@@ -64,6 +64,8 @@ class Collector {
  private:
   void wait_for_events();
   void on_events();
+  void on_overrun();
+  [[nodiscard]] std::chrono::milliseconds until_next_dump() const;
   void schedule_resync(std::chrono::milliseconds delay);
   void begin_resync();
   netlink::Result<bool> step();
@@ -80,9 +82,9 @@ class Collector {
   IdleTimeouts idle_timeouts_;
   CollectorStats stats_;
   boost::asio::posix::stream_descriptor event_fd_;
-  boost::asio::steady_timer resync_timer_, rate_timer_;
+  boost::asio::steady_timer resync_timer_, event_timer_, rate_timer_;
   std::unique_ptr<netlink::conntrack::Dump> dump_;
-  std::chrono::steady_clock::time_point dump_started_;
+  std::chrono::steady_clock::time_point dump_started_, dump_ended_, overrun_told_ = std::chrono::steady_clock::time_point::min();
   std::chrono::milliseconds last_dump_{0};
   TimeoutHistory timeouts_;
   bool resync_again_ = false;                   // events were lost while a dump was running
