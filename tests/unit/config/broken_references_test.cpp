@@ -42,6 +42,49 @@ name = "b"
 address = "198.18.2.2:80"
 )~",
        R"~(f:11:8: service[0].backend[1].name: "b" is also the name of backend[0] (a name of its own))~"},
+      {"two backends of one name, one without a sound address",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+name = "b"
+address = "198.18.2.1:80"
+[[service.backend]]
+name = "b"
+address = "198.18.2.2"
+)~",
+       R"~(f:11:8: service[0].backend[1].name: "b" is also the name of backend[0] (a name of its own)
+f:12:11: ADDRESS)~"},
+      {"nothing follows from a wrong value",
+       R"~([node]
+ct_mark_mask = 5
+[[pool]]
+name = "P"
+addresses = ["198.18.1.0/30"]
+[[pool]]
+name = "q"
+addresses = ["198.18.5.0/30"]
+[[service]]
+name = "a"
+mode = "nat"
+listen = ["198.18.0.1:80"]
+[[service]]
+name = "b"
+pool = "Q"
+listen = ["198.18.0.2:80"]
+[[service]]
+name = "c"
+pool = "p"
+protocol = "upd"
+listen = ["198.18.0.2:80"]
+[service.health]
+interval = "x"
+timeout = "5s"
+)~",
+       R"~(TODO)~"},
       {"two backends of one address",
        R"~([[pool]]
 name = "p"
