@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -13,16 +15,9 @@ namespace wsl4::runtime {
 namespace {
 
 using netlink::Result;
-using std::chrono::steady_clock;
-
-constexpr std::chrono::milliseconds kBeatInterval{100};
-/// The thread counts as hung when it has not turned for so long; with the unit's watchdog of 2 s an end within 2 s of it.
-constexpr std::chrono::milliseconds kBeatLimit{1000};
-/// One transaction over all of 10,000 services takes the kernel 6 s.
-constexpr std::chrono::seconds kLongWorkLimit{30};
-constexpr std::chrono::milliseconds kRepairRetry{200};
-
-std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since_epoch().count(); }
+/// Of a service that is planned, or read from the kernel.
+constexpr std::size_t kObjectsPerService = 100;
+constexpr std::chrono::milliseconds kRepairRetry{200}, kLongestRepairRetry{6400};
 
 }  // namespace
 
@@ -36,7 +31,7 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
                                                 [this](const auto& backends) { balancer_.counts_changed(backends); }}),
-      applier_(*parts_.nftables),
+      applier_(*parts_.nftables, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
           [this](const netlink::Error& error) {
@@ -47,7 +42,8 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
       monitor_fd_(io_),
       beat_timer_(io_),
-      repair_timer_(io_) {}
+      repair_timer_(io_),
+      repair_pause_(kRepairRetry) {}
 
 KernelWorker::~KernelWorker() {
   stop();
@@ -117,17 +113,17 @@ void KernelWorker::stop() {
 }
 
 void KernelWorker::beat() {
-  alive_until_ = nanoseconds(steady_clock::now() + kBeatLimit);
-  beat_timer_.expires_after(kBeatInterval);
+  pulse_.beat(Pulse::Clock::now());
+  beat_timer_.expires_after(Pulse::kBeatInterval);
   beat_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) beat();
   });
 }
 
-bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < alive_until_; }
+void KernelWorker::begin_long_work(std::size_t services) { pulse_.beat(Pulse::Clock::now(), services * kObjectsPerService); }
 
 Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
-  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
+  begin_long_work(next.services.size() + wanted_.services.size());
   auto applied = applier_.apply(balancer_.deal_all(next));
   beat();
   if (!applied) {
@@ -147,8 +143,10 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
 }
 
 netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
+  begin_long_work(next.services.size() + wanted_.services.size());
   auto transaction = applier_.preview(balancer_.deal_all(next));
   balancer_.deal_all(wanted_);
+  beat();
   return transaction;
 }
 
@@ -169,17 +167,23 @@ void KernelWorker::watch_table() {
 }
 
 void KernelWorker::repair() {
-  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
+  begin_long_work(2 * wanted_.services.size());
   const auto repaired = applier_.repair();
   beat();
   if (!repaired) {
-    log::error("ruleset-repair-failed", "error=\"{}\"", repaired.error().message());
-    repair_timer_.expires_after(kRepairRetry);
+    const auto failure = repaired.error().message();
+    if (failure != repair_failure_ || repair_pause_ == kLongestRepairRetry)
+      log::error("ruleset-repair-failed", "error=\"{}\"", failure);
+    repair_failure_ = failure;
+    repair_timer_.expires_after(repair_pause_);
+    repair_pause_ = std::min(2 * repair_pause_, kLongestRepairRetry);
     repair_timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) repair();
     });
     return;
   }
+  repair_pause_ = kRepairRetry;
+  repair_failure_.clear();
   if (repaired->objects == 0) return;
   ++repairs_;
   callbacks_.on_repaired(fmt::format("somebody else changed table inet {}; {} objects put right in {} us", dataplane::kTableName,

@@ -7,6 +7,7 @@
 #include "daemon/config/load.h"
 #include "daemon/runtime/app.h"
 #include "daemon/util/log.h"
+#include "daemon/util/signals.h"
 
 namespace wsl4::runtime {
 
@@ -23,6 +24,7 @@ int check(const config::Config& config, const std::string& path) {
 }  // namespace
 
 int run(const Options& options) {
+  util::hold_signals();
   // Without a peer there is nobody to take over: the kernel goes on forwarding, and that is what must stay.
   if (options.release) return kDone;
 
