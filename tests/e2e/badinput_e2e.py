@@ -2,6 +2,7 @@
 # timeout: 200
 """Everything that can be wrong around the daemon: each time a clear message, and nothing that runs is lost."""
 
+import json
 import os
 import re
 import socket
@@ -233,7 +234,14 @@ class BadInput(E2eTest):
                 sock.settimeout(15)
                 sock.connect(daemon.socket)
                 sock.sendall(request)
-                self.assertRegex(sock.recv(65536), rb"^HTTP/1\.[01] (4\d\d|50[15]) ")
+                answer = b""
+                while chunk := sock.recv(65536):
+                    answer += chunk
+                head, _, body = answer.partition(b"\r\n\r\n")
+                self.assertRegex(head, rb"^HTTP/1\.[01] (4\d\d|50[15]) ")
+                self.assertIn(b"application/problem+json", head)
+                problem = json.loads(body)
+                self.assertTrue(problem["title"] and problem["detail"], problem)
         self.assert_nothing_lost()
 
     def test_a_word_about_what_cannot_be_reached(self):
