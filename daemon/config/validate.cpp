@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -29,7 +30,9 @@ struct IndexedPool {
 
 class Validator {
  public:
-  Validator(Draft& draft, Findings& findings) : draft_(draft), config_(draft.config), findings_(findings) {}
+  Validator(Draft& draft, Findings& findings) : draft_(draft), config_(draft.config), findings_(findings) {
+    for (const Finding& finding : findings) refused_.insert(finding.path.to_string());
+  }
 
   void run() {
     check_ha();
@@ -46,10 +49,13 @@ class Validator {
  private:
   void tell(KeyPath path, std::string what) { findings_.push_back({std::move(path), std::move(what)}); }
 
+  /// The reader refused the value, so that the draft holds another one: nothing follows from that.
+  [[nodiscard]] bool refused(const KeyPath& path) const { return !refused_.empty() && refused_.contains(path.to_string()); }
+
   void check_ha() {
     const auto& ha = config_.ha;
     if (!ha) return;
-    if (ha->election == Election::kVrrp && ha->interface.empty()) {
+    if (ha->election == Election::kVrrp && ha->interface.empty() && !refused({"ha", "election"}) && !refused({"ha", "interface"})) {
       tell({"ha", "interface"},
            "is missing (the network interface where adverts travel; only election = \"external\" does without)");
     }
@@ -95,6 +101,7 @@ class Validator {
         const auto& endpoint = service.listen[j];
         if (!is_set(endpoint)) continue;
         vips_.emplace(endpoint.address, i);
+        if (refused(service_path(i) / "protocol")) continue;
         const auto [first, is_new] = owners(service.protocol).emplace(endpoint, i);
         if (!is_new) tell_clash(i, j, first->second);
       }
@@ -162,6 +169,7 @@ class Validator {
     std::unordered_map<Endpoint, std::size_t> addresses;
     for (std::size_t i = 0; i < service.backends.size(); ++i) {
       Backend& backend = service.backends[i];
+      check_backend_name(index, i, backend, names);
       if (!is_set(backend.address)) continue;
       const auto [first, is_new] = addresses.emplace(backend.address, i);
       if (!is_new) {
@@ -169,16 +177,17 @@ class Validator {
                                                              backend.address.to_string(), first->second));
       }
       check_backend_address(index, i, service);
-      if (backend.name.empty()) {
-        backend.name = backend.address.to_string();  // no configured name has a colon, so that it clashes with none
-        continue;
-      }
-      const auto [named, name_is_new] = names.emplace(backend.name, i);
-      if (!name_is_new) {
-        tell(backend_path(index, i) / "name",
-             fmt::format("\"{}\" is also the name of backend[{}] (a name of its own)", backend.name, named->second));
-      }
+      if (backend.name.empty()) backend.name = backend.address.to_string();  // no configured name has a colon: it clashes with none
     }
+  }
+
+  void check_backend_name(std::size_t service, std::size_t index, const Backend& backend,
+                          std::unordered_map<std::string, std::size_t>& names) {
+    if (backend.name.empty()) return;
+    const auto [first, is_new] = names.emplace(backend.name, index);
+    if (!is_new)
+      tell(backend_path(service, index) / "name",
+           fmt::format("\"{}\" is also the name of backend[{}] (a name of its own)", backend.name, first->second));
   }
 
   void check_backend_address(std::size_t index, std::size_t backend, const Service& service) {
@@ -201,7 +210,8 @@ class Validator {
              "is not possible with protocol = \"udp\", which is not checked (leave it out)");
       health.type = HealthType::kNone;
     }
-    if (health.timeout > health.interval)
+    const auto path = service_path(index) / "health";
+    if (health.timeout > health.interval && !refused(path / "timeout") && !refused(path / "interval"))
       tell(service_path(index) / "health" / "timeout",
            fmt::format("{} is longer than health.interval, {} (at most the interval)", format_duration(health.timeout),
                        format_duration(health.interval)));
@@ -214,15 +224,21 @@ class Validator {
 
   void resolve_pool(std::size_t index, Service& service) {
     const auto path = service_path(index) / "pool";
+    if (refused(path) || refused(service_path(index) / "mode")) return;
     if (service.mode == Mode::kDnat) {
       if (!service.pool.empty()) tell(path, "is not used in mode dnat (leave it out)");
     } else if (service.pool.empty()) {
       if (config_.pools.size() == 1) service.pool = config_.pools.front().name;
       if (config_.pools.empty()) tell(path, "is missing, and no pool is defined (a [[pool]], or mode = \"dnat\")");
       if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools (one of {})", pool_names()));
-    } else if (!pools_.contains(service.pool)) {
+    } else if (!pools_.contains(service.pool) && pools_are_named()) {
       tell_unknown_pool(path, service.pool);
     }
+  }
+
+  /// Else one of them may be the one that is meant.
+  [[nodiscard]] bool pools_are_named() const {
+    return std::ranges::none_of(config_.pools, [](const Pool& pool) { return pool.name.empty(); });
   }
 
   void tell_unknown_pool(const KeyPath& path, const std::string& name) {
@@ -295,7 +311,7 @@ class Validator {
     for (const Service& service : config_.services) backends += service.backends.size();
     const auto bits = std::popcount(config_.node.ct_mark_mask) - 1;
     const std::size_t room = (std::size_t{1} << bits) - 1;
-    if (backends <= room) return;
+    if (backends <= room || refused({"node", "ct_mark_mask"})) return;
     tell({"node", "ct_mark_mask"}, fmt::format("{:#010x} has room for {} of the {} backends (at least {} bits)",
                                                config_.node.ct_mark_mask, room, backends, std::bit_width(backends) + 1));
   }
@@ -303,6 +319,7 @@ class Validator {
   Draft& draft_;
   Config& config_;
   Findings& findings_;
+  std::unordered_set<std::string> refused_;
   Owners tcp_, udp_;
   std::unordered_map<IpAddress, std::size_t> vips_;
   std::unordered_map<IpAddress, std::size_t> placing_;  // VIP -> first service that names its interface

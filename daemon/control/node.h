@@ -173,6 +173,8 @@ class Node {
   virtual boost::asio::awaitable<Outcome<PickedBackend>> pick(std::string service) = 0;
   /// Resets `rate` flows per second of over-full backends until all are even; 0 stops it.
   virtual boost::asio::awaitable<Outcome<RebalanceReport>> rebalance(std::string service, std::uint32_t rate) = 0;
+  /// The thread that programs the kernel turns.
+  [[nodiscard]] virtual bool alive() const = 0;
   /// This node carries traffic.
   [[nodiscard]] virtual bool ready() const = 0;
 };

@@ -152,7 +152,10 @@ awaitable<Response> get_metrics(Node& node) {
   co_return text_response("text/plain; version=0.0.4; charset=utf-8", metrics::render(*status));
 }
 
-awaitable<Response> get_healthz() { co_return text_response("text/plain; charset=utf-8", "ok\n"); }
+awaitable<Response> get_healthz(Node& node) {
+  if (node.alive()) co_return text_response("text/plain; charset=utf-8", "ok\n");
+  co_return http::problem(503, "The daemon hangs", {"the thread that programs the kernel does not turn"});
+}
 
 awaitable<Response> get_readyz(Node& node) {
   if (node.ready()) co_return text_response("text/plain; charset=utf-8", "ready\n");
@@ -177,7 +180,7 @@ std::vector<http::Route> make_routes(Node& node) {
   const auto missing = [](const Request&, const PathValues&) { return not_in_this_version(); };
   return {
       {"GET", "/", kReads, [](const Request&, const PathValues&) { return get_page(); }},
-      {"GET", "/healthz", kReads, [](const Request&, const PathValues&) { return get_healthz(); }},
+      {"GET", "/healthz", kReads, [&node](const Request&, const PathValues&) { return get_healthz(node); }},
       {"GET", "/readyz", kReads, [&node](const Request&, const PathValues&) { return get_readyz(node); }},
       {"GET", "/metrics", kReads, [&node](const Request&, const PathValues&) { return get_metrics(node); }},
       {"GET", "/v1/status", kReads, [&node](const Request& request, const PathValues&) { return get_status(node, request); }},

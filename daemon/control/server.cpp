@@ -24,6 +24,7 @@ class HttpServer final : public Server {
   }
 
   void stop() override { server_.stop(); }
+  [[nodiscard]] bool busy() const override { return server_.busy(); }
 
  private:
   // Each answer holds the router, so that a request in progress may outlive this server.

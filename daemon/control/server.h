@@ -23,6 +23,8 @@ class Server {
   virtual ~Server() = default;
   /// Stops accepting, lets requests in progress end, removes the socket file.
   virtual void stop() = 0;
+  /// A connection is open still.
+  [[nodiscard]] virtual bool busy() const = 0;
 };
 
 /// The error says what could not be bound and why. `node` outlives the server.

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 
@@ -21,6 +23,7 @@ namespace json = boost::json;
 constexpr std::chrono::seconds kReloadTimeout{120};  // ten thousand services take seconds
 constexpr std::chrono::seconds kFlowsTimeout{60};    // a dump of a million entries too
 constexpr std::chrono::seconds kEventWait{30};       // of one request, while following
+constexpr std::chrono::milliseconds kReconnectPause{500};
 constexpr unsigned kOk = 200;
 
 std::string flows_target(const FlowFilter& filter) {
@@ -33,6 +36,19 @@ std::string flows_target(const FlowFilter& filter) {
   add("client", filter.client);
   add("snat", filter.snat);
   return target;
+}
+
+/// Until it answers again; false: nobody may ask.
+bool wait_for_daemon(const std::string& socket) {
+  boost::asio::io_context io;
+  boost::asio::steady_timer pause(io);
+  for (;;) {
+    const auto answer = probe(socket);
+    if (answer) return true;
+    if (answer.error().kind == Unreachable::Kind::kPermission) return false;
+    pause.expires_after(kReconnectPause);
+    pause.wait();
+  }
 }
 
 }  // namespace
@@ -98,7 +114,11 @@ int events(const Options& options, const Console& console) {
     Call request = make_call(options, fmt::format("/v1/events?after={}&wait={}", after, wait));
     request.timeout += std::chrono::seconds(wait);
     const auto document = ask(request, console);
-    if (!document) return document.error();
+    if (!document) {
+      if (first || document.error() != kExitUnreachable || !wait_for_daemon(options.socket)) return document.error();
+      after = 0;  // it numbers its events anew
+      continue;
+    }
     const json::array& list = document->at("events").as_array();
     if (!list.empty()) after = list.back().as_object().at("sequence").to_number<std::uint64_t>();
     if (!options.json) {

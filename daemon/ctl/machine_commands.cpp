@@ -78,7 +78,8 @@ bool may_run(const std::string& socket, std::string& why) {
 }
 
 std::string purge_text(const runtime::PurgeReport& report) {
-  auto text = fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : "no table was there",
+  const auto* without = report.table_there ? "table not removed" : "no table was there";
+  auto text = fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : without,
                           counted(report.addresses, "address", "addresses"), counted(report.flows, "flow", "flows"),
                           counted(report.sysctls, "sysctl", "sysctls"));
   for (const auto& line : report.left) text += line + "\n";

@@ -10,12 +10,21 @@
 
 #include "daemon/control/query.h"
 #include "daemon/ctl/run.h"
+#include "netlink/ip.h"
 
 namespace wsl4::ctl {
 namespace {
 
 /// Commands that users may know from the documentation of the finished product.
 constexpr std::array<std::string_view, 3> kLater{"failover", "promote", "demote"};
+
+/// What is wrong with the argument, as CLI11 wants to be told; empty: nothing.
+std::string no_address(const std::string& text) {
+  return netlink::IpAddress::parse(text) ? "" : fmt::format("'{}' is no IP address", text);
+}
+std::string no_endpoint(const std::string& text) {
+  return netlink::Endpoint::parse(text) ? "" : fmt::format("'{}' is no ADDRESS:PORT, or [ADDRESS]:PORT for IPv6", text);
+}
 
 CLI::App* add_command(CLI::App& app, Options& options, Command command, const std::string& name, const std::string& help) {
   CLI::App* added = app.add_subcommand(name, help);
@@ -78,8 +87,10 @@ void add_commands(CLI::App& app, Options& options) {
   auto* flows = add(Command::kFlows, "flows", "List flows with their addresses on both sides");
   flows->add_option("--service", options.flows.service, "Only of this service")->type_name("NAME");
   flows->add_option("--backend", options.flows.backend, "Only of this backend")->type_name("NAME");
-  flows->add_option("--client", options.flows.client, "Only of this client address")->type_name("ADDRESS");
-  flows->add_option("--snat", options.flows.snat, "Which client is behind this SNAT address and port?")->type_name("ADDRESS:PORT");
+  flows->add_option("--client", options.flows.client, "Only of this client address")->type_name("ADDRESS")->check(no_address);
+  flows->add_option("--snat", options.flows.snat, "Which client is behind this SNAT address and port?")
+      ->type_name("ADDRESS:PORT")
+      ->check(no_endpoint);
   flows->add_option("--limit", options.flows.limit, fmt::format("At most so many, up to {}; 0 is the most", control::kMaxFlows))
       ->type_name("N")
       ->check(CLI::Range(std::size_t{0}, control::kMaxFlows))

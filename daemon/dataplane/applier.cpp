@@ -34,11 +34,11 @@ netlink::nft::Transaction Applier::preview(const service::DesiredState& next) co
   return netlink::nft::build_table(plan(next));
 }
 
-Result<Applied> Applier::apply(service::DesiredState next, const std::function<void()>& between) {
+Result<Applied> Applier::apply(service::DesiredState next) {
   const auto start = steady_clock::now();
   Result<Applied> applied;
   if (found_ && !*found_) {
-    applied = build_in_pieces(next, between);
+    applied = build_in_pieces(next);
   } else if (found_) {
     applied = apply_to_found(next);
   } else {
@@ -79,6 +79,7 @@ Result<void> Applier::go_on_dealing() {
 
 Result<void> Applier::commit(const netlink::nft::Transaction& transaction) {
   if (transaction.empty()) return {};
+  before_commit_(transaction.weight());
   return nftables_.commit(transaction);
 }
 
@@ -103,7 +104,7 @@ Result<Applied> Applier::apply_to_found(const service::DesiredState& next) {
   return applied;
 }
 
-Result<Applied> Applier::build_in_pieces(const service::DesiredState& next, const std::function<void()>& between) {
+Result<Applied> Applier::build_in_pieces(const service::DesiredState& next) {
   auto piece = next;
   piece.services.clear();
   Mirror mirror;
@@ -113,11 +114,10 @@ Result<Applied> Applier::build_in_pieces(const service::DesiredState& next, cons
     for (std::size_t count = 0; count < kServicesPerPiece && service != next.services.end(); ++count, ++service)
       piece.services.insert(*service);
     const auto transaction = mirror.transition(piece);
-    const auto committed = nftables_.commit(transaction);
+    const auto committed = commit(transaction);
     if (!committed) return tl::make_unexpected(committed.error());
     mirror.commit(piece);
     applied.objects += transaction.weight();
-    between();
   } while (service != next.services.end());
   return applied;
 }

@@ -22,7 +22,10 @@ struct Applied {
 
 class Applier {
  public:
-  explicit Applier(netlink::nft::Nftables& nftables) : nftables_(nftables) {}
+  /// `before_commit` is told how many objects are sent to the kernel next.
+  explicit Applier(
+      netlink::nft::Nftables& nftables, std::function<void(std::size_t)> before_commit = [](std::size_t) {})
+      : nftables_(nftables), before_commit_(std::move(before_commit)) {}
 
   /// Reads what the kernel holds; the first `apply` changes only what differs from it. Returns the backends that it knows.
   netlink::Result<std::vector<AdoptedBackend>> adopt(const service::MarkLayout& mark);
@@ -30,10 +33,9 @@ class Applier {
   /// What `apply` would send.
   [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next) const;
 
-  /// One transaction, but for a table built from nothing, which comes in pieces (its base first). `between` is called between
-  /// pieces. After a failure the kernel's state is read again by the next call.
-  netlink::Result<Applied> apply(
-      service::DesiredState next, const std::function<void()>& between = [] {});
+  /// One transaction, but for a table built from nothing, which comes in pieces (its base first). After a failure the kernel's
+  /// state is read again by the next call.
+  netlink::Result<Applied> apply(service::DesiredState next);
 
   /// Gives services of the state that was applied last their new shares, in one transaction. Nothing is done (0 objects) while the
   /// kernel's state is uncertain: the next `apply` or `repair` comes first.
@@ -58,9 +60,10 @@ class Applier {
   netlink::Result<void> commit(const netlink::nft::Transaction& transaction);
   void read_again();
   netlink::Result<Applied> apply_to_found(const service::DesiredState& next);
-  netlink::Result<Applied> build_in_pieces(const service::DesiredState& next, const std::function<void()>& between);
+  netlink::Result<Applied> build_in_pieces(const service::DesiredState& next);
 
   netlink::nft::Nftables& nftables_;
+  std::function<void(std::size_t)> before_commit_;
   Mirror mirror_;
   /// The kernel's table where it is not known to be the mirror's: before the first apply, after a failure. The inner optional: no
   /// table.

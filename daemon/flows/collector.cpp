@@ -1,6 +1,10 @@
 #include "daemon/flows/collector.h"
 
 #include <algorithm>
+<<<<<<< HEAD
+=======
+#include <utility>
+>>>>>>> misc
 
 #include <boost/asio/post.hpp>
 
@@ -17,10 +21,15 @@ constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
+<<<<<<< HEAD
 /// So much of the time dumps may take when they are asked for, and the least time between two.
 constexpr int kDumpPart = 20;
 constexpr std::chrono::milliseconds kShortestLook{1000};
 constexpr std::chrono::milliseconds kReapInterval{10};
+=======
+/// Overruns within it are told once.
+constexpr std::chrono::seconds kTellInterval{10};
+>>>>>>> misc
 
 }  // namespace
 
@@ -31,9 +40,14 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       mark_(mark),
       event_fd_(io),
       resync_timer_(io),
+<<<<<<< HEAD
       rate_timer_(io),
       reap_timer_(io),
       reaper_(dependencies_.conntrack, mark) {}
+=======
+      event_timer_(io),
+      rate_timer_(io) {}
+>>>>>>> misc
 
 void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
 
@@ -78,19 +92,37 @@ void Collector::on_events() {
     ++stats_.errors;
     log::warning("conntrack-events-failed", "error=\"{}\"", drained.error().message());
     schedule_resync(kRetryDelay);
-  } else if (drained->overrun) {
-    ++stats_.overruns;
-    dependencies_.on_overrun();
-    // What was lost while a dump runs may concern entries that it has passed already.
-    if (dump_) {
-      resync_again_ = true;
-    } else {
-      schedule_resync(std::chrono::milliseconds(0));
-    }
+    event_timer_.expires_after(kRetryDelay);  // a broken socket stays readable
+    event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) wait_for_events();
+    });
+    return;
   }
+  if (drained->overrun) on_overrun();
   tell_counts();
   wait_to_reap();
   wait_for_events();
+}
+
+void Collector::on_overrun() {
+  ++stats_.overruns;
+  const auto now = steady_clock::now();
+  if (now >= overrun_told_ + kTellInterval) {
+    overrun_told_ = now;
+    dependencies_.on_overrun();
+  }
+  // What was lost while a dump runs may concern entries that it has passed already.
+  if (dump_) {
+    resync_again_ = true;
+  } else {
+    schedule_resync(until_next_dump());
+  }
+}
+
+/// Where events are lost all the time, dumps take no more than half of it.
+std::chrono::milliseconds Collector::until_next_dump() const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ + last_dump_ - steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
 }
 
 void Collector::tell_counts() {
@@ -100,8 +132,14 @@ void Collector::tell_counts() {
 
 void Collector::schedule_resync(std::chrono::milliseconds delay) {
   if (dump_) return;
+<<<<<<< HEAD
   resync_at_ = steady_clock::now() + delay;
   resync_timer_.expires_at(resync_at_);
+=======
+  const auto now = steady_clock::now(), pending = resync_timer_.expiry();
+  if (pending > now && pending <= now + delay) return;
+  resync_timer_.expires_at(now + delay);
+>>>>>>> misc
   resync_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     begin_resync();
@@ -124,11 +162,16 @@ void Collector::begin_resync() {
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
+<<<<<<< HEAD
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     counter_.see(flow);
     reaper_.offer(flow, now);
+=======
+  auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
+    counter_.see_in_dump(flow);
+>>>>>>> misc
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
@@ -166,7 +209,7 @@ void Collector::finish_resync() {
   for (const auto& [id, timeout] : idle_timeouts_) {
     if (timeout.count() != 0 && (shortest.count() == 0 || timeout < shortest)) shortest = timeout;
   }
-  schedule_resync(std::exchange(resync_again_, false) ? std::chrono::milliseconds(0) : look_interval(shortest, last_dump_));
+  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
 }
 
 void Collector::end_idle() {

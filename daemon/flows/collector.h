@@ -42,7 +42,7 @@ class Collector {
     FlowEnder& ender;
     /// nf_conntrack_tcp_timeout_established as it is now.
     std::function<std::chrono::seconds()> established_timeout;
-    /// Called once per overrun.
+    /// Called at an overrun, at most every 10 s.
     std::function<void()> on_overrun;
     /// Called with the backends whose counts have changed, once per wake-up.
     std::function<void(const std::vector<service::BackendId>&)> on_counts;
@@ -75,6 +75,8 @@ class Collector {
  private:
   void wait_for_events();
   void on_events();
+  void on_overrun();
+  [[nodiscard]] std::chrono::milliseconds until_next_dump() const;
   void schedule_resync(std::chrono::milliseconds delay);
   void begin_resync();
   netlink::Result<bool> step();
@@ -95,9 +97,15 @@ class Collector {
   IdleTimeouts idle_timeouts_;
   CollectorStats stats_;
   boost::asio::posix::stream_descriptor event_fd_;
+<<<<<<< HEAD
   boost::asio::steady_timer resync_timer_, rate_timer_, reap_timer_;
   std::unique_ptr<netlink::conntrack::Dump> dump_;
   std::chrono::steady_clock::time_point dump_started_, dump_ended_, resync_at_;
+=======
+  boost::asio::steady_timer resync_timer_, event_timer_, rate_timer_;
+  std::unique_ptr<netlink::conntrack::Dump> dump_;
+  std::chrono::steady_clock::time_point dump_started_, dump_ended_, overrun_told_ = std::chrono::steady_clock::time_point::min();
+>>>>>>> misc
   std::chrono::milliseconds last_dump_{0};
   TimeoutHistory timeouts_;
   Reaper reaper_;

@@ -99,6 +99,8 @@ void FlowCounter::learn(const Flow& flow, service::BackendId id) {
 void FlowCounter::see(const Flow& flow) {
   const auto id = mark_.to_id(flow.mark);
   if (id == 0) return;
+  const auto hash = hash_of(flow.original);
+  if (!ended_.empty()) ended_.erase({hash, flow.id});  // begun anew, in the same place
   // mode dnat: the backend answers to the client itself, which is no address of ours.
   const auto& [answered, port] = flow.reply.destination;
   const bool translated_source = answered != flow.original.source.address;
@@ -106,7 +108,7 @@ void FlowCounter::see(const Flow& flow) {
   const auto vip = intern(flow.original.destination.address);
   const Record seen{flow.id, id, vip, intern(snat), port, phase_of(flow, mark_), epoch_};
 
-  const auto [place, inserted] = flows_.try_emplace(hash_of(flow.original), seen);
+  const auto [place, inserted] = flows_.try_emplace(hash, seen);
   Record& known = place->second;
   if (!inserted && known.conntrack_id == seen.conntrack_id && known.backend == seen.backend) {
     known.epoch = epoch_;
@@ -118,16 +120,28 @@ void FlowCounter::see(const Flow& flow) {
   account(seen, +1);
 }
 
+void FlowCounter::see_in_dump(const Flow& flow) {
+  if (ended_.empty() || !ended_.contains({hash_of(flow.original), flow.id})) see(flow);
+}
+
 void FlowCounter::forget(const Flow& flow) {
-  const auto place = flows_.find(hash_of(flow.original));
+  const auto hash = hash_of(flow.original);
+  if (resyncing_ && mark_.to_id(flow.mark) != 0) ended_.emplace(hash, flow.id);
+  const auto place = flows_.find(hash);
   if (place == flows_.end() || place->second.conntrack_id != flow.id) return;
   account(place->second, -1);
   flows_.erase(place);
 }
 
-void FlowCounter::begin_resync() { ++epoch_; }
+void FlowCounter::begin_resync() {
+  ++epoch_;
+  resyncing_ = true;
+  ended_.clear();
+}
 
 std::size_t FlowCounter::end_resync() {
+  resyncing_ = false;
+  ended_ = {};
   return boost::unordered::erase_if(flows_, [this](const auto& entry) {
     if (entry.second.epoch == epoch_) return false;
     account(entry.second, -1);

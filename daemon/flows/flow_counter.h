@@ -6,13 +6,15 @@
 // blocks can be watched: that costs 1 KiB for each pool address.
 //
 // A flow is known by a hash of its original tuple and by its conntrack id: the kernel may deliver a DESTROY late, after a new flow
-// with the same tuple began. A dump corrects everything: `begin_resync`, `see` each entry while events go on, `end_resync` forgets
-// what neither the dump nor an event has shown meanwhile.
+// with the same tuple began. A dump corrects everything: `begin_resync`, `see_in_dump` each entry while events go on, `end_resync`
+// forgets what neither the dump nor an event has shown meanwhile. The kernel reads ahead: an entry that a dump shows may have ended
+// before, and stays ended.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -71,8 +73,10 @@ class FlowCounter {
   FlowCounter(const FlowCounter&) = delete;
   FlowCounter& operator=(const FlowCounter&) = delete;
 
-  /// A flow as an event or a dump shows it. Flows without a mark of ours are ignored.
+  /// A flow as an event shows it. Flows without a mark of ours are ignored.
   void see(const netlink::conntrack::Flow& flow);
+  /// As a dump shows it, between `begin_resync` and `end_resync`.
+  void see_in_dump(const netlink::conntrack::Flow& flow);
   /// A DESTROY event. A flow of another id with the same tuple stays.
   void forget(const netlink::conntrack::Flow& flow);
 
@@ -142,8 +146,12 @@ class FlowCounter {
   AddressIndex intern(const netlink::IpAddress& address);
   static std::uint64_t pair_key(const Record& record) { return (std::uint64_t{record.backend} << 32) | record.snat; }
 
+  using Ended = std::pair<std::uint64_t, std::uint32_t>;  // hash of the original tuple, conntrack id
+
   service::MarkLayout mark_;
   std::uint8_t epoch_ = 0;
+  bool resyncing_ = false;
+  boost::unordered_flat_set<Ended> ended_;                  // since the resync began
   boost::unordered_flat_map<std::uint64_t, Record> flows_;  // by hash of the original tuple
   boost::unordered_flat_map<std::uint64_t, Pair> pairs_;
   boost::unordered_flat_map<service::BackendId, Backend> backends_;

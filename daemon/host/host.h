@@ -37,6 +37,9 @@ struct KernelFeatures {
 };
 [[nodiscard]] KernelFeatures features_of(const KernelVersion& version);
 
+/// Which of those that the daemon needs this thread does not have: "CAP_NET_ADMIN", "CAP_NET_RAW".
+[[nodiscard]] std::vector<std::string> missing_capabilities();
+
 /// Reads and writes /proc/sys by dotted or slashed name ("net/ipv4/ip_forward"); an interface, so that tests have a fake.
 class Sysctls {
  public:

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/http/utf8.h"
+
 namespace wsl4::http {
 namespace {
 
@@ -21,6 +23,8 @@ class Writer {
       write_members('[', ']', *array, depth);
     } else if (const auto* number = value.if_double()) {
       text_ += std::isfinite(*number) ? fmt::format("{}", *number) : "null";
+    } else if (const auto* text = value.if_string()) {
+      text_ += boost::json::serialize(boost::json::string(well_formed(*text)));
     } else {
       text_ += boost::json::serialize(value);
     }

@@ -12,7 +12,7 @@ enum class JsonLayout : unsigned char {
   kIndented,  // two spaces a level; what fits on one line of 100 characters stays on one
 };
 
-/// Numbers that JSON cannot tell (infinite, not a number) become null.
+/// Bytes in texts that are not UTF-8 become U+FFFD. Numbers that JSON cannot tell (infinite, not a number) become null.
 [[nodiscard]] std::string to_text(const boost::json::value& value, JsonLayout layout = JsonLayout::kCompact);
 
 }  // namespace wsl4::http

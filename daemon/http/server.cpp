@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -42,6 +43,7 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   virtual void stop() = 0;
+  [[nodiscard]] virtual bool busy() const = 0;
   virtual asio::awaitable<void> accept() = 0;
   /// Of a listener under TLS.
   virtual void set_tls(const std::shared_ptr<asio::ssl::context>& tls) = 0;
@@ -69,6 +71,8 @@ class ProtocolListener final : public Listener {
     if (file_) remove_socket_file(*file_);
     for (Session* session : listening_->sessions) session->finish();
   }
+
+  [[nodiscard]] bool busy() const override { return !listening_->sessions.empty(); }
 
   asio::awaitable<void> accept() override {
     while (acceptor_.is_open()) {
@@ -180,7 +184,10 @@ void Server::set_tls(const std::shared_ptr<asio::ssl::context>& tls) {
 
 void Server::stop() {
   for (const auto& listener : listeners_) listener->stop();
-  listeners_.clear();
+}
+
+bool Server::busy() const {
+  return std::ranges::any_of(listeners_, [](const auto& listener) { return listener->busy(); });
 }
 
 }  // namespace wsl4::http

@@ -39,6 +39,8 @@ class Server {
   /// Stops accepting, ends idle connections, lets requests in progress be answered, removes the sockets' files. On the
   /// io_context's thread, or while it does not run.
   void stop();
+  /// A connection is open still.
+  [[nodiscard]] bool busy() const;
 
  private:
   boost::asio::io_context& io_;

@@ -18,6 +18,7 @@
 #include "daemon/util/file.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
+#include "daemon/util/signals.h"
 
 namespace wsl4::runtime {
 
@@ -28,6 +29,8 @@ using control::Refusal;
 namespace {
 
 constexpr std::chrono::seconds kTendInterval{1};
+constexpr std::chrono::seconds kFinishLimit{1};
+constexpr std::chrono::milliseconds kFinishPause{10};
 constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
 flows::IdleTimeouts idle_timeouts(const config::Config& config, const service::DesiredState& desired) {
@@ -63,6 +66,13 @@ tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<
   return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
 }
 
+tl::unexpected<std::string> cannot_open(const netlink::Error& error) {
+  const auto missing = host::missing_capabilities();
+  if (error.code != EPERM || missing.empty()) return tl::make_unexpected(error.message());
+  return tl::make_unexpected(
+      fmt::format("{}: wsl4d lacks {} (the unit's AmbientCapabilities=)", error.message(), fmt::join(missing, " and ")));
+}
+
 }  // namespace
 
 App::App(std::string config_path, config::Config config)
@@ -96,21 +106,21 @@ tl::expected<void, std::string> App::start() {
   };
   auto kernel = KernelWorker::open(
       service::MarkLayout(config_.node.ct_mark_mask), [this] { return established_timeout(); }, std::move(callbacks));
-  if (!kernel) {
-    const bool not_allowed = kernel.error().code == EPERM;
-    return tl::make_unexpected(kernel.error().message() + (not_allowed ? " (wsl4d needs CAP_NET_ADMIN and CAP_NET_RAW)" : ""));
-  }
+  if (!kernel) return cannot_open(kernel.error());
   kernel_ = std::move(*kernel);
   auto rtnl = netlink::rtnl::open_rtnl();
-  if (!rtnl) return tl::make_unexpected(rtnl.error().message());
+  if (!rtnl) return cannot_open(rtnl.error());
   rtnl_ = std::move(*rtnl);
   auto announcer = netlink::rtnl::open_announcer();
-  if (!announcer) return tl::make_unexpected(announcer.error().message());
+  if (!announcer) return cannot_open(announcer.error());
   announcer_ = std::move(*announcer);
 
   kernel_->look_at_timeout();
-  set_sysctls(config_);
-  if (auto applied = adopt_and_apply(); !applied) return applied;
+  const auto old_values = set_sysctls(config_);
+  if (auto applied = adopt_and_apply(); !applied) {
+    host::apply_sysctls(*sysctls_, old_values);
+    return applied;
+  }
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
   place_addresses({});
   start_health();
@@ -134,7 +144,7 @@ tl::expected<void, std::string> App::open_state() {
   return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
 }
 
-void App::set_sysctls(const config::Config& config) {
+std::map<std::string, std::string> App::set_sysctls(const config::Config& config) {
   const auto wanted = host::wanted_sysctls(config);
   auto next = state_;
   for (const auto& [name, value] : wanted) {
@@ -145,12 +155,14 @@ void App::set_sysctls(const config::Config& config) {
   if (next != state_) {
     if (const auto saved = store_.save(next); !saved) {
       sysctl_problems_.push_back(saved.error());
-      return;
+      return {};
     }
     state_ = std::move(next);
   }
-  sysctl_problems_ = host::apply_sysctls(*sysctls_, wanted).failures;
+  auto changes = host::apply_sysctls(*sysctls_, wanted);
+  sysctl_problems_ = std::move(changes.failures);
   for (const auto& problem : sysctl_problems_) log::error("sysctl-not-set", "error=\"{}\"", problem);
+  return std::move(changes.old_values);
 }
 
 tl::expected<void, std::string> App::adopt_and_apply() {
@@ -217,6 +229,7 @@ void App::run() {
   kernel_->run();
   ready_ = true;
   watch_signals();
+  util::take_signals();
   feed_watchdog();
   asio::co_spawn(io_, tend(), asio::detached);
   notify::ready(fmt::format("{} services", config_.services.size()));
@@ -238,10 +251,27 @@ void App::watch_signals() {
       watch_signals();
       return;
     }
+<<<<<<< HEAD
     server_->stop();
     joining_.stop();
     io_.stop();
+=======
+    asio::co_spawn(io_, finish(), asio::detached);
+>>>>>>> misc
   });
+}
+
+/// Requests in progress are answered, within bounds.
+asio::awaitable<void> App::finish() {
+  const auto deadline = std::chrono::steady_clock::now() + kFinishLimit;
+  server_->stop();
+  events_.add("stopping", "asked to by a signal");  // answers those who wait for events
+  asio::steady_timer pause(io_);
+  while (server_->busy() && std::chrono::steady_clock::now() < deadline) {
+    pause.expires_after(kFinishPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  io_.stop();
 }
 
 asio::awaitable<void> App::reload_on_signal() {
@@ -251,12 +281,17 @@ asio::awaitable<void> App::reload_on_signal() {
   for (const auto& detail : report.error().details) log::error("reload-failed", "error=\"{}\"", detail);
 }
 
-/// A hung kernel thread ends the feeding as much as a hung control thread does.
+/// A hung control thread does not feed; of a hung kernel thread systemd is told. Both end the daemon within 2 s.
 void App::feed_watchdog() {
   const auto interval = notify::watchdog_interval();
   if (!interval) return;
-  if (kernel_->is_alive()) notify::watchdog();
-  watchdog_timer_.expires_after(*interval / 4);
+  if (kernel_->is_alive()) {
+    notify::watchdog();
+  } else {
+    log::error("kernel-thread-hangs", "detail=\"systemd is asked to end the daemon\"");
+    notify::watchdog_trigger();
+  }
+  watchdog_timer_.expires_after(std::min<std::chrono::microseconds>(*interval / 4, Pulse::kLookInterval));
   watchdog_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) feed_watchdog();
   });
@@ -336,7 +371,7 @@ asio::awaitable<Outcome<std::string>> App::preview_new(const config::Config& nex
 asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
   auto assembled = assemble(wanted);
   if (!assembled) co_return refused(422, assembled.error());
-  set_sysctls(assembled->effective.config);
+  const auto old_values = set_sysctls(assembled->effective.config);
   const auto endings = take_endings();
   auto work = [this, &desired = assembled->desired, endings,
                timeouts = idle_timeouts(assembled->effective.config, assembled->desired)]() mutable {
@@ -348,8 +383,10 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
     return applied;
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
-  if (!applied)
+  if (!applied) {
+    host::apply_sysctls(*sysctls_, old_values);
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
+  }
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   take_over(std::move(wanted), std::move(*assembled));
   if (health_) health_->set_targets(config_, marks_);

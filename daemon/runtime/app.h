@@ -36,7 +36,7 @@ class App final : public control::Node {
   ~App() override;
 
   /// Everything up to the point where traffic flows. The error is one line that says what stands in the way; what was there before
-  /// is as it was, but for sysctls and rules that had been set already (a later start adopts them).
+  /// is as it was, but for a table that was built in part (a later start adopts it).
   [[nodiscard]] tl::expected<void, std::string> start();
   /// Until SIGTERM or SIGINT.
   void run();
@@ -50,11 +50,13 @@ class App final : public control::Node {
                                                                                  service::BackendChange change) override;
   boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
   boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
+  [[nodiscard]] bool alive() const override { return kernel_ && kernel_->is_alive(); }
   [[nodiscard]] bool ready() const override { return ready_; }
 
  private:
   [[nodiscard]] tl::expected<void, std::string> open_state();
-  void set_sysctls(const config::Config& config);
+  /// Returns the old values of what it changed.
+  std::map<std::string, std::string> set_sysctls(const config::Config& config);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
   /// it is then.
@@ -88,6 +90,7 @@ class App final : public control::Node {
   [[nodiscard]] std::string overlay_path() const;
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
+  boost::asio::awaitable<void> finish();
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
   void place_addresses(const std::set<netlink::IpAddress>& idle);

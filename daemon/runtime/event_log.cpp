@@ -31,6 +31,7 @@ std::vector<control::NodeEvent> EventLog::kept_after(std::uint64_t sequence) con
 }
 
 asio::awaitable<std::vector<control::NodeEvent>> EventLog::after(std::uint64_t sequence, std::chrono::milliseconds wait) {
+  if (sequence > last_sequence_) sequence = 0;
   if (last_sequence_ <= sequence && wait.count() > 0) {
     const auto waiter = waiters_.emplace(waiters_.end(), io_);
     waiter->expires_after(wait);

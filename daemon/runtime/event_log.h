@@ -22,7 +22,8 @@ class EventLog {
   /// Logs it, keeps it, wakes those who wait. The oldest of more than 1,000 are forgotten.
   void add(std::string name, std::string detail, std::string service = {}, std::string backend = {});
 
-  /// Those after `sequence`, oldest first; waits up to `wait` for the first.
+  /// Those after `sequence`, oldest first; waits up to `wait` for the first. A number that has not come yet is one of an earlier
+  /// daemon: then it is all of them.
   boost::asio::awaitable<std::vector<control::NodeEvent>> after(std::uint64_t sequence, std::chrono::milliseconds wait);
 
  private:

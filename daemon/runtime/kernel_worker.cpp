@@ -16,6 +16,7 @@ namespace wsl4::runtime {
 namespace {
 
 using netlink::Result;
+<<<<<<< HEAD
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBeatInterval{100};
@@ -28,6 +29,11 @@ constexpr std::chrono::milliseconds kRepairRetry{200};
 constexpr std::uint64_t kUnseenPart = 8;
 
 std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since_epoch().count(); }
+=======
+/// Of a service that is planned, or read from the kernel.
+constexpr std::size_t kObjectsPerService = 100;
+constexpr std::chrono::milliseconds kRepairRetry{200}, kLongestRepairRetry{6400};
+>>>>>>> misc
 
 }  // namespace
 
@@ -40,11 +46,16 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       collector_(io_, mark,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
+<<<<<<< HEAD
                                                 [this](const auto& backends) {
                                                   ports_.counts_changed();
                                                   balancer_.counts_changed(backends);
                                                 }}),
       applier_(*parts_.nftables),
+=======
+                                                [this](const auto& backends) { balancer_.counts_changed(backends); }}),
+      applier_(*parts_.nftables, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
+>>>>>>> misc
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
           [this](const netlink::Error& error) { failed(error); }),
@@ -56,7 +67,8 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
       monitor_fd_(io_),
       beat_timer_(io_),
-      repair_timer_(io_) {}
+      repair_timer_(io_),
+      repair_pause_(kRepairRetry) {}
 
 KernelWorker::~KernelWorker() {
   stop();
@@ -127,18 +139,23 @@ void KernelWorker::stop() {
 }
 
 void KernelWorker::beat() {
-  alive_until_ = nanoseconds(steady_clock::now() + kBeatLimit);
-  beat_timer_.expires_after(kBeatInterval);
+  pulse_.beat(Pulse::Clock::now());
+  beat_timer_.expires_after(Pulse::kBeatInterval);
   beat_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) beat();
   });
 }
 
-bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < alive_until_; }
+void KernelWorker::begin_long_work(std::size_t services) { pulse_.beat(Pulse::Clock::now(), services * kObjectsPerService); }
 
 Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
+<<<<<<< HEAD
   alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
   auto applied = applier_.apply(deal_all(next));
+=======
+  begin_long_work(next.services.size() + wanted_.services.size());
+  auto applied = applier_.apply(balancer_.deal_all(next));
+>>>>>>> misc
   beat();
   if (!applied) {
     balancer_.deal_all(wanted_);
@@ -161,8 +178,14 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
 }
 
 netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
+<<<<<<< HEAD
   auto transaction = applier_.preview(deal_all(next));
+=======
+  begin_long_work(next.services.size() + wanted_.services.size());
+  auto transaction = applier_.preview(balancer_.deal_all(next));
+>>>>>>> misc
   balancer_.deal_all(wanted_);
+  beat();
   return transaction;
 }
 
@@ -194,17 +217,23 @@ void KernelWorker::watch_table() {
 }
 
 void KernelWorker::repair() {
-  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
+  begin_long_work(2 * wanted_.services.size());
   const auto repaired = applier_.repair();
   beat();
   if (!repaired) {
-    log::error("ruleset-repair-failed", "error=\"{}\"", repaired.error().message());
-    repair_timer_.expires_after(kRepairRetry);
+    const auto failure = repaired.error().message();
+    if (failure != repair_failure_ || repair_pause_ == kLongestRepairRetry)
+      log::error("ruleset-repair-failed", "error=\"{}\"", failure);
+    repair_failure_ = failure;
+    repair_timer_.expires_after(repair_pause_);
+    repair_pause_ = std::min(2 * repair_pause_, kLongestRepairRetry);
     repair_timer_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) repair();
     });
     return;
   }
+  repair_pause_ = kRepairRetry;
+  repair_failure_.clear();
   if (repaired->objects == 0) return;
   ++repairs_;
   callbacks_.on_repaired(fmt::format("somebody else changed table inet {}; {} objects put right in {} us", dataplane::kTableName,

@@ -2,7 +2,6 @@
 // be in time. The control thread calls `open` and `bring_up` before the thread runs, and asks through util::ask afterwards.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -22,7 +21,11 @@
 #include "daemon/health/suspicion.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
+<<<<<<< HEAD
 #include "daemon/runtime/port_balancer.h"
+=======
+#include "daemon/runtime/pulse.h"
+>>>>>>> misc
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/tcp_probe.h"
@@ -93,8 +96,8 @@ class KernelWorker {
   /// Passes every flow of ours that the kernel has to `sink`, until it returns false.
   boost::asio::awaitable<netlink::Result<void>> visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink);
 
-  /// From any thread: whether the kernel thread turned lately, or is at a commit that may take long.
-  [[nodiscard]] bool is_alive() const;
+  /// From any thread: whether the kernel thread turned lately, or is at a commit that may take so long.
+  [[nodiscard]] bool is_alive() const { return pulse_.is_alive(Pulse::Clock::now()); }
 
  private:
   /// The sockets, all open.
@@ -112,7 +115,11 @@ class KernelWorker {
   void repair();
   void failed(const netlink::Error& error);
   void beat();
+<<<<<<< HEAD
   [[nodiscard]] service::DesiredState deal_all(const service::DesiredState& next);
+=======
+  void begin_long_work(std::size_t services);
+>>>>>>> misc
   [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
   const service::MarkLayout mark_;
@@ -129,7 +136,9 @@ class KernelWorker {
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;
   std::uint64_t repairs_ = 0;
-  std::atomic<std::int64_t> alive_until_{0};  // steady clock, nanoseconds
+  std::chrono::milliseconds repair_pause_;  // after a failure
+  std::string repair_failure_;              // the last one told
+  Pulse pulse_;
   std::jthread thread_;
 };
 

@@ -93,10 +93,12 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
     report.failures = std::move(addresses.problems);
   }
   const auto table = remove_table();
-  if (table)
+  if (table) {
     report.table_removed = *table;
-  else
+  } else {
+    report.table_there = true;
     report.failures.push_back("table inet wsl4: " + table.error().message());
+  }
   const auto flows = remove_flows(service::MarkLayout(node->ct_mark_mask));
   if (flows)
     report.flows = *flows;

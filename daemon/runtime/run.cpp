@@ -8,6 +8,7 @@
 #include "daemon/control/register_server.h"
 #include "daemon/runtime/app.h"
 #include "daemon/util/log.h"
+#include "daemon/util/signals.h"
 
 namespace wsl4::runtime {
 
@@ -24,6 +25,7 @@ int check(const config::Config& config, const std::string& path) {
 }  // namespace
 
 int run(const Options& options) {
+  util::hold_signals();
   // Without a peer there is nobody to take over: the kernel goes on forwarding, and that is what must stay.
   if (options.release) return kDone;
 

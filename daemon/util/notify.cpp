@@ -20,6 +20,8 @@ void stopping() { sd_notify(0, "STOPPING=1"); }
 
 void watchdog() { sd_notify(0, "WATCHDOG=1"); }
 
+void watchdog_trigger() { sd_notify(0, "WATCHDOG=trigger"); }
+
 std::optional<std::chrono::microseconds> watchdog_interval() {
   std::uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) <= 0) return std::nullopt;

@@ -11,6 +11,8 @@ void ready(const std::string& status);
 void reloading();
 void stopping();
 void watchdog();
+/// Asks systemd to do now what it does when `watchdog` is not called in time.
+void watchdog_trigger();
 /// How long systemd waits for `watchdog` before it ends us; nullopt: no watchdog.
 [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval();
 

@@ -55,13 +55,28 @@ struct KernelNftables::Impl {
         }
         ++acknowledged;
         if (*outcome == 0 || first_error != nullptr) continue;
-        error = {*outcome, fmt::format("table inet {}: {}{}", table, describe(*operation),
-                                       *outcome == EPERM ? " (needs CAP_NET_ADMIN, and no other process may own the table)" : "")};
+        error = {*outcome, fmt::format("table inet {}: {}{}", table, describe(*operation), *outcome == EPERM ? why(table) : "")};
         first_error = &error;
       }
     }
     if (first_error != nullptr) return tl::make_unexpected(error);
     return {};
+  }
+
+  /// Why a commit is not permitted.
+  std::string why(const std::string& table) {
+    std::uint32_t owner = 0;
+    const auto read = request(
+        NFT_MSG_GETTABLE, NLM_F_ACK, "read the owner", [&](MessageWriter& writer) { put_string(writer, NFTA_TABLE_NAME, table); },
+        [&](ByteSpan payload) {
+          AttributeReader attributes(payload.subspan(std::min(payload.size(), sizeof(nfgenmsg))));
+          while (const auto attribute = attributes.next()) {
+            if (attribute->type == NFTA_TABLE_OWNER) owner = read_be32(attribute->value).value_or(0);
+          }
+        });
+    if (!read || owner == 0) return " (needs CAP_NET_ADMIN)";
+    return fmt::format(" (another process owns the table; its netlink port, usually the process number, is {}: end it first)",
+                       owner);
   }
 
   /// One request and all of its answers.

@@ -9,6 +9,7 @@ from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.talk import Talk, echo_server
+from lib.wait import until
 
 OTHER_TABLE = """table ip other {
   counter seen { }
@@ -72,6 +73,20 @@ class Foreign(E2eTest):
         more, _ = self.talks()
         self.assertEqual([talk.ask()[0] for talk in more], [here for here, _ in first[: len(more)]])
         self.assertEqual(packets_aside(self.other()), self.before[2])
+        for talk in more:
+            talk.close()
+        self.bed.nft("flush ruleset")    # takes the other table along; ours is owned, or comes back
+        self.assertEqual(ask(), first)
+        until(lambda: "chain prerouting" in self.bed.table(), "our table")
+        self.assertEqual(ask(), first)
+
+    def test_a_backend_may_be_a_client_too(self):
+        """Hairpin: from its own address, to itself and to another backend's client side."""
+        for target, source in ((f"{VIP4}:443", BACKENDS4[0]), (f"{VIP4}:443", BACKENDS4[5]), (f"[{VIP6}]:443", BACKENDS6[0])):
+            with self.subTest(source=source):
+                here, peer = Talk(self.bed, target, name=self.bed.backends, source=source).ask()
+                self.assertIn(here, (f"{BACKENDS4[0]}:80", f"[{BACKENDS6[0]}]:80"))
+                self.assertNotIn(source, peer, "the backend sees a pool address")
 
     def test_other_bits_of_marks_are_left_alone(self):
         foreign, own = self.talks()

@@ -35,6 +35,14 @@ class Refuse(E2eTest):
             ask_udp(self.bed, target)
         self.assertEqual(daemon.service("tcp")["refused"], 2 * TIMES, "served flows are not counted as refused")
 
+    def test_udp_is_refused_within_the_kernels_own_rate_too(self):
+        """By default the kernel sends a host a few ICMP errors at once and one a second: the first are told."""
+        self.bed.sysctl(self.bed.balancer, **{"net.ipv4.icmp_ratelimit": 1000, "net.ipv6.icmp.ratelimit": 1000})
+        self.start(self.services(weight=0), [Pool("main", pool4(1) + pool6(1))])
+        for target in (f"{VIP4}:7", f"[{VIP6}]:7"):
+            with self.assertRaises(ConnectionRefusedError):
+                ask_udp(self.bed, target)
+
     def test_packets_without_a_flow_are_answered_with_a_reset(self):
         echo_server(self.bed, self.bed.backends, "tcp", f"{BACKENDS4[0]}:7")
         self.start([Service("tcp", [f"{VIP4}:7"], [Backend("v4", BACKENDS4[0], 7)])], [Pool("main", pool4(1))])

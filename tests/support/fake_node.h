@@ -24,7 +24,7 @@ class FakeNode final : public control::Node {
   control::Outcome<control::PickedBackend> pick_answer = tl::make_unexpected(control::Refusal{503, "No backend has room", {}});
   control::Outcome<control::RebalanceReport> rebalance_answer = control::RebalanceReport{5'000};
   std::function<void(std::size_t)> on_events;  // before the n-th request for events is answered; on the server's thread
-  bool is_ready = true;
+  bool is_ready = true, is_alive = true;
 
   std::vector<bool> reloads;  // dry_run of each
   std::vector<control::FlowQuery> flow_queries;
@@ -43,6 +43,7 @@ class FakeNode final : public control::Node {
                                                                                  service::BackendChange change) override;
   boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
   boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
+  [[nodiscard]] bool alive() const override { return is_alive; }
   [[nodiscard]] bool ready() const override { return is_ready; }
 };
 

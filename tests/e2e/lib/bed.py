@@ -48,7 +48,7 @@ class Bed:
         self.clients, self.balancer, self.backends, self.switch = (f"{prefix}-{part}" for part in ("c", "b", "s", "w"))
         self.folder = tempfile.mkdtemp(prefix=prefix + "-")
         os.chmod(self.folder, 0o755)
-        self._made, self._children = [], []
+        self._made, self._children, self._last = [], [], []
         self._log = iter(range(1, 100000))
 
     def __enter__(self):
@@ -62,6 +62,8 @@ class Bed:
     def __exit__(self, *_):
         for child in reversed(self._children):
             child.end()
+        for call in self._last:
+            call()
         for name in reversed(self._made):
             run("ip", "netns", "del", name, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -142,6 +144,10 @@ class Bed:
     def entries(self):
         """How many conntrack entries the balancer has."""
         return int(self.read_sysctl(self.balancer, "net.netfilter.nf_conntrack_count"))
+
+    def on_exit(self, call):
+        """Called when everything in the bed has ended."""
+        self._last.append(call)
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -19,7 +19,9 @@ class Daemon:
         self.state, self.socket = bed.path("state"), bed.path("wsl4d.sock")
         self.config = bed.path("wsl4.toml")
         self.notify_path = bed.path("notify")
-        self.child = None
+        self.child = self._notify = None
+        self.environment = {}    # more of it for the daemon
+        bed.on_exit(self._close_notify)
         os.makedirs(self.state, exist_ok=True)
         self.write()
 
@@ -34,10 +36,18 @@ class Daemon:
 
     def start(self, seconds=30.0):
         """Starts it and waits until it says that it is ready; fails with its log if it ends instead."""
+        self.launch()
+        return self.wait_until_ready(seconds)
+
+    def launch(self):
+        """Starts it and does not wait."""
+        self._close_notify()
         self._notify = self._notify_socket()
         self.child = self.bed.child(self.bed.balancer, *self.wrap, self.program, "--config", self.config, stdin=False,
-                                    env={**os.environ, "NOTIFY_SOCKET": self.notify_path})
-        until(lambda: self._told("READY=1") or not self.child.alive(), lambda: "wsl4d ready\n" + self.log(), seconds)
+                                    env={**os.environ, "NOTIFY_SOCKET": self.notify_path, **self.environment})
+
+    def wait_until_ready(self, seconds=30.0):
+        until(lambda: self.told("READY=1") or not self.child.alive(), lambda: "wsl4d ready\n" + self.log(), seconds)
         if not self.child.alive():
             raise Failed(f"wsl4d ended with {self.child.wait()} instead of getting ready\n{self.log()}")
         return self
@@ -72,7 +82,13 @@ class Daemon:
         self._said = []
         return sock
 
-    def _told(self, line):
+    def _close_notify(self):
+        if self._notify:
+            self._notify.close()
+            self._notify = None
+
+    def told(self, line):
+        """Whether it has told systemd so."""
         try:
             while True:
                 self._said += self._notify.recv(65536).decode().splitlines()

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 
 from lib.bed import endpoint
 
@@ -26,6 +27,7 @@ class Talk:
 
     def __init__(self, bed, target, name=None, source=None):
         self.socket = _socket(bed, name or bed.clients, target, socket.SOCK_STREAM, source)
+        bed.on_exit(self.socket.close)
         try:
             self.socket.connect(split(target))
         except OSError:
@@ -53,6 +55,10 @@ class Talk:
         return here.decode(), peer.decode()
 
     def close(self):
+        self.socket.close()
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
 

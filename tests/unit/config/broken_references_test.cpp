@@ -42,6 +42,54 @@ name = "b"
 address = "198.18.2.2:80"
 )~",
        R"~(f:11:8: service[0].backend[1].name: "b" is also the name of backend[0] (a name of its own))~"},
+      {"two backends of one name, one without a sound address",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+name = "b"
+address = "198.18.2.1:80"
+[[service.backend]]
+name = "b"
+address = "198.18.2.2"
+)~",
+       R"~(f:11:8: service[0].backend[1].name: "b" is also the name of backend[0] (a name of its own)
+f:12:11: service[0].backend[1].address: "198.18.2.2" is not an address and port (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified))~"},
+      {"nothing follows from a wrong value",
+       R"~([node]
+ct_mark_mask = 5
+[[pool]]
+name = "P"
+addresses = ["198.18.1.0/30"]
+[[pool]]
+name = "q"
+addresses = ["198.18.5.0/30"]
+[[service]]
+name = "a"
+mode = "nat"
+listen = ["198.18.0.1:80"]
+[[service]]
+name = "b"
+pool = "Q"
+listen = ["198.18.0.2:80"]
+[[service]]
+name = "c"
+pool = "p"
+protocol = "upd"
+listen = ["198.18.0.2:80"]
+[service.health]
+interval = "x"
+timeout = "5s"
+)~",
+       R"~(f:2:16: node.ct_mark_mask: 0x00000005 has gaps (two or more bits side by side, in 32)
+f:4:8: pool[0].name: "P" is not a name (a-z, 0-9 and -, at most 32 characters)
+f:11:8: service[0].mode: "nat" is none of the choices (snat | dnat; did you mean snat?)
+f:15:8: service[1].pool: "Q" is not a name (a-z, 0-9 and -, at most 32 characters)
+f:20:12: service[2].protocol: "upd" is none of the choices (tcp | udp; did you mean udp?)
+f:23:12: service[2].health.interval: "x" is not a duration (100ms-1h, as a string such as "150ms", "2s", "1h"))~"},
       {"two backends of one address",
        R"~([[pool]]
 name = "p"

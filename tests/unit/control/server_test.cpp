@@ -137,6 +137,10 @@ TEST_F(Api, AStandbyIsHealthyButNotReady) {
   node_.is_ready = false;
   start();
   EXPECT_EQ(ask("GET", "/healthz").status, 200U);
+  node_.is_alive = false;
+  const auto hung = ask("GET", "/healthz");
+  EXPECT_EQ(hung.status, 503U);
+  EXPECT_NE(hung.body.find("does not turn"), std::string::npos) << hung.body;
   problem("GET", "/readyz", 503);
 }
 

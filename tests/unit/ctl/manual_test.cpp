@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "daemon/control/routes.h"
 #include "daemon/ctl/options.h"
+#include "tests/support/fake_node.h"
 #include "tests/support/namespace.h"
 
 namespace wsl4::ctl {
@@ -59,6 +61,26 @@ TEST(Manual, NamesEveryCommandAndOption) {
   }
 }
 
+TEST(Completion, NamesNoOptionThatThereIsNot) {
+  auto options = words();
+  options.merge(std::set<std::string>{"help", "version"});
+  const std::pair<const char*, std::regex> files[] = {{"wsl4ctl.bash", std::regex("--([a-z][a-z-]*)")},
+                                                      {"_wsl4ctl", std::regex("--([a-z][a-z-]*)")},
+                                                      {"wsl4ctl.fish", std::regex("complete -c wsl4ctl[^\n]* -l ([a-z-]+)")}};
+  for (const auto& [file, pattern] : files) {
+    for (const auto& option : all_matches(content(kSource + "/packaging/completion/" + file), pattern))
+      EXPECT_TRUE(options.contains(option)) << option << " in " << file;
+  }
+}
+
+TEST(Manual, NamesEveryRequest) {
+  test::FakeNode node;
+  std::set<std::string> routes;
+  for (const auto& route : control::make_routes(node)) routes.insert(std::string(route.method) + " " + std::string(route.pattern));
+  const std::string page = content(kSource + "/packaging/man/wsl4ctl.1");
+  EXPECT_EQ(all_matches(page, std::regex("\n\\.TP\n\\.B ((GET|POST|PUT|PATCH|DELETE) /\\S*)\n")), routes);
+}
+
 TEST(Manual, NamesEveryEvent) {
   std::set<std::string> events;
   for (const auto& entry : std::filesystem::directory_iterator(kSource + "/daemon/runtime")) {
@@ -95,6 +117,19 @@ TEST(BashCompletion, OffersWhatFits) {
   EXPECT_EQ(completed("wsl4ctl reload --d"), Words{"--dry-run"});
   EXPECT_EQ(completed("wsl4ctl flows --service ''"), (Words{"chat", "mqtt", "last"}));
   EXPECT_EQ(completed("wsl4ctl flows --s"), (Words{"--service", "--snat", "--socket"}));
+}
+
+TEST(BashCompletion, OffersExactlyTheOptionsOfEachCommand) {
+  const auto options = [](const std::vector<std::string>& command) {
+    Words found;
+    for (const auto& name : all_matches(help(command), std::regex("\n[^\n]*--([a-z-]+)"))) found.insert("--" + name);
+    for (const char* everywhere : {"--socket", "--json", "--help"}) found.insert(everywhere);
+    return found;
+  };
+  for (const std::string command : {"status", "check", "reload", "rebalance", "pick", "flows", "events", "purge"})
+    EXPECT_EQ(completed("wsl4ctl " + command + " --"), options({command})) << command;
+  for (const std::string action : {"add", "remove", "enable", "disable", "drain", "weight", "reset"})
+    EXPECT_EQ(completed("wsl4ctl backend " + action + " --"), options({"backend", action})) << action;
 }
 
 TEST(BashCompletion, OffersServicesAndTheirBackends) {

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <csignal>
 #include <future>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/json/parse.hpp>
 
 #include "daemon/control/json.h"
@@ -150,21 +152,30 @@ TEST_F(Wsl4ctl, Events) {
   EXPECT_EQ(json::parse(out_).as_object().at("events").as_array().size(), 1U);
 }
 
-/// Ends the daemon after a few requests, as a user would see it end while following.
-TEST_F(Wsl4ctl, FollowingEventsAsksForWhatIsNewAndEndsWithTheDaemon) {
+/// The daemon restarts after a few requests, as a user would see it while following; what it then breaks ends that.
+TEST_F(Wsl4ctl, FollowingEventsAsksForWhatIsNewAndGoesOnAfterARestart) {
   node_.known_events = {{1, {}, "started", "", "", ""}, {2, {}, "reloaded", "", "", ""}};
-  node_.on_events = [this](std::size_t asked) {
+  boost::asio::steady_timer pause(thread_.io());
+  node_.on_events = [&](std::size_t asked) {
     if (asked == 2) node_.known_events.push_back({3, {}, "ruleset-repaired", "", "", ""});
-    if (asked == 3) server_->stop();
+    if (asked == 3) {
+      server_->stop();
+      node_.known_events = {{1, {}, "started", "", "", ""}};
+      pause.expires_after(std::chrono::milliseconds(50));
+      pause.async_wait([&](const boost::system::error_code&) {
+        server_ = control::start_server(thread_.io(), {path_, std::nullopt}, node_).value();
+      });
+    }
+    if (asked == 5) throw std::runtime_error("the end");
   };
   serve();
-  EXPECT_EQ(run_with({"events", "--follow", "--json"}), 3);
-  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3) << out_;
+  EXPECT_EQ(run_with({"events", "--follow", "--json"}), 1);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 4) << out_;
+  EXPECT_NE(err_.find("no control socket"), std::string::npos) << err_;
   thread_.stop();
-  ASSERT_EQ(node_.event_queries.size(), 3U);
-  EXPECT_EQ(node_.event_queries[0].first, 0U);
-  EXPECT_EQ(node_.event_queries[1].first, 2U);
-  EXPECT_EQ(node_.event_queries[2].first, 3U);
+  std::vector<std::uint64_t> asked;
+  for (const auto& [after, wait] : node_.event_queries) asked.push_back(after);
+  EXPECT_EQ(asked, (std::vector<std::uint64_t>{0, 2, 3, 0, 1}));
   EXPECT_GT(node_.event_queries[1].second.count(), 0);
 }
 
@@ -263,6 +274,13 @@ TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
   purged_->failures = {"address 198.51.100.16: permission denied"};
   EXPECT_EQ(run_with({"purge"}), 1);
   EXPECT_EQ(err_, "wsl4ctl: address 198.51.100.16: permission denied\n");
+  purged_->table_removed = false;
+  purged_->table_there = true;
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_TRUE(out_.starts_with("table not removed, ")) << out_;
+  purged_->table_there = false;
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_TRUE(out_.starts_with("no table was there, ")) << out_;
   purged_ = tl::make_unexpected(std::string("needs root"));
   EXPECT_EQ(run_with({"purge"}), 1);
   EXPECT_EQ(err_, "wsl4ctl: needs root\n");

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <deque>
 
 #include "netlink/handle.h"
@@ -87,7 +88,8 @@ class ScriptedEvents final : public netlink::conntrack::EventSource {
  public:
   struct Script {
     std::deque<Event> events;
-    bool overrun = false;
+    bool overrun = false, broken = false;
+    int drains = 0;
     netlink::Fd readable{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
     void add(EventKind kind, Flow flow) {
@@ -107,6 +109,8 @@ class ScriptedEvents final : public netlink::conntrack::EventSource {
   explicit ScriptedEvents(Script& script) : script_(script) {}
   [[nodiscard]] int fd() const override { return script_.readable.get(); }
   Result<netlink::conntrack::Drained> drain(std::size_t budget, const netlink::conntrack::EventSink& sink) override {
+    ++script_.drains;
+    if (script_.broken) return netlink::failure(EBADF, "events");
     netlink::conntrack::Drained drained;
     for (; drained.events < budget && !script_.events.empty(); ++drained.events) {
       sink(script_.events.front());
@@ -228,6 +232,53 @@ TEST_F(CollectorTest, EntriesOfClosedFlowsAreTakenOutWherePortsRunShort) {
   conntrack.table[1].tcp_state = TcpState::kTimeWait;  // of which no event tells
   run_until([&] { return collector->stats().reaped == 2; });
   EXPECT_TRUE(prober.probes.empty());
+}
+
+TEST_F(CollectorTest, AFlowThatEndsDuringADumpStaysEnded) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  conntrack.table = {flow(1), flow(2), flow(3), flow(4)};
+  conntrack.during_dump = [&] {
+    if (conntrack.table.empty()) return;
+    events.add(EventKind::kDestroy, conntrack.table.back());  // the dump has read it already, and will show it
+    conntrack.table.clear();
+  };
+  events.lose();
+  run_until([&] { return collector->stats().resyncs == 2; });
+  EXPECT_EQ(collector->counter().size(), 3U);
+}
+
+TEST_F(CollectorTest, DumpsTakeNoMoreThanHalfOfTheTimeAndOverrunsAreToldSeldom) {
+  using std::chrono::steady_clock;
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  conntrack.table = {flow(1), flow(2), flow(3)};  // two steps
+  std::vector<steady_clock::time_point> steps;
+  conntrack.during_dump = [&] {
+    steps.push_back(steady_clock::now());
+    while (steady_clock::now() < steps.back() + 20ms) {}
+    events.lose();
+  };
+  events.lose();
+  run_until([&] { return collector->stats().resyncs == 4; });
+  ASSERT_EQ(steps.size(), 6U);
+  for (std::size_t next = 2; next < steps.size(); next += 2)
+    EXPECT_GE(steps[next] - steps[next - 1], steps[next - 1] - steps[next - 2]);
+  EXPECT_GT(collector->stats().overruns, 1U);
+  EXPECT_EQ(overruns, 1);
+}
+
+TEST_F(CollectorTest, ABrokenEventSocketIsNotAskedAgainAtOnce) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  events.broken = true;
+  events.wake();
+  run_until([&] { return events.drains == 1; });
+  for (int turn = 0; turn < 1000; ++turn) io.poll();
+  EXPECT_LT(events.drains, 100);
+  events.broken = false;
+  events.add(EventKind::kUpdate, flow(1));
+  run_until([&] { return collector->counter().size() == 1; });
 }
 
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {

@@ -96,10 +96,28 @@ TEST(FlowCounter, AResyncForgetsWhatEndedWithoutAnEvent) {
   FlowCounter counter(kMark);
   for (std::uint16_t port = 1; port <= 10; ++port) counter.see(flow(port, 7));
   counter.begin_resync();
-  for (std::uint16_t port = 1; port <= 4; ++port) counter.see(flow(port, 7));
+  for (std::uint16_t port = 1; port <= 4; ++port) counter.see_in_dump(flow(port, 7));
   counter.see(flow(20, 7));  // an event meanwhile: the dump had passed its place
   EXPECT_EQ(counter.end_resync(), 6U);
   EXPECT_EQ(counter.backend(7), (BackendCount{5, 5, 11}));
+}
+
+TEST(FlowCounter, ADumpThatReadAheadRevivesNothing) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.begin_resync();
+  counter.forget(flow(1, 7));
+  counter.forget(flow(2, 7));  // never seen alive
+  counter.see_in_dump(flow(1, 7));
+  counter.see_in_dump(flow(2, 7));
+  EXPECT_EQ(counter.backend(7).held, 0U);
+  counter.see(flow(1, 7));  // the kernel made it anew, and says so
+  counter.see_in_dump(flow(1, 7));
+  counter.end_resync();
+  EXPECT_EQ(counter.backend(7).held, 1U);
+  counter.begin_resync();
+  counter.see_in_dump(flow(2, 7));
+  EXPECT_EQ(counter.backend(7).held, 2U) << "what ended before the last dump is no reason";
 }
 
 /// Whatever comes in whatever order, the counts are those of the flows that are known.
@@ -125,6 +143,9 @@ TEST(FlowCounter, CountsAlwaysAddUp) {
           counter.begin_resync();
         else if (random() % 1000 == 0)
           counter.end_resync();
+        break;
+      case 4:
+        counter.see_in_dump(any);
         break;
       default:
         counter.see(any);

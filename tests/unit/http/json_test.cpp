@@ -41,5 +41,18 @@ TEST(Json, KeepsShortContainersOnOneLineAndBreaksLongOnes) {
   EXPECT_EQ(json::parse(broken), json::value(object));
 }
 
+TEST(Json, BytesThatAreNoUtf8AreReplaced) {
+  const auto text = [](std::string bytes) { return to_text(json::value(json::string(bytes))); };
+  EXPECT_EQ(text("/etc/\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), "\"/etc/\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"");
+  for (const char* bytes :
+       {"\xff", "\xc3", "\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf0\x9f\x98"}) {
+    const auto written = text(std::string("a") + bytes + "b");
+    EXPECT_TRUE(written.starts_with("\"a\xef\xbf\xbd") && written.ends_with("b\"")) << bytes;
+    boost::system::error_code error;
+    json::parse(written, error);
+    EXPECT_FALSE(error) << bytes;
+  }
+}
+
 }  // namespace
 }  // namespace wsl4::http

@@ -258,6 +258,12 @@ TEST_F(HttpServer, StopLetsRequestsInProgressEndAndClosesIdleConnections) {
   struct stat status {};
   EXPECT_NE(::stat(path_.c_str(), &status), 0);
 
+  const auto is_busy = [this] {
+    bool answer = false;
+    thread_.run([&] { answer = server_->busy(); });
+    return answer;
+  };
+  EXPECT_TRUE(is_busy());
   thread_.run([&gate] { gate.timer->cancel(); });
   const auto response = busy.receive();
   ASSERT_TRUE(response);

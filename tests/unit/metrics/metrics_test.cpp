@@ -1,5 +1,7 @@
 #include "daemon/metrics/metrics.h"
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -45,6 +47,17 @@ TEST(Metrics, FollowTheTextFormat) {
     }
   }
   EXPECT_EQ(types.size(), declarations().size());
+}
+
+TEST(Metrics, StandInTheManualAsDeclared) {
+  std::ifstream file(WSL4_SOURCE_DIR "/packaging/man/wsl4d.8");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  std::map<std::string, std::string> told, declared;
+  const std::regex entry("\\.TP\n\\.B (wsl4_\\w+)\n(.*)\n");
+  for (std::sregex_iterator match(page.begin(), page.end(), entry), end; match != end; ++match)
+    told[(*match)[1]] = std::regex_replace(std::string((*match)[2]), std::regex(R"(\\-)"), "-");
+  for (const Declaration& declaration : declarations()) declared.emplace(declaration.name, declaration.help);
+  EXPECT_EQ(told, declared);
 }
 
 TEST(Metrics, TellWhatTheStatusTells) {

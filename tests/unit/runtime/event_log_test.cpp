@@ -45,6 +45,13 @@ TEST(EventLog, WaitsForTheNextOne) {
   EXPECT_EQ(names_after(io, log, 1, 1h, [&] { log.add("new", ""); }), (std::vector<std::string>{"new"}));
 }
 
+TEST(EventLog, ANumberOfAnEarlierDaemonIsNoReasonToHideWhatIsNew) {
+  asio::io_context io;
+  EventLog log(io);
+  log.add("started", "");
+  EXPECT_EQ(names_after(io, log, 17, 1h), (std::vector<std::string>{"started"}));
+}
+
 TEST(EventLog, GivesUpWaitingInTime) {
   asio::io_context io;
   EventLog log(io);

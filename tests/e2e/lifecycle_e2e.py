@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# timeout: 200
+"""Signals, stops and hangs: what was asked is answered, what comes early waits, what hangs is told."""
+
+import ctypes
+import os
+import signal
+import socket
+
+from lib.bed import BACKENDS4, VIP4, pool4
+from lib.case import E2eTest, main
+from lib.config import Backend, Pool, Service
+from lib.daemon import Daemon
+from lib.talk import Talk, echo_server
+from lib.wait import until
+
+PTRACE_ATTACH, PTRACE_DETACH = 16, 17
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def ptrace(request, thread):
+    if _libc.ptrace(request, thread, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+class Lifecycle(E2eTest):
+    def setUp(self):
+        super().setUp()
+        echo_server(self.bed, self.bed.backends, "tcp", *(f"{address}:80" for address in BACKENDS4[:2]))
+        self.services = [self.chat(1)]
+        self.pools = [Pool("main", pool4(2))]
+
+    def chat(self, backends):
+        return Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n]) for n in range(backends)])
+
+    def request(self, text):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(30)
+        sock.connect(self.daemon.socket)
+        sock.sendall(text.encode() + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return sock
+
+    def answer(self, sock):
+        with sock:
+            data = b""
+            while chunk := sock.recv(65536):
+                data += chunk
+            return data.decode()
+
+    def launch_until_signals_wait(self):
+        self.daemon = Daemon(self.bed, self.services, self.pools)
+        self.daemon.launch()
+        bit = 1 << (signal.SIGHUP - 1)
+
+        def waits():
+            with open(f"/proc/{self.daemon.child.pid}/status", encoding="ascii") as file:
+                status = dict(line.split(":", 1) for line in file)
+            return status["Name"].strip() == "wsl4d" and int(status["SigBlk"], 16) & bit
+        until(waits, lambda: "signals held while it starts\n" + self.daemon.log())
+        return self.daemon
+
+    def test_a_reload_before_it_is_ready_waits(self):
+        daemon = self.launch_until_signals_wait()
+        daemon.child.kill(signal.SIGHUP)
+        daemon.wait_until_ready()
+        until(lambda: "reloaded" in [event["name"] for event in daemon.ctl_json("events")["events"]], lambda: daemon.log())
+        Talk(self.bed, f"{VIP4}:443").ask()
+
+    def test_a_stop_before_it_is_ready_is_an_orderly_end(self):
+        daemon = self.launch_until_signals_wait()
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_sighup_loads_the_file(self):
+        daemon = self.start(self.services, self.pools)
+        talk = Talk(self.bed, f"{VIP4}:443")
+        talk.ask()
+        daemon.services = [self.chat(2)]
+        daemon.write()
+        daemon.child.kill(signal.SIGHUP)
+        until(lambda: set(daemon.counts("chat")) == {"b0", "b1"}, lambda: daemon.log())
+        daemon.write("[nonsense\n")
+        daemon.child.kill(signal.SIGHUP)
+        until(lambda: f"{daemon.config}:1:" in daemon.log(), lambda: "the error in the log\n" + daemon.log())
+        self.assertEqual(set(daemon.counts("chat")), {"b0", "b1"})
+        talk.ask()
+
+    def test_a_stop_answers_what_was_asked(self):
+        daemon = self.start(self.services, self.pools)
+        last = daemon.ctl_json("events")["events"][-1]["sequence"]
+        waiting = self.request(f"GET /v1/events?after={last}&wait=30")
+        # The request has arrived once a later one on another connection is answered.
+        self.answer(self.request("GET /v1/status"))
+        daemon.child.kill(signal.SIGTERM)
+        answer = self.answer(waiting)
+        self.assertIn("HTTP/1.1 200", answer)
+        self.assertIn('"stopping"', answer)
+        self.assertEqual(daemon.child.wait(), 0)
+
+    def test_following_events_goes_on_after_a_restart(self):
+        daemon = self.start(self.services, self.pools)
+        follower = self.bed.child(self.bed.balancer, self.bed.program("wsl4ctl"), "--socket", daemon.socket, "events", "--follow", "--json",
+                                  stdin=False)
+        lines = lambda word: next(line for line in iter(follower.line, None) if f'"{word}"' in line)
+        lines("started")
+        daemon.kill()
+        daemon.start()
+        lines("started")
+        self.assertTrue(follower.alive())
+
+    def test_a_hung_kernel_thread_is_told(self):
+        self.daemon = daemon = Daemon(self.bed, self.services, self.pools)
+        daemon.environment = {"WATCHDOG_USEC": "2000000"}
+        daemon.start()
+        until(lambda: daemon.told("WATCHDOG=1"), "a fed watchdog")
+        self.assertIn("HTTP/1.1 200", self.answer(self.request("GET /healthz")))
+        thread = self.thread("kernel")
+        ptrace(PTRACE_ATTACH, thread)
+        try:
+            until(lambda: daemon.told("WATCHDOG=trigger"), lambda: "systemd told of the hang\n" + daemon.log())
+            answer = self.answer(self.request("GET /healthz"))
+            self.assertIn("HTTP/1.1 503", answer)
+            self.assertIn("application/problem+json", answer)
+        finally:
+            os.waitpid(thread, 0x40000000)    # __WALL
+            ptrace(PTRACE_DETACH, thread)
+        until(lambda: "HTTP/1.1 200" in self.answer(self.request("GET /healthz")), "health again")
+
+    def thread(self, name):
+        folder = f"/proc/{self.daemon.child.pid}/task"
+        for thread in os.listdir(folder):
+            with open(f"{folder}/{thread}/comm", encoding="ascii") as file:
+                if file.read().strip() == name:
+                    return int(thread)
+        raise AssertionError(f"no thread {name}")
+
+    def test_closed_connections_leave_the_count(self):
+        daemon = self.start(self.services, self.pools)
+        for how in ("fin", "reset"):
+            talk = Talk(self.bed, f"{VIP4}:443")
+            talk.ask()
+            daemon.expect_counts("chat", {"b0": 1})
+            talk.close() if how == "fin" else talk.reset()
+            daemon.expect_counts("chat", {"b0": 0}, seconds=10)
+
+
+if __name__ == "__main__":
+    main()
