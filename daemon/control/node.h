@@ -47,10 +47,10 @@ struct BackendStatus {
 
 /// A service's backends in DNS.
 struct DiscoveryStatus {
-  std::string source;                                  // "dns:…", as in the file
-  bool failing = false;                                // then the last answer stays in use
-  std::string error;                                   // the last one; stays after it has passed
-  std::optional<WallClock::time_point> last_success;   // since the daemon started
+  std::string source;                                 // "dns:…", as in the file
+  bool failing = false;                               // then the last answer stays in use
+  std::string error;                                  // the last one; stays after it has passed
+  std::optional<WallClock::time_point> last_success;  // since the daemon started
 };
 
 struct SnatAddressStatus {

@@ -117,21 +117,21 @@ bool has_joined(const json::value& backend) { return backend.at("source") == "re
 std::string backends_text(const json::object& service, bool colour) {
   const json::array& backends = array_in(service, "backends");
   const bool joined = std::any_of(backends.begin(), backends.end(), has_joined);
-  std::vector<Column> columns{{"BACKEND"}, {"ADDRESS"}, {"STATE"}, {"WEIGHT", true}, {"CONNECTIONS", true}, {"MAX", true},
-                              {"SHARE", true}, {"TOTAL", true}, {"CHECK"}};
+  std::vector<Column> columns{{"BACKEND"},   {"ADDRESS"},     {"STATE"},       {"WEIGHT", true}, {"CONNECTIONS", true},
+                              {"MAX", true}, {"SHARE", true}, {"TOTAL", true}, {"CHECK"}};
   if (joined) columns.push_back({"SOURCE"});
   Table table(std::move(columns));
   for (const json::value& value : backends) {
     const json::object& backend = value.as_object();
     std::vector<Cell> row{{text_in(backend, "name") + (backend.at("changed").as_bool() ? " *" : "")},
-               {text_in(backend, "address")},
-               state_cell(backend),
-               {count_in(backend, "weight")},
-               {count_in(backend, "connections")},
-               {limit_text(backend)},
-               {human_share(number_in<double>(backend, "share"))},
-               {count_in(backend, "total")},
-               check_cell(backend)};
+                          {text_in(backend, "address")},
+                          state_cell(backend),
+                          {count_in(backend, "weight")},
+                          {count_in(backend, "connections")},
+                          {limit_text(backend)},
+                          {human_share(number_in<double>(backend, "share"))},
+                          {count_in(backend, "total")},
+                          check_cell(backend)};
     if (joined) row.push_back({source_text(backend)});
     table.add(std::move(row));
   }

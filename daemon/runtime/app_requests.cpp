@@ -115,8 +115,12 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
   status.warnings = warnings();
   status.warnings.insert(status.warnings.end(), dormant_.begin(), dormant_.end());
-  Surroundings surroundings{config_, marks_, health_ ? health_->snapshot() : std::vector<health::Status>{},
-                            std::chrono::steady_clock::now(), control::WallClock::now(), joining_.view()};
+  Surroundings surroundings{config_,
+                            marks_,
+                            health_ ? health_->snapshot() : std::vector<health::Status>{},
+                            std::chrono::steady_clock::now(),
+                            control::WallClock::now(),
+                            joining_.view()};
   for (const auto& [service, backends] : wanted_.overlay.changes())
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);

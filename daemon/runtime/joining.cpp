@@ -93,7 +93,8 @@ asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std
   if (auto refusal = obstacle(key, registration)) co_return tl::make_unexpected(std::move(*refusal));
   auto leases = leases_;
   const auto renewal = leases.renew(key, registration, control::WallClock::now());
-  if (renewal == Leases::Renewal::kAddressTaken) co_return tl::make_unexpected(control::address_taken(service, registration.address));
+  if (renewal == Leases::Renewal::kAddressTaken)
+    co_return tl::make_unexpected(control::address_taken(service, registration.address));
   if (renewal == Leases::Renewal::kFull) co_return tl::make_unexpected(control::too_many_leases());
   const control::Joined joined{renewal == Leases::Renewal::kNew, leases.all().at(key).expires};
   if (!joined.is_new && leases_.all().at(key).registration == registration) {
@@ -213,7 +214,8 @@ std::vector<std::string> Joining::warnings() const {
   for (const auto& [service, lookup] : lookups_) {
     const auto& status = lookup.discovery->status();
     if (status.failing)
-      warnings.push_back(fmt::format("service {}: {}: {}; the last answer stays in use", service, lookup.setting, status.last_error));
+      warnings.push_back(
+          fmt::format("service {}: {}: {}; the last answer stays in use", service, lookup.setting, status.last_error));
     if (status.cut != 0)
       warnings.push_back(fmt::format("service {}: {} has more than {} addresses; {} are left out", service, lookup.setting,
                                      discovery::kMaxBackends, status.cut));

@@ -90,8 +90,8 @@ class Joining final : public control::Joiner {
   std::string path_;
   service::Leases leases_;
   service::Discovered discovered_;
-  service::Origins origins_;            // of what is in effect
-  std::vector<std::string> left_out_;   // as of then
+  service::Origins origins_;               // of what is in effect
+  std::vector<std::string> left_out_;      // as of then
   std::map<std::string, Lookup> lookups_;  // by service
   bool found_more_ = false;                // lists have changed that may not be in effect yet
   bool following_ = false;

@@ -269,8 +269,7 @@ std::map<service::BackendId, health::Openings> KernelWorker::openings() {
     if (service.protocol != netlink::Protocol::kTcp) continue;
     for (const auto& backend : service.backends) {
       const auto sent = counters->find(dataplane::names::backend_counter(service, backend));
-      if (sent != counters->end())
-        openings[backend.id] = {sent->second.packets, collector_.counter().backend(backend.id).started};
+      if (sent != counters->end()) openings[backend.id] = {sent->second.packets, collector_.counter().backend(backend.id).started};
     }
   }
   return openings;

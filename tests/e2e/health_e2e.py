@@ -92,6 +92,15 @@ class Health(E2eTest):
         self.assert_unharmed(clients.report(), 2 * EACH)
         self.assertNotIn("flows-reset", self.events())
 
+    def test_connections_that_nobody_answers_make_it_look_at_once(self):
+        """Between two checks half an hour passes; what clients meet is seen in seconds."""
+        self.begin(2, {"type": "tcp", "interval": "30m", "timeout": "200ms"})
+        clients = self.open(2 * EACH)
+        self.cut_off(1)
+        until(lambda: clients.open(10, seconds=2)["ok"] is not None and self.states()["b1"] == "down", lambda: f"b1 down: {self.states()}", 60)
+        self.assertEqual(self.states()["b0"], "up")
+        self.assertEqual(clients.open(50)["ok"], 50)
+
     def test_a_websocket_handshake(self):
         self.begin(2, {**QUICK, "type": "websocket", "path": "/echo"})
         self.assertIn("101", self.daemon.backend("chat", "b0")["check"]["detail"])

@@ -46,6 +46,7 @@ class Service:
     idle_timeout: str = ""
     slow_start: str = ""
     on_backend_down: str = ""
+    discovery: str = ""
     client_limits: dict = dataclasses.field(default_factory=dict)
     health: dict = dataclasses.field(default_factory=lambda: {"type": "none"})    # checks are in the way of most tests
 
@@ -58,7 +59,7 @@ class Service:
             lines.append(f'mode = "{self.mode}"')
         if self.pool:
             lines.append(f'pool = "{self.pool}"')
-        for key in ("idle_timeout", "slow_start", "on_backend_down"):
+        for key in ("idle_timeout", "slow_start", "on_backend_down", "discovery"):
             if getattr(self, key):
                 lines.append(f'{key} = "{getattr(self, key)}"')
         lines += [f"client_limits.{key} = {value}" for key, value in self.client_limits.items()]
@@ -66,11 +67,12 @@ class Service:
         return "\n".join(lines) + "\n" + "".join(backend.toml() for backend in self.backends)
 
 
-def toml(services, pools, state_dir, socket, listen="", node="", log_level="debug"):
-    """`node`: more lines for that table."""
+def toml(services, pools, state_dir, socket, listen="", node="", control="", log_level="debug"):
+    """`node`, `control`: more lines for those tables."""
     text = f'[node]\nname = "lb-a"\nstate_dir = "{state_dir}"\nlog_level = "{log_level}"\n{node}[control]\nsocket = "{socket}"\n'
     if listen:
         text += f'listen = "{listen}"\n'
+    text += control
     return text + "".join(pool.toml() for pool in pools) + "".join(service.toml() for service in services)
 
 

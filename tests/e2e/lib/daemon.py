@@ -11,10 +11,10 @@ from lib.wait import until
 
 
 class Daemon:
-    def __init__(self, bed, services, pools, wrap=(), listen="", node="", log_level="debug", program=None):
+    def __init__(self, bed, services, pools, wrap=(), listen="", node="", control="", log_level="debug", program=None):
         """`wrap`: words before the program, such as setpriv's; `program`: another path of wsl4d."""
         self.bed, self.services, self.pools, self.wrap = bed, services, pools, list(wrap)
-        self.more = {"listen": listen, "node": node, "log_level": log_level}
+        self.more = {"listen": listen, "node": node, "control": control, "log_level": log_level}
         self.program = program or bed.program("wsl4d")
         self.state, self.socket = bed.path("state"), bed.path("wsl4d.sock")
         self.config = bed.path("wsl4.toml")

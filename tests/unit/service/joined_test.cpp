@@ -40,18 +40,22 @@ config::Config file() {
   return config;
 }
 
-config::Backend found(const std::string& name, const std::string& address, int weight = 1) { return {name, at(address), weight, 0, {}}; }
+config::Backend found(const std::string& name, const std::string& address, int weight = 1) {
+  return {name, at(address), weight, 0, {}};
+}
 
 std::vector<std::string> shown(const Joined& joined, std::size_t service = 0) {
   std::vector<std::string> all;
-  for (const auto& backend : joined.config.services[service].backends) all.push_back(backend.name + "=" + backend.address.to_string());
+  for (const auto& backend : joined.config.services[service].backends)
+    all.push_back(backend.name + "=" + backend.address.to_string());
   return all;
 }
 
 TEST(Joined, WithoutAnybodyItIsTheFile) { EXPECT_EQ(lay_joined(file(), {}, {}).config, file()); }
 
 TEST(Joined, StandBehindTheFilesBackendsWithAllTheySaid) {
-  const auto joined = lay_joined(file(), leased({{{"chat", "n1"}, "198.18.2.21:80"}}), {{"chat", {found("d1", "198.18.2.31:80", 7)}}});
+  const auto joined =
+      lay_joined(file(), leased({{{"chat", "n1"}, "198.18.2.21:80"}}), {{"chat", {found("d1", "198.18.2.31:80", 7)}}});
   EXPECT_THAT(shown(joined), ElementsAre("b1=198.18.2.11:80", "b2=198.18.2.12:80", "v6=[2001:db8:2::11]:80", "n1=198.18.2.21:80",
                                          "d1=198.18.2.31:80"));
   EXPECT_EQ(joined.config.services[0].backends[3], (config::Backend{"n1", at("198.18.2.21:80"), 70, 500, "wss://x"}));
@@ -64,8 +68,7 @@ TEST(Joined, StandBehindTheFilesBackendsWithAllTheySaid) {
 TEST(Joined, OfOneAddressTheFileThenTheNodeThenDnsCounts) {
   const auto joined = lay_joined(file(), leased({{{"chat", "n1"}, "198.18.2.21:80"}}),
                                  {{"chat", {found("d1", "198.18.2.11:80"), found("d2", "198.18.2.21:80")}}});
-  EXPECT_THAT(shown(joined),
-              ElementsAre("b1=198.18.2.11:80", "b2=198.18.2.12:80", "v6=[2001:db8:2::11]:80", "n1=198.18.2.21:80"));
+  EXPECT_THAT(shown(joined), ElementsAre("b1=198.18.2.11:80", "b2=198.18.2.12:80", "v6=[2001:db8:2::11]:80", "n1=198.18.2.21:80"));
   EXPECT_EQ(joined.origins.size(), 1U);
   EXPECT_TRUE(joined.left_out.empty()) << "DNS may know what others know";
 }
@@ -78,13 +81,15 @@ TEST(Joined, OneFromDnsWhoseNameIsTakenIsCalledAsItsAddress) {
 }
 
 TEST(Joined, WhatDoesNotFitIsLeftOutAndTold) {
-  const auto joined =
-      lay_joined(file(), leased({{{"chat", "b1"}, "198.18.2.21:80"}, {{"chat", "n1"}, "198.18.2.101:80"}, {{"dns", "n2"}, "[2001:db8:2::21]:80"}}),
-                 {{"chat", {{found("loop", file().services[0].listen[0].to_string())}}}});
+  const auto joined = lay_joined(
+      file(),
+      leased({{{"chat", "b1"}, "198.18.2.21:80"}, {{"chat", "n1"}, "198.18.2.101:80"}, {{"dns", "n2"}, "[2001:db8:2::21]:80"}}),
+      {{"chat", {{found("loop", file().services[0].listen[0].to_string())}}}});
   EXPECT_EQ(joined.config.services[0].backends, file().services[0].backends);
   EXPECT_EQ(joined.config.services[1].backends, file().services[1].backends);
-  EXPECT_THAT(joined.left_out, ElementsAre(HasSubstr("chat/b1: registered, but it takes no connections: the configuration file has"),
-                                           HasSubstr("pool main"), HasSubstr("a loop"), HasSubstr("IPv6")));
+  EXPECT_THAT(joined.left_out,
+              ElementsAre(HasSubstr("chat/b1: registered, but it takes no connections: the configuration file has"),
+                          HasSubstr("pool main"), HasSubstr("a loop"), HasSubstr("IPv6")));
 }
 
 TEST(Joined, GoneServicesAndListsWithoutDiscoveryHaveNoEffect) {
@@ -110,7 +115,8 @@ TEST(Joined, CanBeDrainedAndRemovedAtRunTime) {
 
 TEST(JoinedJson, ComesBackAsItWas) {
   const auto leases = leased({{{"chat", "n1"}, "198.18.2.21:80"}, {{"dns", "n2"}, "[2001:db8:2::21]:80"}});
-  const Discovered discovered{{"chat", {found("d1", "198.18.2.31:80", 7), found("198.18.2.32:80", "198.18.2.32:80", 0)}}, {"dns", {}}};
+  const Discovered discovered{{"chat", {found("d1", "198.18.2.31:80", 7), found("198.18.2.32:80", "198.18.2.32:80", 0)}},
+                              {"dns", {}}};
   const auto stored = parse_joined(to_text(leases, discovered), "f", kNow);
   ASSERT_TRUE(stored) << stored.error();
   EXPECT_EQ(stored->leases.all(), leases.all());

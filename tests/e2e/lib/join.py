@@ -1,0 +1,66 @@
+"""What nodes need to join, and DNS to tell of them: a certificate, curl, a resolver of the bed's own."""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+
+from lib.run import run
+
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tools")
+
+
+def certificate(bed, name):
+    """A key and a certificate for 198.18.2.2, signed with itself; returns both paths."""
+    crt, key = bed.path(f"{name}.crt"), bed.path(f"{name}.key")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=lb-a",
+        "-addext", "subjectAltName=IP:198.18.2.2", "-keyout", key, "-out", crt)
+    return crt, key
+
+
+class Node:
+    """Speaks with the register listener from the backends' namespace, as a node's own unit would."""
+
+    def __init__(self, bed, target, trusted, token):
+        self.bed, self.target, self.trusted, self.token = bed, target, trusted, token
+
+    def call(self, method, service, backend, body=None, token=None):
+        """HTTP status and answer. `token`: another one; "": none."""
+        token = self.token if token is None else token
+        words = ["curl", "-sS", "--max-time", "20", "--cacert", self.trusted, "-X", method, "-w", "\n%{http_code}"]
+        words += ["-H", f"Authorization: Bearer {token}"] if token else []
+        words += ["--json", json.dumps(body)] if body is not None else []
+        said = self.bed.run(self.bed.backends, *words, f"https://{self.target}/v1/services/{service}/backends/{backend}").stdout
+        text, _, status = said.rpartition("\n")
+        return int(status), json.loads(text)
+
+    def put(self, service, backend, address, ttl="5s", token=None, **more):
+        return self.call("PUT", service, backend, {"address": address, "ttl": ttl, **more}, token)
+
+    def connect(self):
+        """A TCP connection, nothing sent."""
+        host, _, port = self.target.rpartition(":")
+        with self.bed.inside(self.bed.backends):
+            return socket.create_connection((host, int(port)), 15)
+
+    def connect_tls(self):
+        context = ssl.create_default_context(cafile=self.trusted)
+        return context.wrap_socket(self.connect(), server_hostname="198.18.2.2")
+
+
+class Dns:
+    """tools/dns.py in the backends' namespace, as the balancer's only resolver."""
+
+    def __init__(self, test, bed, address):
+        folder = f"/etc/netns/{bed.balancer}"
+        os.makedirs(folder)
+        test.addCleanup(shutil.rmtree, folder)
+        with open(f"{folder}/resolv.conf", "w", encoding="ascii") as file:
+            file.write(f"nameserver {address}\noptions timeout:1 attempts:1\n")
+        self.child = bed.child(bed.backends, "/usr/bin/python3", f"{TOOLS}/dns.py", f"{address}:53")
+        self.child.line()
+
+    def set(self, **zone):
+        self.child.say(json.dumps(zone))
+        self.child.line()
