@@ -60,7 +60,9 @@ void RoleMachine::settle(TimePoint now) {
 }
 
 void RoleMachine::mind_sleep(TimePoint now) {
-  if (!listens_until_ && due_at_ && now > *due_at_ + kLate) listens_until_ = now + kListen;
+  if (!due_at_ || now <= *due_at_ + kLate) return;
+  if (!listens_until_) listens_until_ = now + kListen;
+  claim_ = 0;  // a grant may have waited too long: whoever gave it may have taken the role back in the silence
 }
 
 void RoleMachine::mind_other_active(TimePoint now) {

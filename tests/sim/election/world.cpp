@@ -40,6 +40,7 @@ void World::start(int node) {
   settings.track = {"eth0"};
   ++self.life;
   self.restarts = false;
+  self.last_advert = self.last_word = self.last_read_word = std::nullopt;
   none_since_.reset();
   self.machine.emplace(settings, now_);
   self.machine->set_flows(self.flows);
@@ -246,9 +247,10 @@ void World::obey_step(int node, Step step) {
   auto& self = at(node);
   const auto& peer = at(other(node));
   if (step == Step::kAddAddresses) {
-    const bool hidden = self.taken_by == Cause::kSilence || peer.taken_by == Cause::kSilence;
+    const bool hidden = self.taken_by == Cause::kSilence || peer.addresses_by == Cause::kSilence;
     if (peer.addresses && !hidden) fail(fmt::format("node {} adds addresses that the other one has", node));
     self.addresses = true;
+    self.addresses_by = self.taken_by;
   } else if (step == Step::kRemoveAddresses) {
     self.addresses = false;
   }

@@ -79,7 +79,7 @@ class World {
     std::deque<Event> inbox;  // while asleep
     bool addresses = false, carrier = true, healthy = true, restarts = false;
     bool unseen = false;  // carrier or health, by the node itself
-    std::optional<election::Cause> taken_by;  // of the active role
+    std::optional<election::Cause> taken_by, addresses_by;  // the active role, and when the addresses came
     election::SessionState session;
     std::uint64_t connection = 0;  // 0: none
     std::optional<TimePoint> last_advert, last_word, last_read_word;

@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# timeout: 240
+"""The election's adverts and machine on a real network: keepalived as the other router, tcpdump as the judge, and strangers."""
+
+import os
+import re
+import signal
+import sys
+
+from lib.case import E2eTest, main
+from lib.run import tool
+from lib.wait import until
+
+VIP4, VIP6 = "198.18.1.150", "2001:db8:1::150"
+OURS4, THEIRS4 = "198.18.1.2", "198.18.1.10"
+GROUP4, GROUP6 = "224.0.0.18", "ff02::12"
+ADVERT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools", "advert.py")
+
+INSTANCE = """
+vrrp_instance {name} {{
+    state BACKUP
+    interface front
+    virtual_router_id 51
+    priority {priority}
+    advert_int {interval}
+    {preempt}
+    {unicast}
+    virtual_ipaddress {{
+        {vip} dev front
+    }}
+}}
+"""
+
+
+class Node:
+    """Our router, in the balancer's namespace."""
+
+    def __init__(self, bed, priority=100, interval=100, preempt=False, peer="-", vips=(VIP4, VIP6)):
+        self.child = bed.child(bed.balancer, tool("vrrpnode"), "front", 51, priority, interval, "preempt" if preempt else "nopreempt", peer,
+                               *vips)
+        self.said = []
+
+    def wait_for(self, pattern, seconds=30.0):
+        """The next line that matches; those before it are gone."""
+        while True:
+            line = self.child.line(seconds)
+            self.said.append(line)
+            if re.fullmatch(pattern, line):
+                return line
+
+    def stats(self):
+        self.child.say("stats")
+        line = self.wait_for(r"stats .*")
+        return {key: int(value) for key, value in (word.split("=") for word in line.split()[1:])}
+
+
+class Keepalived:
+    """An instance for each family, in the clients' namespace."""
+
+    def __init__(self, bed, priority, preempt=False, interval=0.1, unicast=""):
+        self.bed = bed
+        config = "global_defs {\n    vrrp_version 3\n    vrrp_garp_master_delay 0\n}\n"
+        for name, vip in (("four", f"{VIP4}/32"), ("six", f"{VIP6}/128")):
+            if unicast and name == "six":
+                continue
+            config += INSTANCE.format(name=name, priority=priority, interval=interval, vip=vip, unicast=unicast,
+                                      preempt="" if preempt else "nopreempt")
+        path = bed.path("keepalived.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config)
+        os.chmod(path, 0o644)
+        self.families = 1 if unicast else 2
+        self.child = bed.child(bed.clients, "keepalived", "-n", "-l", "-D", "-P", "-f", path, "-p", bed.path("keepalived.pid"),
+                               "-r", bed.path("vrrp.pid"), stdin=False)
+        self.wait_for("Entering BACKUP STATE", self.families)
+
+    def count(self, text):
+        return self.child.errors().count(text)
+
+    def wait_for(self, text, times):
+        until(lambda: self.count(text) >= times, lambda: f"{times} times {text!r}; keepalived says:\n{self.child.errors()[-3000:]}", 30)
+
+    def has_vips(self):
+        return sum(f"front {vip}" in self.bed.addresses(self.bed.clients) for vip in (f"{VIP4}/32", f"{VIP6}/128"))
+
+    def stop(self):
+        self.child.kill(signal.SIGTERM)
+        self.child.wait()
+
+
+class Vrrp(E2eTest):
+    def setUp(self):
+        super().setUp()
+        until(lambda: all("tentative" not in self.bed.run(name, "ip", "-6", "addr", "show", "dev", "front").stdout
+                          for name in (self.bed.balancer, self.bed.clients)), "addresses that can be used")
+        self.theirs6 = re.search(r"fe80::[0-9a-f:]+", self.bed.run(self.bed.clients, "ip", "-6", "addr", "show", "dev", "front").stdout)[0]
+
+    def capture(self):
+        child = self.bed.child(self.bed.clients, "tcpdump", "--immediate-mode", "-l", "-n", "-v", "-i", "front", "-Q", "in", "ip proto 112 or ip6 proto 112",
+                               stdin=False)
+        until(lambda: "listening on" in child.errors(), "tcpdump that listens")
+        return child
+
+    def send(self, destination, vip, *settings):
+        self.bed.run(self.bed.clients, sys.executable, ADVERT, "front", destination, vip, *settings)
+
+    def test_keepalived_is_heard_and_followed(self):
+        keepalived = Keepalived(self.bed, 150)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        node = Node(self.bed, interval=500)
+        heard = {node.wait_for(r"heard 150 .*") for _ in range(2)}
+        self.assertEqual(heard, {f"heard 150 100 {THEIRS4} {VIP4}", f"heard 150 100 {self.theirs6} {VIP6}"})
+        keepalived.stop()   # says so with priority 0, in both families
+        node.wait_for(r"heard 0 100 .*")
+        node.wait_for("active")
+        self.assertNotIn("active", node.said[:-1])
+        stats = node.stats()
+        self.assertEqual((stats["failed"], stats["checksum"], stats["length"], stats["stranger"]), (0, 0, 0, 0), stats)
+
+    def test_keepalived_hears_and_follows(self):
+        node = Node(self.bed, priority=200)
+        node.wait_for("active")
+        # With a longer interval of its own, so that it has to learn ours: else it would come too late at the end.
+        keepalived = Keepalived(self.bed, 100, preempt=True, interval=0.2)
+        keepalived.wait_for("advertisement interval updated from 200ms to 100ms by master", 2)
+        before = node.stats()
+        until(lambda: node.stats()["sent"] > before["sent"] + 40, "twenty more adverts in each family")
+        self.assertEqual(keepalived.count("Entering MASTER STATE"), 0, keepalived.child.errors())
+        self.assertEqual(node.stats()["received"], 0)
+        node.child.say("stop")
+        keepalived.wait_for("Backup received priority 0 advertisement", 2)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        until(lambda: keepalived.has_vips() == 2, "both VIPs on the other router")
+
+    def test_the_higher_priority_preempts_if_it_may(self):
+        keepalived = Keepalived(self.bed, 100)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        patient = Node(self.bed, priority=200)
+        patient.wait_for(r"heard 100 .*")
+        until(lambda: patient.stats()["received"] > 40, "twenty adverts in each family")
+        self.assertNotIn("active", patient.said)
+        patient.child.say("stop")
+        patient.child.wait()
+        eager = Node(self.bed, priority=200, preempt=True)
+        eager.wait_for("active")
+        keepalived.wait_for("Master received advert from", 2)
+        keepalived.wait_for("Entering BACKUP STATE", 4)
+        until(lambda: keepalived.has_vips() == 0, "no VIP left on the other router")
+
+    def test_keepalived_preempts(self):
+        node = Node(self.bed, priority=100)
+        node.wait_for("active")
+        keepalived = Keepalived(self.bed, 200, preempt=True)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        node.wait_for("backup")
+        node.wait_for(r"heard 200 .*")
+        self.assertEqual(node.said.count("backup"), 2, node.said)   # also at the start
+
+    def test_tcpdump_decodes_our_adverts(self):
+        capture = self.capture()
+        node = Node(self.bed, priority=7, interval=40, vips=(VIP4, "198.18.1.151", VIP6))
+        node.wait_for("active")
+        until(lambda: node.stats()["sent"] >= 10, "ten adverts")
+        node.child.say("stop")
+        lines = []
+        while sum("prio 0" in line for line in lines) < 2:
+            lines.append(capture.line())
+        four, six = ([line for line in lines if f"> {group}" in line] for group in (GROUP4, GROUP6))
+        self.assertGreaterEqual(min(len(four), len(six)), 5, lines)
+        for line in four[:-1]:
+            self.assertRegex(line, rf"^ +{OURS4} > {GROUP4}: VRRPv3, Advertisement, vrid 51, prio 7, intvl 4cs, length 16, "
+                                   rf"addrs\(2\): {VIP4},198.18.1.151$")
+        for line in six[:-1]:
+            self.assertRegex(line, r"class 0xc0,.* hlim 255, next-header VRRP \(112\) payload length: 24\) fe80::\S+ > "
+                                   rf"{GROUP6}: VRRPv3, Advertisement, vrid 51, prio 7, intvl 4cs, length 24, addrs: {VIP6}$")
+        self.assertEqual(sum("tos 0xc0, ttl 255" in line for line in lines), len(four), lines)
+        self.assertEqual(len(lines), 2 * len(four) + len(six), lines)    # and no other word, of a bad checksum for one
+
+    def test_strangers_have_no_effect_but_a_counter(self):
+        node = Node(self.bed, priority=1)
+        node.wait_for("active")
+        cases = [("ttl", "ttl=254"), ("version", "version=2"), ("type", "kind=2"), ("length", "cut=1"), ("length", "count=2"),
+                 ("checksum", "checksum=wrong"), ("vrid", "vrid=52"), ("interval", "interval=0")]
+        expected = dict.fromkeys(("ttl", "stranger", "version", "type", "length", "checksum", "vrid", "no_addresses", "interval"), 0)
+        for counter, setting in cases:
+            for group, vip in ((GROUP4, VIP4), (GROUP6, VIP6)):
+                self.send(group, vip, setting)
+                expected[counter] += 1
+        self.send(OURS4, VIP4)    # to this node alone, where the group is asked for
+        self.send(GROUP4, VIP4, "vrid=52", "times=100")
+        expected["stranger"] += 1
+        expected["vrid"] += 100
+        until(lambda: {key: node.stats()[key] for key in expected} == expected, lambda: f"{expected}; there are {node.stats()}")
+        self.assertEqual(node.stats()["received"], 0)
+        self.assertNotIn("backup", node.said[1:])
+        self.send(GROUP4, VIP4, "checksum=plain")    # as RFC 9568 has it for IPv4
+        node.wait_for("backup")
+
+    def test_unicast(self):
+        unicast = f"unicast_src_ip {THEIRS4}\n    unicast_peer {{\n        {OURS4}\n    }}"
+        keepalived = Keepalived(self.bed, 150, unicast=unicast)
+        keepalived.wait_for("Entering MASTER STATE", 1)
+        node = Node(self.bed, peer=THEIRS4)
+        self.assertEqual(node.wait_for(r"heard 150 .*"), f"heard 150 100 {THEIRS4} {VIP4}")
+        keepalived.stop()
+        node.wait_for("active")
+        keepalived = Keepalived(self.bed, 50, preempt=True, unicast=unicast)
+        before = node.stats()["sent"]
+        until(lambda: node.stats()["sent"] > before + 20, "twenty more adverts")
+        self.assertEqual(keepalived.count("Entering MASTER STATE"), 0, keepalived.child.errors())
+        keepalived.stop()
+        # Somebody else on the same network, of a higher priority.
+        self.bed.ip(self.bed.clients, f"addr del {THEIRS4}/24 dev front", "addr add 198.18.1.11/24 dev front")
+        before = node.stats()["stranger"]
+        self.send(OURS4, VIP4, "times=3")
+        until(lambda: node.stats()["stranger"] == before + 3, "three strangers")
+        self.assertEqual(node.said.count("backup"), 1, node.said)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,292 @@
+// How the role is given up: handed over, lost to a higher active, to a fault, to a stop.
+#include <gtest/gtest.h>
+
+#include "tests/unit/election/role_bed.h"
+
+namespace wsl4::election {
+namespace {
+
+const Words kHandedOver{"step drain", "step guard-standby", "step remove-addresses", "role standby handed-over"};
+
+TEST(Failover, IsRefusedWithAReason) {
+  RoleBed bed;
+  EXPECT_EQ(bed.machine.failover(true, bed.now()).error(), "this node is not active: say it to the one that is");
+  bed.become_active();
+  EXPECT_EQ(bed.machine.failover(false, bed.now()).error(), "the peer is not connected (--force gives the role up all the same)");
+  bed.connect(Role::kStandby);
+  EXPECT_EQ(bed.machine.failover(false, bed.now()).error(), "the peer is not synced: wait, or lose connections with --force");
+  bed.peer.role = Role::kFault;
+  bed.hear();
+  EXPECT_EQ(bed.machine.failover(true, bed.now()).error(), "the peer has a fault: mend it first");
+}
+
+TEST(Failover, GrantsAfterTheAddressesAreOff) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.prompt = false;
+  ASSERT_TRUE(bed.machine.failover(false, bed.now()));
+  bed.note();
+  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  bed.peer.claim = 3;
+  bed.hear();
+  for (const auto step : {Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses}) {
+    EXPECT_EQ(bed.machine.role(), Role::kActive);
+    EXPECT_EQ(bed.machine.state().grant, 0U);
+    bed.finish(step);
+  }
+  EXPECT_EQ(bed.machine.state().grant, 3U);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.done(), kHandedOver);
+}
+
+TEST(Failover, WithoutAnAnswerIsOver) {
+  RoleBed bed;
+  bed.pair_up();
+  ASSERT_TRUE(bed.machine.failover(false, bed.now()));
+  bed.pass(2900);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  bed.pass(200);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.done(), Words{"hand-over-failed"});
+  EXPECT_EQ(bed.machine.role(), Role::kActive);
+}
+
+TEST(Failover, AQueueThatDoesNotDrainChangesNothing) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.prompt = false;
+  ASSERT_TRUE(bed.machine.failover(false, bed.now()));
+  bed.peer.claim = 3;
+  bed.hear();
+  bed.pass(1000);
+  EXPECT_EQ(bed.done(), (Words{"step drain", "hand-over-failed"}));
+  EXPECT_EQ(bed.machine.state().grant, 0U);
+}
+
+TEST(Failover, APeerThatVanishesBeforeTheGrantGetsNothing) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.prompt = false;
+  ASSERT_TRUE(bed.machine.failover(false, bed.now()));
+  bed.peer.claim = 3;
+  bed.hear();
+  bed.finish(Step::kDrain);
+  bed.finish(Step::kGuardStandby);
+  bed.done();
+  bed.disconnect();
+  bed.finish(Step::kRemoveAddresses);  // was under way
+  bed.finish(Step::kGuardDrop);
+  EXPECT_EQ(bed.done(), (Words{"hand-over-failed", "step guard-drop", "step add-addresses"}));
+  EXPECT_EQ(bed.machine.role(), Role::kActive);
+}
+
+TEST(Failover, TheMoverRestsUntilItHasBeenActiveAgain) {
+  RoleBed bed(settings(true));
+  bed.pair_up();
+  ASSERT_TRUE(bed.machine.failover(false, bed.now()));
+  bed.peer.claim = 3;
+  bed.hear();
+  bed.peer = {.role = Role::kActive, .ballot = {0, 50, ip("198.18.0.1")}};
+  bed.hear();
+  for (int i = 0; i < 50; ++i) {
+    bed.hear_advert(50);
+    bed.pass(100);
+  }
+  EXPECT_EQ(bed.machine.state().claim, 0U);
+  bed.disconnect();
+  bed.pass(400);
+  EXPECT_EQ(bed.machine.role(), Role::kActive) << "the next failure";
+  bed.hear_advert(200);  // and now somebody higher, who then is lower
+  bed.peer = {.role = Role::kActive, .ballot = {0, 50, ip("198.18.0.1")}};
+  bed.connect(Role::kActive, true);
+  for (int i = 0; i < 10; ++i) {
+    bed.hear_advert(50);
+    bed.pass(100);
+  }
+  EXPECT_NE(bed.machine.state().claim, 0U);
+}
+
+TEST(Failover, ForcedWithoutAPeerResignsWhenTheAddressesAreOff) {
+  RoleBed bed;
+  bed.become_active();
+  bed.prompt = false;
+  ASSERT_TRUE(bed.machine.failover(true, bed.now()));
+  bed.note();
+  bed.finish(Step::kGuardStandby);
+  EXPECT_FALSE(bed.did("resign"));
+  bed.finish(Step::kRemoveAddresses);
+  EXPECT_EQ(bed.done(), (Words{"role standby forced", "step guard-standby", "step remove-addresses", "resign"}));
+  bed.prompt = true;
+  bed.pass(400);
+  EXPECT_TRUE(bed.did("role active silence")) << "nobody else took it";
+}
+
+TEST(AnActive, HandsOverToASyncedPeerThatClaims) {
+  RoleBed bed;
+  bed.become_active();
+  bed.peer.claim = 9;
+  bed.connect(Role::kStandby);
+  bed.pass(500);
+  EXPECT_EQ(bed.done(), Words{}) << "not synced";
+  bed.sync();
+  EXPECT_EQ(bed.done(), kHandedOver);
+  EXPECT_EQ(bed.machine.state().grant, 9U);
+}
+
+TEST(AnActive, OffersTheRoleWhenAllOfAServiceFailedHereButNotThere) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.machine.set_healthy(false, bed.now());
+  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth);
+  bed.peer.healthy = false;
+  bed.hear();
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  bed.peer.healthy = true;
+  bed.hear();
+  bed.machine.session({true, false, false}, bed.now());
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone) << "not synced";
+}
+
+TEST(TwoActives, TheLowerStepsDownAfterItsFlowsWereSent) {
+  for (const bool by_advert : {false, true}) {
+    RoleBed bed;
+    bed.become_active();
+    bed.prompt = false;
+    bed.peer.ballot.priority = 150;
+    bed.connect(by_advert ? Role::kInit : Role::kActive);
+    if (by_advert) {
+      bed.hear_advert(150);
+      bed.peer.role = Role::kActive;
+      bed.hear();
+    }
+    EXPECT_EQ(bed.done(), (Words{"role standby higher-active", "step drain"}));
+    bed.finish(Step::kDrain);
+    bed.finish(Step::kGuardStandby);
+    bed.finish(Step::kRemoveAddresses);
+    EXPECT_EQ(bed.done(), (Words{"step guard-standby", "step remove-addresses"})) << "what it had may not be known yet";
+    bed.sync();
+    EXPECT_EQ(bed.done(), Words{"follow"});
+  }
+}
+
+TEST(TwoActives, WithoutASessionTheLowerStepsDownAtOnce) {
+  RoleBed bed;
+  bed.become_active();
+  bed.hear_advert(150);
+  EXPECT_EQ(bed.done(), (Words{"role standby higher-active", "step guard-standby", "step remove-addresses"}));
+}
+
+TEST(TwoActives, TheHigherDropsUnknownPacketsUntilTheOthersFlowsAreIn) {
+  for (const bool by_advert : {false, true}) {
+    RoleBed bed;
+    bed.become_active();
+    if (by_advert) {
+      bed.hear_advert(50);
+    } else {
+      bed.connect(Role::kActive);
+    }
+    EXPECT_EQ(bed.done(), (Words{"step guard-drop", "step await-entries", "step guard-reject"}));
+    bed.hear_advert(50);
+    EXPECT_EQ(bed.done(), Words{}) << "not again and again";
+    EXPECT_EQ(bed.machine.role(), Role::kActive);
+  }
+}
+
+TEST(TwoActives, OfEqualsTheGreaterAddressStays) {
+  for (const auto* other : {"198.18.0.1", "198.18.0.3"}) {
+    RoleBed bed;
+    bed.become_active();
+    bed.peer.ballot = {1000, 100, ip(other)};
+    bed.connect(Role::kActive);
+    EXPECT_EQ(bed.machine.role() == Role::kActive, ip(other) < ip("198.18.0.2"));
+  }
+}
+
+TEST(Carrier, LostOnATrackedInterfaceGivesTheRoleUp) {
+  RoleBed bed;
+  bed.become_active();
+  bed.prompt = false;
+  bed.machine.links({{"front", true}, {"back", false}, {"sync", true}}, bed.now());
+  bed.note();
+  bed.finish(Step::kGuardStandby);
+  EXPECT_EQ(bed.done(), (Words{"role fault carrier", "step guard-standby", "step remove-addresses"}));
+  bed.finish(Step::kRemoveAddresses);
+  EXPECT_EQ(bed.done(), Words{"resign"});
+  bed.prompt = true;
+  bed.pass(5000);
+  EXPECT_EQ(bed.done(), Words{}) << "no role without it";
+  bed.machine.links({{"front", true}, {"back", true}, {"sync", true}}, bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), Words{"role standby recovered"});
+  bed.pass(400);
+  EXPECT_TRUE(bed.did("role active silence"));
+}
+
+TEST(Carrier, OfTheSyncLinkMakesNoDifference) {
+  RoleBed bed;
+  bed.become_active();
+  bed.machine.links({{"front", true}, {"back", true}, {"sync", false}}, bed.now());
+  bed.machine.links({{"front", true}, {"back", true}}, bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), Words{});
+}
+
+TEST(Carrier, AFaultyNodeGrantsWhenItsAddressesAreOff) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.prompt = false;
+  bed.machine.links({}, bed.now());
+  bed.note();
+  bed.peer.claim = 4;
+  bed.hear();
+  bed.finish(Step::kGuardStandby);
+  EXPECT_EQ(bed.machine.state().grant, 0U);
+  bed.finish(Step::kRemoveAddresses);
+  EXPECT_EQ(bed.machine.state().grant, 4U);
+}
+
+TEST(Stop, HandsOverToASyncedPeer) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  bed.peer.claim = 5;
+  bed.hear();
+  EXPECT_EQ(bed.done(), kHandedOver);
+  bed.peer.claim = 0;
+  bed.peer.role = Role::kActive;
+  bed.hear();
+  EXPECT_TRUE(bed.did("stopped"));
+}
+
+TEST(Stop, WithdrawsAndResignsWithoutOne) {
+  RoleBed bed;
+  bed.become_active();
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), (Words{"role standby stopped", "step guard-standby", "step remove-addresses", "resign", "stopped"}));
+  bed.pass(5000);
+  EXPECT_EQ(bed.done(), Words{});
+}
+
+TEST(Stop, DoesNotWaitForAPeerForEver) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.machine.stop(bed.now());
+  bed.pass(2900);
+  EXPECT_EQ(bed.machine.role(), Role::kActive);
+  bed.pass(200);
+  EXPECT_EQ(bed.done(), (Words{"role standby stopped", "step guard-standby", "step remove-addresses", "resign", "stopped"}));
+}
+
+TEST(Stop, OfAStandbyIsDoneAtOnce) {
+  RoleBed bed;
+  bed.stand_by();
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), Words{"stopped"});
+}
+
+}  // namespace
+}  // namespace wsl4::election
