@@ -38,18 +38,20 @@ void Outbox::reset() {
   for (const auto& [topic, bytes] : topics_) topics_due_.insert(topic);
 }
 
-void Outbox::write(std::vector<std::uint8_t>& out, std::size_t end, bool with_topics) {
+void Outbox::write(std::vector<std::uint8_t>& out, std::size_t end, bool agreed) {
   write_due(out, hello);
   write_due(out, configuration);
   write_due(out, heartbeat);
   write_due(out, echo);
   write_due(out, request);
   write_due(out, ack);
-  for (const auto message : std::exchange(role_messages_, {})) encode(out, RoleFrame{message});
-  while (with_topics && !topics_due_.empty() && out.size() < end) {
-    const auto topic = *topics_due_.begin();
-    encode(out, SharedState{topic, topics_[topic]});
-    topics_due_.erase(topic);
+  if (agreed) {
+    for (const auto message : std::exchange(role_messages_, {})) encode(out, RoleFrame{message});
+    while (!topics_due_.empty() && out.size() < end) {
+      const auto topic = *topics_due_.begin();
+      encode(out, SharedState{topic, topics_[topic]});
+      topics_due_.erase(topic);
+    }
   }
   write_due(out, bye);
 }

@@ -31,8 +31,9 @@ class Outbox {
 
   /// All topics are sent again, everything else is dropped: there is another connection.
   void reset();
-  /// Appends what is due. Topics only until `out` has `end` bytes, and only if `with_topics`; the rest stays due.
-  void write(std::vector<std::uint8_t>& out, std::size_t end, bool with_topics);
+  /// Appends what is due. Role messages and topics only if both sides have agreed, topics until `out` has `end` bytes; the rest
+  /// stays due.
+  void write(std::vector<std::uint8_t>& out, std::size_t end, bool agreed);
 
  private:
   std::vector<RoleMessage> role_messages_;

@@ -146,19 +146,23 @@ void Pair::fault() {
       break;
     case 15:
     case 16:
-    case 17: {
-      const auto status = one.session().status(now(node));
-      if (!active(node) || active(1 - node) || !nodes_[at(1 - node)].up) break;
-      if (status.state != sync::State::kSynced || status.pending > 0) break;
-      log("failover");
-      keeper_ = 1 - node;
-      nodes_[at(keeper_)].set_role(sync::Role::kActive);
-      ++figures_.failovers;
+    case 17:
+      fail_over(node);
       break;
-    }
     default:
       break;
   }
+}
+
+/// Planned: the standby becomes active first, then the old active steps down.
+void Pair::fail_over(int node) {
+  const auto status = nodes_[at(node)].session().status(now(node));
+  if (!active(node) || active(1 - node) || !nodes_[at(1 - node)].up) return;
+  if (status.state != sync::State::kSynced || status.pending > 0) return;
+  log("failover");
+  keeper_ = 1 - node;
+  nodes_[at(keeper_)].set_role(sync::Role::kActive);
+  ++figures_.failovers;
 }
 
 void Pair::churn() {
@@ -227,7 +231,7 @@ void Pair::carry() {
     }
     if (!link_up_ || !noticed_[0] || !noticed_[1] || !nodes_[0].up || !nodes_[1].up) return;
     connected_ = true;
-    ++figures_.reconnects;
+    ++figures_.connections;
     for (int node = 0; node < 2; ++node) nodes_[at(node)].session().connected(now(node));
   }
   for (int node = 0; node < 2; ++node) carry_from(node);

@@ -26,8 +26,7 @@ class Pair {
   [[nodiscard]] std::string difference() const;
 
   struct Figures {
-    std::size_t flows = 0, failovers = 0, takeovers = 0, restarts = 0, reconnects = 0;
-    std::uint64_t resyncs = 0;
+    std::size_t flows = 0, failovers = 0, takeovers = 0, restarts = 0, connections = 0;
   };
   [[nodiscard]] const Figures& figures() const { return figures_; }
 
@@ -45,6 +44,7 @@ class Pair {
   void fault();
   void restart(int node, bool reboot);
   void cut();
+  void fail_over(int node);
   void churn();
   void elect();
   void step_down();

@@ -15,9 +15,9 @@ std::vector<FrameType> types(const std::vector<std::uint8_t>& bytes) {
   return all;
 }
 
-std::vector<FrameType> written(Outbox& outbox, std::size_t end = 1 << 20, bool with_topics = true) {
+std::vector<FrameType> written(Outbox& outbox, std::size_t end = 1 << 20, bool agreed = true) {
   std::vector<std::uint8_t> bytes;
-  outbox.write(bytes, end, with_topics);
+  outbox.write(bytes, end, agreed);
   return types(bytes);
 }
 
@@ -36,6 +36,7 @@ TEST(Outboxes, KeepRoleMessagesInOrder) {
   Outbox outbox;
   for (int i = 0; i < 100; ++i) outbox.add(RoleMessage::kHandOver);
   outbox.add(RoleMessage::kReadyToTake);
+  EXPECT_EQ(written(outbox, 1 << 20, false), std::vector<FrameType>{}) << "not before both have agreed";
   EXPECT_EQ(written(outbox), (std::vector{FrameType::kRoleMessage, FrameType::kRoleMessage}));
 }
 
