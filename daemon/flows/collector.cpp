@@ -1,10 +1,7 @@
 #include "daemon/flows/collector.h"
 
 #include <algorithm>
-<<<<<<< HEAD
-=======
 #include <utility>
->>>>>>> misc
 
 #include <boost/asio/post.hpp>
 
@@ -21,15 +18,12 @@ constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
-<<<<<<< HEAD
 /// So much of the time dumps may take when they are asked for, and the least time between two.
 constexpr int kDumpPart = 20;
 constexpr std::chrono::milliseconds kShortestLook{1000};
 constexpr std::chrono::milliseconds kReapInterval{10};
-=======
 /// Overruns within it are told once.
 constexpr std::chrono::seconds kTellInterval{10};
->>>>>>> misc
 
 }  // namespace
 
@@ -40,14 +34,10 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       mark_(mark),
       event_fd_(io),
       resync_timer_(io),
-<<<<<<< HEAD
+      event_timer_(io),
       rate_timer_(io),
       reap_timer_(io),
       reaper_(dependencies_.conntrack, mark) {}
-=======
-      event_timer_(io),
-      rate_timer_(io) {}
->>>>>>> misc
 
 void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
 
@@ -132,14 +122,10 @@ void Collector::tell_counts() {
 
 void Collector::schedule_resync(std::chrono::milliseconds delay) {
   if (dump_) return;
-<<<<<<< HEAD
-  resync_at_ = steady_clock::now() + delay;
+  const auto now = steady_clock::now();
+  if (resync_at_ > now && resync_at_ <= now + delay) return;
+  resync_at_ = now + delay;
   resync_timer_.expires_at(resync_at_);
-=======
-  const auto now = steady_clock::now(), pending = resync_timer_.expiry();
-  if (pending > now && pending <= now + delay) return;
-  resync_timer_.expires_at(now + delay);
->>>>>>> misc
   resync_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     begin_resync();
@@ -162,16 +148,11 @@ void Collector::begin_resync() {
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
-<<<<<<< HEAD
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
-    counter_.see(flow);
-    reaper_.offer(flow, now);
-=======
-  auto more = dump_->step([this](const netlink::conntrack::Flow& flow) {
     counter_.see_in_dump(flow);
->>>>>>> misc
+    reaper_.offer(flow, now);
     const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });

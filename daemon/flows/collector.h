@@ -97,15 +97,10 @@ class Collector {
   IdleTimeouts idle_timeouts_;
   CollectorStats stats_;
   boost::asio::posix::stream_descriptor event_fd_;
-<<<<<<< HEAD
-  boost::asio::steady_timer resync_timer_, rate_timer_, reap_timer_;
+  boost::asio::steady_timer resync_timer_, event_timer_, rate_timer_, reap_timer_;
   std::unique_ptr<netlink::conntrack::Dump> dump_;
   std::chrono::steady_clock::time_point dump_started_, dump_ended_, resync_at_;
-=======
-  boost::asio::steady_timer resync_timer_, event_timer_, rate_timer_;
-  std::unique_ptr<netlink::conntrack::Dump> dump_;
-  std::chrono::steady_clock::time_point dump_started_, dump_ended_, overrun_told_ = std::chrono::steady_clock::time_point::min();
->>>>>>> misc
+  std::chrono::steady_clock::time_point overrun_told_ = std::chrono::steady_clock::time_point::min();
   std::chrono::milliseconds last_dump_{0};
   TimeoutHistory timeouts_;
   Reaper reaper_;

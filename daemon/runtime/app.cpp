@@ -251,13 +251,7 @@ void App::watch_signals() {
       watch_signals();
       return;
     }
-<<<<<<< HEAD
-    server_->stop();
-    joining_.stop();
-    io_.stop();
-=======
     asio::co_spawn(io_, finish(), asio::detached);
->>>>>>> misc
   });
 }
 
@@ -265,6 +259,7 @@ void App::watch_signals() {
 asio::awaitable<void> App::finish() {
   const auto deadline = std::chrono::steady_clock::now() + kFinishLimit;
   server_->stop();
+  joining_.stop();
   events_.add("stopping", "asked to by a signal");  // answers those who wait for events
   asio::steady_timer pause(io_);
   while (server_->busy() && std::chrono::steady_clock::now() < deadline) {

@@ -16,24 +16,11 @@ namespace wsl4::runtime {
 namespace {
 
 using netlink::Result;
-<<<<<<< HEAD
-using std::chrono::steady_clock;
-
-constexpr std::chrono::milliseconds kBeatInterval{100};
-/// The thread counts as hung when it has not turned for so long; with the unit's watchdog of 2 s an end within 2 s of it.
-constexpr std::chrono::milliseconds kBeatLimit{1000};
-/// One transaction over all of 10,000 services takes the kernel 6 s.
-constexpr std::chrono::seconds kLongWorkLimit{30};
-constexpr std::chrono::milliseconds kRepairRetry{200};
-/// So much of a pair's ports may be taken unseen.
-constexpr std::uint64_t kUnseenPart = 8;
-
-std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since_epoch().count(); }
-=======
 /// Of a service that is planned, or read from the kernel.
 constexpr std::size_t kObjectsPerService = 100;
 constexpr std::chrono::milliseconds kRepairRetry{200}, kLongestRepairRetry{6400};
->>>>>>> misc
+/// So much of a pair's ports may be taken unseen.
+constexpr std::uint64_t kUnseenPart = 8;
 
 }  // namespace
 
@@ -46,16 +33,11 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       collector_(io_, mark,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
-<<<<<<< HEAD
                                                 [this](const auto& backends) {
                                                   ports_.counts_changed();
                                                   balancer_.counts_changed(backends);
                                                 }}),
-      applier_(*parts_.nftables),
-=======
-                                                [this](const auto& backends) { balancer_.counts_changed(backends); }}),
       applier_(*parts_.nftables, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
->>>>>>> misc
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
           [this](const netlink::Error& error) { failed(error); }),
@@ -149,13 +131,8 @@ void KernelWorker::beat() {
 void KernelWorker::begin_long_work(std::size_t services) { pulse_.beat(Pulse::Clock::now(), services * kObjectsPerService); }
 
 Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
-<<<<<<< HEAD
-  alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
-  auto applied = applier_.apply(deal_all(next));
-=======
   begin_long_work(next.services.size() + wanted_.services.size());
-  auto applied = applier_.apply(balancer_.deal_all(next));
->>>>>>> misc
+  auto applied = applier_.apply(deal_all(next));
   beat();
   if (!applied) {
     balancer_.deal_all(wanted_);
@@ -178,12 +155,8 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
 }
 
 netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
-<<<<<<< HEAD
-  auto transaction = applier_.preview(deal_all(next));
-=======
   begin_long_work(next.services.size() + wanted_.services.size());
-  auto transaction = applier_.preview(balancer_.deal_all(next));
->>>>>>> misc
+  auto transaction = applier_.preview(deal_all(next));
   balancer_.deal_all(wanted_);
   beat();
   return transaction;

@@ -21,11 +21,8 @@
 #include "daemon/health/suspicion.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
-<<<<<<< HEAD
 #include "daemon/runtime/port_balancer.h"
-=======
 #include "daemon/runtime/pulse.h"
->>>>>>> misc
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/tcp_probe.h"
@@ -115,11 +112,8 @@ class KernelWorker {
   void repair();
   void failed(const netlink::Error& error);
   void beat();
-<<<<<<< HEAD
   [[nodiscard]] service::DesiredState deal_all(const service::DesiredState& next);
-=======
   void begin_long_work(std::size_t services);
->>>>>>> misc
   [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
   const service::MarkLayout mark_;
