@@ -29,6 +29,85 @@ Changes marked "takes a restart" are taken over by the next start of the daemon,
 Established flows live on in both.
 )";
 
+constexpr std::string_view kJoining = R"(.SH JOINING
+Backends can come from three places: this file, nodes that register, and DNS (the setting
+.BR discovery ).
+A backend is known by its address; if several name it, the file counts, then the node, then DNS.
+Backends that leave drain: their connections live on.
+All of them are kept over reloads and restarts of the daemon.
+.PP
+A node joins a service, and renews that, by a request to the listener
+.BR register :
+.PP
+.EX
+PUT /v1/services/\fISERVICE\fR/backends/\fINAME\fR
+Authorization: Bearer \fITOKEN\fR
+
+{"address": "198.51.100.104:8888", "ttl": "30s"}
+.EE
+.PP
+.B address
+and
+.B ttl
+(5s\-1h) are required;
+.BR weight ,
+.B max_connections
+and
+.B public
+mean what they mean in a
+.BR [[service.backend]] .
+The answer is 201, or 200 for a renewal, with the time when it
+.BR expires .
+A backend that has not renewed within
+.B ttl
+drains; after a start of the daemon nodes have 10 seconds at least to do so.
+DELETE of the same path ends it at once.
+Errors are problem documents (RFC 9457): 401 without a token of the file, 403 for a service that the token does not cover, 404 if there is no such service, 409 if name or address are taken, 422 for wrong values.
+.PP
+The file of tokens has one token a line, followed by the services that it may join, separated by blanks or commas;
+.B *
+stands for all, and # begins a comment.
+A token has 16 characters or more: letters, digits and \- . _ ~ + / =, such as
+.B openssl rand \-base64 24
+makes.
+.PP
+.EX
+# /etc/wsl4/tokens, mode 0640, group wsl4
+5kQ0q3PzDqkMq1yVtWnC4w  chat, video
+Zz7V9o2m3bXJY8d1L0aRfQ  *
+.EE
+.PP
+On the node a unit can join with its server, renew, and leave when it stops.
+Its files are
+.I /etc/join\-chat.json
+with the body above, and
+.I /etc/join\-chat
+(mode 0600) for
+.BR curl (1):
+.PP
+.EX
+url = "https://198.51.100.1:9443/v1/services/chat/backends/erlang\-4"
+header = "Authorization: Bearer 5kQ0q3PzDqkMq1yVtWnC4w"
+cacert = "/etc/wsl4\-ca.crt"
+max\-time = 5
+silent
+show\-error
+.EE
+.PP
+.EX
+# /etc/systemd/system/join\-chat.service
+[Unit]
+BindsTo=erlang.service
+After=erlang.service network\-online.target
+[Service]
+ExecStart=/bin/sh \-c \(aqwhile :; do curl \-K /etc/join\-chat \-\-json @/etc/join\-chat.json \-X PUT; sleep 10; done\(aq
+ExecStopPost=/usr/bin/curl \-K /etc/join\-chat \-X DELETE
+Restart=always
+[Install]
+WantedBy=erlang.service
+.EE
+)";
+
 constexpr std::string_view kEnd = R"(.SH FILES
 .TP
 .I /etc/wsl4/wsl4.toml
@@ -115,6 +194,7 @@ std::string man_page(std::string_view version, std::string_view example) {
       escaped(version));
   out += kIntroduction;
   for (const Section* section : schema().sections) write_section(*section, std::string(section->name), out);
+  out += kJoining;
   out += ".SH EXAMPLE\n.EX\n" + escaped(example);
   if (!example.empty() && example.back() != '\n') out += '\n';
   out += ".EE\n";

@@ -4,6 +4,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/config/document.h"
+
 namespace wsl4::service {
 namespace {
 
@@ -37,11 +39,11 @@ tl::expected<Discovered, std::string> read_discovered(const json::value& value) 
   Discovered discovered;
   for (const auto& service : *services) {
     const auto* list = service.value().if_array();
-    if (list == nullptr) return tl::make_unexpected(fmt::format("{}: not a list", std::string_view(service.key())));
+    if (list == nullptr) return tl::make_unexpected(config::in_quotes(service.key()) + ": not a list");
     auto& backends = discovered[std::string(service.key())];
     for (const auto& entry : *list) {
       auto backend = read_backend(entry);
-      if (!backend) return tl::make_unexpected(fmt::format("{}: {}", std::string_view(service.key()), backend.error()));
+      if (!backend) return tl::make_unexpected(config::in_quotes(service.key()) + ": " + backend.error());
       backends.push_back(std::move(*backend));
     }
   }

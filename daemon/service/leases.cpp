@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "daemon/config/document.h"
+
 namespace wsl4::service {
 namespace {
 
@@ -90,12 +92,12 @@ tl::expected<Leases, std::string> Leases::from_json(const json::value& document,
     members.erase("expires_ms");
     auto registration = read_registration(members);
     if (!registration) {
-      return tl::make_unexpected(
-          fmt::format("lease of {} in {}: {}", key.backend, key.service, fmt::join(registration.error(), "; ")));
+      return tl::make_unexpected(fmt::format("lease of {} in {}: {}", config::in_quotes(key.backend),
+                                             config::in_quotes(key.service), fmt::join(registration.error(), "; ")));
     }
     if (const auto renewal = leases.renew(key, std::move(*registration), now); renewal != Renewal::kNew)
-      return tl::make_unexpected(
-          fmt::format("lease of {} in {}: it is there twice, or there are too many", key.backend, key.service));
+      return tl::make_unexpected(fmt::format("lease of {} in {}: it is there twice, or there are too many",
+                                             config::in_quotes(key.backend), config::in_quotes(key.service)));
     leases.leases_[key].expires = std::max<Time>(when, now + kGrace);
   }
   return leases;

@@ -1,11 +1,11 @@
-// What outsiders and operators write for nodes that join: the body of a registration, and the file of tokens. What is taken is the
-// same when written and read again; what is not is told on one line each, with its place.
+// What outsiders and operators write for nodes that join: the body of a registration, the file of tokens; and the state file that
+// remembers them. What is taken is the same when written and read again; what is not is told on one line each, with its place.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 
 #include "daemon/control/tokens.h"
-#include "daemon/service/leases.h"
+#include "daemon/service/joined_json.h"
 
 namespace {
 
@@ -45,6 +45,14 @@ void check_tokens(const std::string& text) {
   for (const auto& problem : tokens.error()) check(problem.starts_with("f:") && problem.find('\n') == std::string::npos);
 }
 
+void check_joined(const std::string& text) {
+  const Leases::Time now{std::chrono::seconds(1'700'000'000)};
+  const auto stored = wsl4::service::parse_joined(text, "f", now);
+  if (!stored) return check(stored.error().starts_with("f is broken (") && stored.error().find('\n') == std::string::npos);
+  const auto again = wsl4::service::parse_joined(to_text(stored->leases, stored->discovered), "f", now);
+  check(again && again->leases.all() == stored->leases.all() && again->discovered == stored->discovered);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,6 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string text(data + 1, data + size);
   if (data[0] == 't') {
     check_tokens(text);
+  } else if (data[0] == 'j') {
+    check_joined(text);
   } else {
     check_body(text);
   }

@@ -28,11 +28,15 @@ class Node:
     def call(self, method, service, backend, body=None, token=None):
         """HTTP status and answer. `token`: another one; "": none."""
         token = self.token if token is None else token
-        words = ["curl", "-sS", "--max-time", "20", "--cacert", self.trusted, "-X", method, "-w", "\n%{http_code}"]
-        words += ["-H", f"Authorization: Bearer {token}"] if token else []
-        words += ["--json", json.dumps(body)] if body is not None else []
-        said = self.bed.run(self.bed.backends, *words, f"https://{self.target}/v1/services/{service}/backends/{backend}").stdout
-        text, _, status = said.rpartition("\n")
+        with open(self.bed.path("curl"), "w", encoding="ascii") as file:       # as wsl4.toml(5) has it
+            file.write(f'url = "https://{self.target}/v1/services/{service}/backends/{backend}"\n'
+                       f'cacert = "{self.trusted}"\nmax-time = 20\nsilent\nshow-error\n')
+            file.write(f'header = "Authorization: Bearer {token}"\n' if token else "")
+        with open(self.bed.path("body"), "w", encoding="ascii") as file:
+            json.dump(body, file)
+        words = ["curl", "-K", self.bed.path("curl"), "-X", method, "-w", "\n%{http_code}"]
+        words += ["--json", f"@{self.bed.path('body')}"] if body is not None else []
+        text, _, status = self.bed.run(self.bed.backends, *words).stdout.rpartition("\n")
         return int(status), json.loads(text)
 
     def put(self, service, backend, address, ttl="5s", token=None, **more):
