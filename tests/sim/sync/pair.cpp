@@ -243,13 +243,19 @@ void Pair::carry_from(int node) {
   nodes_[at(node)].session().pull(out, capacity_, now(node));
   if (out.size() > capacity_ + 4 * sync::kMaxPayload) broken_ = "much more pulled than asked for";
   if (!out.empty()) to_[at(other)].push_back({now_ms_ + delay_ms_, std::move(out)});
-  while (!to_[at(other)].empty() && to_[at(other)].front().due_ms <= now_ms_) {
-    const auto chunk = std::move(to_[at(other)].front());
-    to_[at(other)].pop_front();
-    const auto cut_at = below(random_, chunk.bytes.size() + 1);
-    const std::span<const std::uint8_t> bytes(chunk.bytes);
-    nodes_[at(other)].session().receive(bytes.first(cut_at), now(other));
-    nodes_[at(other)].session().receive(bytes.subspan(cut_at), now(other));
+  deliver(other);
+}
+
+/// Any piece of what is due, so that a cut may leave half a frame behind.
+void Pair::deliver(int node) {
+  auto& chunks = to_[at(node)];
+  while (!chunks.empty() && chunks.front().due_ms <= now_ms_) {
+    auto& bytes = chunks.front().bytes;
+    const auto count = one_in(random_, 2) ? bytes.size() : below(random_, bytes.size());
+    nodes_[at(node)].session().receive(std::span<const std::uint8_t>(bytes).first(count), now(node));
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+    if (!bytes.empty()) return;
+    chunks.pop_front();
   }
 }
 

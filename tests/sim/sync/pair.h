@@ -50,6 +50,7 @@ class Pair {
   void step_down();
   void carry();
   void carry_from(int node);
+  void deliver(int node);
   void run();
   void check();
   void check_standby(int active);
