@@ -99,8 +99,8 @@ TEST_F(Wsl4ctl, RefusalsAreStatus1AndOneLine) {
   serve();
   EXPECT_EQ(run_with({"status"}), 1);
   EXPECT_EQ(err_, "wsl4ctl: the kernel does not answer: try again\n");
-  EXPECT_EQ(run_with({"flows", "--client", "nobody"}), 1);
-  EXPECT_EQ(err_, "wsl4ctl: Bad request: parameter 'client': 'nobody' is not an IPv4 or IPv6 address\n");
+  EXPECT_EQ(run_with({"pick", "chat"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: No backend has room\n");
 }
 
 TEST_F(Wsl4ctl, Reload) {
@@ -189,6 +189,11 @@ TEST_F(Wsl4ctl, CheckOfAnEmptyFileSaysThatNothingIsDefined) {
   const std::string file = write("empty.toml", "");
   EXPECT_EQ(run_plainly({"check", file}), 0);
   EXPECT_TRUE(out_.starts_with(file + ": valid, but no service is defined")) << out_;
+}
+
+TEST_F(Wsl4ctl, CheckOfAPathThatIsNoUtf8IsValidJson) {
+  EXPECT_EQ(run_plainly({"check", "--json", "/nowhere/\xff.toml"}), 2);
+  EXPECT_EQ(json::parse(out_).as_object().at("file"), "/nowhere/\xef\xbf\xbd.toml");
 }
 
 TEST_F(Wsl4ctl, CheckOfABrokenFileIsStatus2) {

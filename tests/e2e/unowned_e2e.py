@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+# timeout: 200
+"""A table that nobody owns, as on kernels before 6.9: what somebody else does to it is put right, and traffic goes on."""
+
+import re
+
+from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
+from lib.case import E2eTest, main
+from lib.config import Backend, Pool, Service
+from lib.daemon import Daemon
+from lib.run import tool
+from lib.talk import Talk, echo_server
+from lib.wait import until
+
+EDITS = ("flush ruleset",
+         "delete table inet wsl4",
+         "flush table inet wsl4",
+         "add rule inet wsl4 forward tcp dport { 7, 9 } drop",
+         "add rule inet wsl4 input udp dport vmap { 7 : drop, 9 : accept }",
+         "add set inet wsl4 bad { type ipv4_addr; }\nadd rule inet wsl4 forward ip saddr @bad drop",
+         "add quota inet wsl4 q { over 1 mbytes }\nadd rule inet wsl4 forward quota name q drop",
+         "add chain inet wsl4 forward { type filter hook forward priority filter - 10; policy drop; }",
+         "add table inet wsl4 { flags dormant; }")
+
+
+class Unowned(E2eTest):
+    def setUp(self):
+        super().setUp()
+        bed = self.bed
+        echo_server(bed, bed.balancer, "tcp", "0.0.0.0:22")
+        echo_server(bed, bed.backends, "tcp", f"{BACKENDS4[0]}:80", f"[{BACKENDS6[0]}]:80", f"{BACKENDS4[5]}:9000")
+        services = [Service("chat", [f"{VIP4}:443", f"[{VIP6}]:443"], [Backend("v4", BACKENDS4[0]), Backend("v6", BACKENDS6[0])])]
+        self.daemon = Daemon(bed, services, [Pool("main", pool4(2) + pool6(2))])
+        self.daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
+        self.addCleanup(self._tell_if_failed)
+        self.daemon.start()
+
+    def table(self):
+        return re.sub(r"packets \d+ bytes \d+", "", self.bed.table())
+
+    def repairs(self):
+        return [event["name"] for event in self.daemon.ctl_json("events")["events"]].count("ruleset-repaired")
+
+    def test_whatever_somebody_does_is_put_right(self):
+        before = self.table()
+        self.assertNotIn("flags owner", before)
+        bed = self.bed
+        talks = [Talk(bed, f"{VIP4}:443"), Talk(bed, f"[{VIP6}]:443"), Talk(bed, f"{VIP4}:22"),
+                 Talk(bed, f"{BACKENDS4[5]}:9000", name=bed.balancer, source=pool4(1)[0])]
+        first = [talk.ask() for talk in talks]
+        for number, edit in enumerate(EDITS, 1):
+            with self.subTest(edit=edit):
+                bed.nft(edit)
+                until(lambda: self.repairs() == number, lambda: "an event for the repair\n" + self.daemon.log())
+                self.assertEqual(self.table(), before)
+                self.assertTrue(self.daemon.status()["kernel"]["ruleset_in_sync"])
+                self.assertEqual([talk.ask() for talk in talks], first)
+                Talk(bed, f"{VIP4}:443").ask()
+
+
+if __name__ == "__main__":
+    main()
