@@ -60,7 +60,8 @@ bool is_stranger(const Packet& packet, const Listening& listening) {
 
 std::optional<std::string> misfit(const Advert& advert, Family family) {
   if (advert.vrid == 0) return "virtual router id 0";
-  if (advert.interval < kMinAdvertInterval || advert.interval > kMaxAdvertInterval || (advert.interval % kCentisecond).count() != 0) {
+  if (advert.interval < kMinAdvertInterval || advert.interval > kMaxAdvertInterval ||
+      (advert.interval % kCentisecond).count() != 0) {
     return fmt::format("advert interval {} ms (10-40950 in steps of 10)", advert.interval.count());
   }
   if (advert.addresses.empty() || advert.addresses.size() > kMaxAdvertAddresses) {

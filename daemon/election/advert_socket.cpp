@@ -40,16 +40,19 @@ IpAddress address_of(const Raw& raw) {
 bool set_up_ipv4(int fd, int interface_index, bool unicast) {
   const bool sends = set(fd, IPPROTO_IP, IP_TTL, kAdvertTtl) && set(fd, IPPROTO_IP, IP_MULTICAST_TTL, kAdvertTtl) &&
                      set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) && set(fd, IPPROTO_IP, IP_TOS, kControlClass);
-  const bool tells = set(fd, IPPROTO_IP, IP_RECVTTL, 1) && set(fd, IPPROTO_IP, IP_PKTINFO, 1) && set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  const bool tells =
+      set(fd, IPPROTO_IP, IP_RECVTTL, 1) && set(fd, IPPROTO_IP, IP_PKTINFO, 1) && set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   ip_mreqn group{};
   group.imr_multiaddr = raw_address<in_addr>(advert_group(Family::kIpv4));
   group.imr_ifindex = interface_index;
-  return sends && tells && set(fd, IPPROTO_IP, IP_MULTICAST_IF, group) && (unicast || set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, group));
+  return sends && tells && set(fd, IPPROTO_IP, IP_MULTICAST_IF, group) &&
+         (unicast || set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, group));
 }
 
 bool set_up_ipv6(int fd, int interface_index, bool unicast) {
-  const bool sends = set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, kAdvertTtl) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kAdvertTtl) &&
-                     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) && set(fd, IPPROTO_IPV6, IPV6_TCLASS, kControlClass);
+  const bool sends = set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, kAdvertTtl) &&
+                     set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kAdvertTtl) && set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) &&
+                     set(fd, IPPROTO_IPV6, IPV6_TCLASS, kControlClass);
   const bool tells = set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) && set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
   ipv6_mreq group{};
   group.ipv6mr_multiaddr = raw_address<in6_addr>(advert_group(Family::kIpv6));
@@ -137,7 +140,8 @@ std::optional<Packet> read_ipv6(Envelope& envelope, std::span<const std::uint8_t
   if (!to) return {};
   sockaddr_in6 from{};
   std::memcpy(&from, &envelope.peer, sizeof from);
-  return Packet{address_of(from.sin6_addr), address_of(to->ipi6_addr), envelope.get<int>(IPPROTO_IPV6, IPV6_HOPLIMIT).value_or(-1), bytes};
+  return Packet{address_of(from.sin6_addr), address_of(to->ipi6_addr), envelope.get<int>(IPPROTO_IPV6, IPV6_HOPLIMIT).value_or(-1),
+                bytes};
 }
 
 }  // namespace
@@ -148,13 +152,16 @@ Result<AdvertSocket> AdvertSocket::open(Family family, const std::string& interf
   if (index == 0) return netlink::failure_from_errno(what);
   netlink::Fd fd(::socket(netlink::to_af(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, kVrrpProtocol));
   if (!fd) return netlink::failure_from_errno(what);
-  const bool bound = ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) == 0;
-  const bool ready = bound && (family == Family::kIpv4 ? set_up_ipv4(fd.get(), index, unicast) : set_up_ipv6(fd.get(), index, unicast));
+  const bool bound =
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size())) == 0;
+  const bool ready =
+      bound && (family == Family::kIpv4 ? set_up_ipv4(fd.get(), index, unicast) : set_up_ipv6(fd.get(), index, unicast));
   if (!ready) return netlink::failure_from_errno(what);
   return AdvertSocket(std::move(fd), family, index);
 }
 
-Result<void> AdvertSocket::send(std::span<const std::uint8_t> message, const IpAddress& source, const IpAddress& destination) const {
+Result<void> AdvertSocket::send(std::span<const std::uint8_t> message, const IpAddress& source,
+                                const IpAddress& destination) const {
   // sendmsg does not write to what it is given.
   Envelope envelope(const_cast<std::uint8_t*>(message.data()), message.size());
   if (family_ == Family::kIpv4) {

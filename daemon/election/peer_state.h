@@ -1,7 +1,7 @@
 // What the two nodes of a pair tell each other about their roles, over the sync session. Pure values.
 //
-// It is a state, not a message: the latest one counts, and those in between may be left out. It is told whenever it changes and again
-// with each heartbeat, in order.
+// It is a state, not a message: the latest one counts, and those in between may be left out. It is told whenever it changes and
+// again with each heartbeat, in order.
 #pragma once
 
 #include <compare>

@@ -85,7 +85,8 @@ RoleMachine::Answer RoleMachine::failover(bool force, TimePoint now) {
   if (!active()) return tl::make_unexpected(std::string("this node is not active: say it to the one that is"));
   const bool connected = stands(now);
   if (connected && peer_->role == Role::kFault) return tl::make_unexpected(std::string("the peer has a fault: mend it first"));
-  if (!force && !connected) return tl::make_unexpected(std::string("the peer is not connected (--force gives the role up all the same)"));
+  if (!force && !connected)
+    return tl::make_unexpected(std::string("the peer is not connected (--force gives the role up all the same)"));
   if (!force && !session_.synced) {
     return tl::make_unexpected(std::string("the peer is not synced: wait, or lose connections with --force"));
   }
@@ -135,7 +136,8 @@ void RoleMachine::finished(Step step, TimePoint now) {
 void RoleMachine::tick(TimePoint now) { settle(now); }
 
 PeerState RoleMachine::state() const {
-  return {role_, offer_, claim_, grant_, healthy_, claim_ != 0 ? claimed_with_ : Ballot{0, settings_.vrrp.priority, settings_.vrrp.address}};
+  return {role_,  offer_,   claim_,
+          grant_, healthy_, claim_ != 0 ? claimed_with_ : Ballot{0, settings_.vrrp.priority, settings_.vrrp.address}};
 }
 
 void RoleMachine::become(Role role, Cause cause) {

@@ -2,7 +2,8 @@
 //
 // Two rules, so that there are two actives only if the network hides them from each other:
 //
-//   1. While the session stands, the role is taken only with the peer's grant. An active gives it after it has handed over, everybody
+//   1. While the session stands, the role is taken only with the peer's grant. An active gives it after it has handed over,
+//   everybody
 //      else at once, unless it claims the role itself with a better ballot.
 //   2. While both adverts and heartbeats have been silent for Active_Down_Interval, it is taken as RFC 9568 says. A node that finds
 //      its timer late has slept: what it did not hear may wait unread, so it listens a moment longer, and claims anew.
@@ -167,7 +168,7 @@ class RoleMachine {
   Vrrp vrrp_;
   Role role_ = Role::kInit;
   TimePoint started_at_, settled_at_;
-  std::optional<TimePoint> due_at_;    // as it was then
+  std::optional<TimePoint> due_at_;         // as it was then
   std::optional<TimePoint> listens_until_;  // after a sleep; until something is heard there is no second time
   SessionState session_;
   std::optional<PeerState> peer_;      // of this connection
@@ -178,10 +179,10 @@ class RoleMachine {
   TimePoint offer_until_, met_at_, hand_over_from_;
   std::uint64_t flows_ = 0;
   bool healthy_ = true, fault_ = false, promoted_ = false, stopping_ = false, stopped_ = false;
-  bool resting_ = false;         // after `failover`: does not preempt before it has been active again
-  bool unsent_ = false;          // what it had as an active may be unknown to the peer
-  bool following_ = false;       // kFollow has been said
-  bool resign_at_end_ = false;   // of the sequence: not before the addresses are off
+  bool resting_ = false;        // after `failover`: does not preempt before it has been active again
+  bool unsent_ = false;         // what it had as an active may be unknown to the peer
+  bool following_ = false;      // kFollow has been said
+  bool resign_at_end_ = false;  // of the sequence: not before the addresses are off
   std::optional<Takeover> sequence_;
   std::optional<PeerState> told_;
   std::vector<Action> actions_;

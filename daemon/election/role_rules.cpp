@@ -1,5 +1,5 @@
-// The rules of role.h, each a function that looks at the whole state. They are applied after everything that happens, so none depends
-// on the order in which things did.
+// The rules of role.h, each a function that looks at the whole state. They are applied after everything that happens, so none
+// depends on the order in which things did.
 #include <algorithm>
 #include <tuple>
 
@@ -153,9 +153,15 @@ void RoleMachine::mind_silence(TimePoint now) {
 void RoleMachine::mind_outputs(TimePoint now) {
   for (const auto output : vrrp_.take_outputs()) {
     switch (output) {
-      case Vrrp::Output::kAdvertise: act(Action::Kind::kAdvertise); break;
-      case Vrrp::Output::kResign: resign_at_end_ = true; break;
-      case Vrrp::Output::kHeardLower: meet(now); break;
+      case Vrrp::Output::kAdvertise:
+        act(Action::Kind::kAdvertise);
+        break;
+      case Vrrp::Output::kResign:
+        resign_at_end_ = true;
+        break;
+      case Vrrp::Output::kHeardLower:
+        meet(now);
+        break;
       case Vrrp::Output::kBecameActive:
         if (!active()) become_active(Cause::kSilence, now);
         break;

@@ -9,11 +9,15 @@ namespace {
 
 std::vector<Step> steps_of(Plan plan) {
   switch (plan) {
-    case Plan::kTake: return {Step::kGuardDrop, Step::kAddAddresses, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject};
-    case Plan::kMeet: return {Step::kGuardDrop, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject};
+    case Plan::kTake:
+      return {Step::kGuardDrop, Step::kAddAddresses, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject};
+    case Plan::kMeet:
+      return {Step::kGuardDrop, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject};
     case Plan::kHandOver:
-    case Plan::kStepDown: return {Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses};
-    case Plan::kWithdraw: return {Step::kGuardStandby, Step::kRemoveAddresses};
+    case Plan::kStepDown:
+      return {Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses};
+    case Plan::kWithdraw:
+      return {Step::kGuardStandby, Step::kRemoveAddresses};
   }
   return {};
 }

@@ -6,9 +6,9 @@
 //     step down   the same, but it is done even if the queue does not drain
 //     withdraw    guard on standby, addresses off
 //
-// A packet of a flow that has no entry yet must be dropped, not reset (kernel.md 5.2); so the guard drops until late entries are in,
-// also when the role was handed over. Announcements are repeated every 500 ms for 5 s: a hung active answers too, until its watchdog
-// ends it within 2 s.
+// A packet of a flow that has no entry yet must be dropped, not reset (kernel.md 5.2); so the guard drops until late entries are
+// in, also when the role was handed over. Announcements are repeated every 500 ms for 5 s: a hung active answers too, until its
+// watchdog ends it within 2 s.
 #pragma once
 
 #include <chrono>
@@ -73,9 +73,9 @@ class Takeover {
 
   Plan plan_;
   std::vector<Step> steps_;
-  std::size_t at_ = 0;         // of steps_
-  bool begun_ = false;         // steps_[at_]
-  bool inherited_ = false;     // steps_[0] is another sequence's
+  std::size_t at_ = 0;      // of steps_
+  bool begun_ = false;      // steps_[at_]
+  bool inherited_ = false;  // steps_[0] is another sequence's
   bool failed_ = false;
   TimePoint begun_at_;
   std::optional<TimePoint> announce_at_;  // the next repetition

@@ -1,8 +1,8 @@
 // Adverts to and from the wire, in both families, on one interface. On the thread of one io_context.
 //
 // Sent are protocol 112, TTL or hop limit 255 (RFC 9568 5.1), from this node's own address on the interface, to the group or to
-// `unicast_peer`. What comes in is checked (advert.h); what is nobody's advert is counted and has no other effect. A wake-up reads at
-// most kReceiveBudget packets of a family, so that a flood does not starve what else the thread does.
+// `unicast_peer`. What comes in is checked (advert.h); what is nobody's advert is counted and has no other effect. A wake-up reads
+// at most kReceiveBudget packets of a family, so that a flood does not starve what else the thread does.
 #pragma once
 
 #include <array>
@@ -25,16 +25,16 @@ namespace wsl4::election {
 inline constexpr std::size_t kReceiveBudget = 32;
 
 /// The address on link `link_index` that adverts come from. IPv4: the first of `addresses`; IPv6: the first link-local one; with a
-/// peer the first one in whose prefix it lies. Addresses that move with the role (kAddressProtocol, and `moving`) are never it. None
-/// where there is none.
+/// peer the first one in whose prefix it lies. Addresses that move with the role (kAddressProtocol, and `moving`) are never it.
+/// None where there is none.
 [[nodiscard]] std::optional<IpAddress> advert_source(const std::vector<netlink::rtnl::InterfaceAddress>& addresses, int link_index,
                                                      Family family, const std::optional<IpAddress>& unicast_peer,
                                                      const std::vector<IpAddress>& moving);
 
 struct TransportStats {
-  std::uint64_t sent = 0, received = 0;                // adverts
-  std::uint64_t failed = 0;                            // not sent; the last error is in `error`
-  std::array<std::uint64_t, kRejections> rejected{};   // by Rejection
+  std::uint64_t sent = 0, received = 0;               // adverts
+  std::uint64_t failed = 0;                           // not sent; the last error is in `error`
+  std::array<std::uint64_t, kRejections> rejected{};  // by Rejection
   std::string error;
 };
 

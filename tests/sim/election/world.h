@@ -38,7 +38,7 @@ class World {
   void set_loss(double loss) { loss_ = loss; }
   void cut_adverts(int from, bool cut) { adverts_cut_.at(index(from)) = cut; }
   void cut_session(bool cut);
-  void sleep(int node, milliseconds span) { at(node).asleep_until = now_ + span; }
+  void doze(int node, milliseconds span) { at(node).asleep_until = now_ + span; }
   void crash(int node, milliseconds for_how_long);
   void carrier(int node, bool up);
   void healthy(int node, bool healthy);
@@ -68,8 +68,8 @@ class World {
   };
   using Content = std::variant<Advert, election::PeerState, Connection, Synced, StepDone>;
   struct Event {
-    int node;                // where it arrives
-    std::uint64_t context;   // the connection or the life that it belongs to
+    int node;               // where it arrives
+    std::uint64_t context;  // the connection or the life that it belongs to
     Content content;
   };
   struct Node {
@@ -78,7 +78,7 @@ class World {
     TimePoint asleep_until, restart_at, tell_at;
     std::deque<Event> inbox;  // while asleep
     bool addresses = false, carrier = true, healthy = true, restarts = false;
-    bool unseen = false;  // carrier or health, by the node itself
+    bool unseen = false;                                    // carrier or health, by the node itself
     std::optional<election::Cause> taken_by, addresses_by;  // the active role, and when the addresses came
     election::SessionState session;
     std::uint64_t connection = 0;  // 0: none
@@ -87,6 +87,7 @@ class World {
     std::uint64_t flows = 0;
   };
 
+  static netlink::IpAddress address_of(int node);
   static std::size_t index(int node) { return static_cast<std::size_t>(node); }
   Node& at(int node) { return nodes_.at(index(node)); }
   static int other(int node) { return 1 - node; }
@@ -95,7 +96,9 @@ class World {
 
   [[nodiscard]] bool awake(int node) const { return running(node) && now_ >= nodes_.at(index(node)).asleep_until; }
   [[nodiscard]] std::optional<TimePoint> next_time() const;
-  void post(TimePoint when, int node, std::uint64_t context, Content content) { events_.emplace(when, Event{node, context, content}); }
+  void post(TimePoint when, int node, std::uint64_t context, Content content) {
+    events_.emplace(when, Event{node, context, content});
+  }
   void arrive(const Event& event);
   void note_arrival(const Event& event);
   void handle(const Event& event);

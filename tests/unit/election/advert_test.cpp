@@ -18,14 +18,15 @@ Bytes bytes(std::string_view hex) {
   for (const char c : hex) {
     if (c != ' ') digits += c;
   }
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) out.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    out.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
   return out;
 }
 
 // As keepalived 2.2.7 sent them and tcpdump 4.99.3 took them for right.
 const Bytes kKeepalived4 = bytes("3133 9602 000a 01be c612 0196 c612 0197");
-const Bytes kKeepalived6 = bytes(
-    "3133 9602 000a 940c 2001 0db8 0001 0000 0000 0000 0000 0150 2001 0db8 0001 0000 0000 0000 0000 0151");
+const Bytes kKeepalived6 =
+    bytes("3133 9602 000a 940c 2001 0db8 0001 0000 0000 0000 0000 0150 2001 0db8 0001 0000 0000 0000 0000 0151");
 const Advert kAdvert4{51, 150, 100ms, {ip("198.18.1.150"), ip("198.18.1.151")}};
 const Advert kAdvert6{51, 150, 100ms, {ip("2001:db8:1::150"), ip("2001:db8:1::151")}};
 
@@ -96,7 +97,8 @@ TEST(Advert, IsRefusedWhereItDoesNotFit) {
   };
   EXPECT_EQ(refusal([](Advert&) {}), "");
   EXPECT_EQ(refusal([](Advert& advert) { advert.interval = 9ms; }), "advert: advert interval 9 ms (10-40950 in steps of 10)");
-  EXPECT_EQ(refusal([](Advert& advert) { advert.interval = 40'960ms; }), "advert: advert interval 40960 ms (10-40950 in steps of 10)");
+  EXPECT_EQ(refusal([](Advert& advert) { advert.interval = 40'960ms; }),
+            "advert: advert interval 40960 ms (10-40950 in steps of 10)");
   EXPECT_EQ(refusal([](Advert& advert) { advert.interval = 105ms; }), "advert: advert interval 105 ms (10-40950 in steps of 10)");
   EXPECT_EQ(refusal([](Advert& advert) { advert.addresses.clear(); }), "advert: 0 addresses (1-255)");
   EXPECT_EQ(refusal([](Advert& advert) { advert.addresses.resize(256); }), "advert: 256 addresses (1-255)");

@@ -18,14 +18,22 @@ inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value
 
 inline std::string word_of(const Action& action) {
   switch (action.kind) {
-    case Action::Kind::kStep: return "step " + std::string(to_string(action.step));
-    case Action::Kind::kRole: return "role " + std::string(to_string(action.role)) + " " + std::string(to_string(action.cause));
-    case Action::Kind::kAdvertise: return "advertise";
-    case Action::Kind::kResign: return "resign";
-    case Action::Kind::kTell: return "tell";
-    case Action::Kind::kFollow: return "follow";
-    case Action::Kind::kHandOverFailed: return "hand-over-failed";
-    case Action::Kind::kStopped: return "stopped";
+    case Action::Kind::kStep:
+      return "step " + std::string(to_string(action.step));
+    case Action::Kind::kRole:
+      return "role " + std::string(to_string(action.role)) + " " + std::string(to_string(action.cause));
+    case Action::Kind::kAdvertise:
+      return "advertise";
+    case Action::Kind::kResign:
+      return "resign";
+    case Action::Kind::kTell:
+      return "tell";
+    case Action::Kind::kFollow:
+      return "follow";
+    case Action::Kind::kHandOverFailed:
+      return "hand-over-failed";
+    case Action::Kind::kStopped:
+      return "stopped";
   }
   return {};
 }
@@ -75,7 +83,8 @@ class RoleBed {
     note();
   }
   void hear_advert(int priority, std::string_view source = "198.18.0.1") {
-    machine.advert({51, static_cast<std::uint8_t>(priority), std::chrono::milliseconds(100), {ip("198.18.0.100")}}, ip(source), now());
+    machine.advert({51, static_cast<std::uint8_t>(priority), std::chrono::milliseconds(100), {ip("198.18.0.100")}}, ip(source),
+                   now());
     note();
   }
   void finish(Step step) {

@@ -11,7 +11,8 @@ TEST(RoleAtTheStart, ALoneNodeWaitsForASessionAndThenTakesTheRoleInOrder) {
   bed.pass(990);
   EXPECT_EQ(bed.machine.role(), Role::kInit);
   bed.pass(10);
-  EXPECT_EQ(bed.done(), (Words{"role active silence", "step guard-drop", "step add-addresses", "step await-entries", "step guard-reject"}));
+  EXPECT_EQ(bed.done(),
+            (Words{"role active silence", "step guard-drop", "step add-addresses", "step await-entries", "step guard-reject"}));
   EXPECT_EQ(bed.machine.role(), Role::kActive);
 }
 
@@ -55,7 +56,8 @@ TEST(RoleWithoutAnActive, GoesToWhoHasMoreFlowsThenToTheHigherPriority) {
     int priority;
     bool wins;
   };
-  for (const auto& [own, peers, priority, wins] : {Case{10, 9, 200, true}, Case{9, 10, 50, false}, Case{9, 9, 50, true}, Case{9, 9, 200, false}}) {
+  for (const auto& [own, peers, priority, wins] :
+       {Case{10, 9, 200, true}, Case{9, 10, 50, false}, Case{9, 9, 50, true}, Case{9, 9, 200, false}}) {
     RoleBed bed;
     bed.machine.set_flows(own);
     bed.connect(Role::kInit);
@@ -197,8 +199,9 @@ TEST(RoleOfALivingActive, IsClaimedWhenItIsOffered) {
     bool synced, healthy, claims;
   };
   for (const auto& [offer, synced, healthy, claims] :
-       {Case{Offer::kFailover, true, false, true}, Case{Offer::kFailover, false, true, false}, Case{Offer::kForced, false, true, true},
-        Case{Offer::kHealth, true, true, true}, Case{Offer::kHealth, true, false, false}, Case{Offer::kNone, true, true, false}}) {
+       {Case{Offer::kFailover, true, false, true}, Case{Offer::kFailover, false, true, false},
+        Case{Offer::kForced, false, true, true}, Case{Offer::kHealth, true, true, true}, Case{Offer::kHealth, true, false, false},
+        Case{Offer::kNone, true, true, false}}) {
     RoleBed bed;
     bed.stand_by(synced);
     bed.machine.set_healthy(healthy, bed.now());
@@ -223,7 +226,8 @@ TEST(RoleExternal, IsSetByPromoteAndDemoteAndNothingElse) {
   EXPECT_EQ(bed.machine.role(), Role::kInit);
   EXPECT_TRUE(bed.machine.promote(bed.now()));
   bed.note();
-  EXPECT_EQ(bed.done(), (Words{"role active promoted", "step guard-drop", "step add-addresses", "step await-entries", "step guard-reject"}));
+  EXPECT_EQ(bed.done(),
+            (Words{"role active promoted", "step guard-drop", "step add-addresses", "step await-entries", "step guard-reject"}));
   bed.machine.links({}, bed.now());
   bed.note();
   EXPECT_EQ(bed.machine.role(), Role::kActive) << "no tracking";

@@ -11,10 +11,11 @@ using netlink::rtnl::kAddressProtocol;
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 const std::vector<InterfaceAddress> kAddresses{
-    {1, ip("127.0.0.1"), 8, 0},           {2, ip("198.18.1.99"), 32, kAddressProtocol}, {2, ip("198.18.1.98"), 32, 0},
-    {2, ip("198.18.1.2"), 24, 0},         {2, ip("198.18.1.3"), 24, 0},                 {2, ip("198.18.2.2"), 24, 0},
-    {2, ip("2001:db8:1::2"), 64, 0},      {2, ip("fe80::99"), 128, kAddressProtocol},   {2, ip("fe80::2"), 64, 0},
-    {3, ip("198.18.3.2"), 24, 0},
+    {1, ip("127.0.0.1"), 8, 0},      {2, ip("198.18.1.99"), 32, kAddressProtocol},
+    {2, ip("198.18.1.98"), 32, 0},   {2, ip("198.18.1.2"), 24, 0},
+    {2, ip("198.18.1.3"), 24, 0},    {2, ip("198.18.2.2"), 24, 0},
+    {2, ip("2001:db8:1::2"), 64, 0}, {2, ip("fe80::99"), 128, kAddressProtocol},
+    {2, ip("fe80::2"), 64, 0},       {3, ip("198.18.3.2"), 24, 0},
 };
 const std::vector<IpAddress> kVips{ip("198.18.1.98")};
 

@@ -1,4 +1,5 @@
-// One VRRP router for tests: daemon/election's transport and machine on an interface, by the RFC alone, without addresses or a peer.
+// One VRRP router for tests: daemon/election's transport and machine on an interface, by the RFC alone, without addresses or a
+// peer.
 //
 // usage: vrrpnode INTERFACE VRID PRIORITY INTERVAL_MS preempt|nopreempt UNICAST_PEER|- VIP...
 // Says "active", "backup", and "heard PRIORITY INTERVAL_MS SOURCE VIP..." for each advert unlike the one before. Reads lines:
@@ -9,11 +10,11 @@
 #include <iostream>
 #include <map>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "daemon/election/transport.h"
 #include "daemon/election/vrrp.h"
@@ -77,7 +78,8 @@ class Node {
   explicit Node(const Options& options)
       : options_(options),
         vrrp_(options.vrrp),
-        transport_(must(Transport::open(io_, options.transport, [this](const Advert& advert, const IpAddress& source) { hear(advert, source); }))),
+        transport_(must(Transport::open(io_, options.transport,
+                                        [this](const Advert& advert, const IpAddress& source) { hear(advert, source); }))),
         timer_(io_),
         commands_(io_, ::dup(STDIN_FILENO)) {}
 
@@ -96,7 +98,8 @@ class Node {
   void hear(const Advert& advert, const IpAddress& source) {
     std::vector<std::string> vips;
     for (const auto& vip : advert.addresses) vips.push_back(vip.to_string());
-    const auto heard = fmt::format("heard {} {} {} {}", advert.priority, advert.interval.count(), source.to_string(), fmt::join(vips, " "));
+    const auto heard =
+        fmt::format("heard {} {} {} {}", advert.priority, advert.interval.count(), source.to_string(), fmt::join(vips, " "));
     if (std::exchange(heard_[source], heard) != heard) say(heard);
     vrrp_.receive(advert, source, now());
     settle();
@@ -140,7 +143,8 @@ class Node {
   void say_stats() {
     const auto& stats = transport_->stats();
     std::string line = fmt::format("stats sent={} received={} failed={}", stats.sent, stats.received, stats.failed);
-    for (std::size_t i = 0; i < kRejections; ++i) line += fmt::format(" {}={}", to_string(static_cast<Rejection>(i)), stats.rejected[i]);
+    for (std::size_t i = 0; i < kRejections; ++i)
+      line += fmt::format(" {}={}", to_string(static_cast<Rejection>(i)), stats.rejected[i]);
     say(line);
   }
 
