@@ -17,6 +17,8 @@ using std::chrono::steady_clock;
 constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
+/// Between two wake-ups: to wake up for each event alone costs more than the events do.
+constexpr std::chrono::milliseconds kEventPause{1};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
 /// So much of the time dumps may take when they are asked for, and the least time between two.
 constexpr int kDumpPart = 20;
@@ -91,7 +93,13 @@ void Collector::on_events() {
   if (drained->overrun) on_overrun();
   tell_counts();
   wait_to_reap();
-  wait_for_events();
+  if (drained->events == 0 && !drained->overrun) return wait_for_events();
+  told_ = true;
+  if (!drained->more && std::exchange(look_for_unseen_, false)) look_for_unseen();
+  event_timer_.expires_after(drained->more ? std::chrono::milliseconds(0) : kEventPause);
+  event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) on_events();
+  });
 }
 
 void Collector::on_overrun() {
@@ -252,8 +260,13 @@ void Collector::reap() {
   wait_to_reap();
 }
 
+/// What is counted lags behind the kernel until all events have been read; so best then.
 void Collector::sample_rates() {
-  look_for_unseen();
+  if (std::exchange(told_, false)) {
+    look_for_unseen_ = true;
+  } else {
+    look_for_unseen();
+  }
   auto& sample = started_samples_.emplace_back();
   for (const auto id : counter_.seen_backends()) sample[id] = counter_.backend(id).started;
   if (started_samples_.size() > kRateSamples) started_samples_.pop_front();

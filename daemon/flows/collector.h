@@ -106,8 +106,10 @@ class Collector {
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs
   std::uint64_t unseen_limit_ = UINT64_MAX, unseen_before_ = 0;
-  bool resync_again_ = false;                   // events were lost while a dump was running
-  std::vector<netlink::conntrack::Flow> idle_;  // found by the present step
+  bool told_ = false,
+       look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
+  bool resync_again_ = false;     // events were lost while a dump was running
+  std::vector<netlink::conntrack::Flow> idle_;                                                // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };
 
