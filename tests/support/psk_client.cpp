@@ -4,9 +4,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -67,10 +69,15 @@ netlink::Fd listen_at(const netlink::Endpoint& endpoint) {
 }
 
 std::uint16_t free_port(const netlink::IpAddress& address) {
-  const auto fd = bound_socket({address, 0});
-  SocketAddress bound({address, 0});
-  ::getsockname(fd.get(), bound.get(), &bound.size);
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&bound.storage)->sin_port);  // stands at the same place for IPv6
+  static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 16};
+  constexpr unsigned kFirst = 20000, kCount = 12000;  // below those that the kernel picks (ip_local_port_range)
+  for (;;) {
+    const auto port = static_cast<std::uint16_t>(kFirst + next++ % kCount);
+    try {
+      (void)bound_socket({address, port});
+      return port;
+    } catch (const std::exception&) { continue; }
+  }
 }
 
 bool send_all(int fd, std::string_view bytes) {
