@@ -124,6 +124,7 @@ class App final : public control::Node {
   std::set<std::pair<netlink::IpAddress, netlink::Endpoint>> tight_;  // pairs of pool address and backend with hardly a free port
   bool following_health_ = false;
   health::Suspicion suspicion_;
+  std::chrono::steady_clock::time_point next_suspicion_;
   Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};

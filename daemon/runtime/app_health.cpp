@@ -59,11 +59,17 @@ std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_end
   return endings;
 }
 
+/// After a look at all counters for so many times as long as it took: with thousands of backends they are not read each second.
+constexpr int kPause = 50;
+
 /// A backend to which flows go without one being established is checked now, not when its interval has passed.
 asio::awaitable<void> App::suspect() {
-  if (!health_->watches_any()) co_return;
+  const auto begun = std::chrono::steady_clock::now();
+  if (!health_->watches_any() || begun < next_suspicion_) co_return;
   auto question = [this] { return kernel_->openings(); };
   const auto openings = co_await util::ask(kernel_->io(), std::move(question));
+  const auto now = std::chrono::steady_clock::now();
+  next_suspicion_ = now + kPause * (now - begun);
   const auto suspicious = suspicion_.look(openings);
   if (suspicious.empty()) co_return;
   const std::set<service::BackendId> suspects(suspicious.begin(), suspicious.end());

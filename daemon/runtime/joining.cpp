@@ -66,7 +66,11 @@ tl::expected<void, std::string> Joining::start() {
   return {};
 }
 
-void Joining::stop() { listener_.stop(); }
+void Joining::stop() {
+  listener_.stop();
+  if (!unsaved_) return;
+  if (const auto saved = save(leases_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+}
 
 tl::expected<Joining::Listener, std::vector<std::string>> Joining::prepare(const config::Config& file) {
   return listener_.prepare(file.control);
