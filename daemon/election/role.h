@@ -2,9 +2,9 @@
 //
 // Two rules, so that there are two actives only if the network hides them from each other:
 //
-//   1. While the session stands, the role is taken only with the peer's grant. An active gives it after it has handed over,
-//   everybody
-//      else at once, unless it claims the role itself with a better ballot.
+//   1. While the session stands, the role is taken only with the peer's grant. An active gives it after it has handed over, others
+//   at
+//      once, unless they claim the role themselves with a better ballot.
 //   2. While both adverts and heartbeats have been silent for Active_Down_Interval, it is taken as RFC 9568 says. A node that finds
 //      its timer late has slept: what it did not hear may wait unread, so it listens a moment longer, and claims anew.
 //

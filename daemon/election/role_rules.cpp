@@ -12,9 +12,7 @@ bool RoleMachine::giving_up() const {
   return sequence_->plan() == Plan::kStepDown || sequence_->plan() == Plan::kWithdraw;
 }
 
-bool RoleMachine::handing_over() const {
-  return active() && sequence_ && sequence_->plan() == Plan::kHandOver && !sequence_->complete();
-}
+bool RoleMachine::handing_over() const { return active() && sequence_ && sequence_->hands_over() && !sequence_->complete(); }
 
 bool RoleMachine::wants_back() const {
   return settings_.vrrp.preempt && !settings_.external && session_.connected && session_.synced && !resting_ && healthy_;
@@ -116,10 +114,11 @@ void RoleMachine::mind_peer_claim() {
 void RoleMachine::mind_hand_over(TimePoint now) {
   if (!active()) return;
   const bool wanted = stands(now) && peer_->claim != 0 && peer_->role != Role::kActive;
-  const bool begun = sequence_ && sequence_->plan() == Plan::kHandOver;
+  const bool begun = sequence_ && sequence_->hands_over();
+  const bool forced = offer_ == Offer::kForced;
   if (!begun) {
-    const bool may = session_.synced || offer_ == Offer::kForced;
-    if (wanted && may && now >= hand_over_from_ && (!sequence_ || sequence_->complete())) begin(Plan::kHandOver, now);
+    const bool may = (session_.synced || forced) && now >= hand_over_from_ && (!sequence_ || sequence_->complete());
+    if (wanted && may) begin(forced ? Plan::kForcedHandOver : Plan::kHandOver, now);
   } else if (!wanted || sequence_->failed()) {
     fail_hand_over(now);
   } else if (sequence_->complete()) {
@@ -229,6 +228,7 @@ std::optional<TimePoint> RoleMachine::due() const {
   if (const auto step = sequence_ ? sequence_->due() : std::nullopt) sooner(*step);
   if (stopping_ || offer_ != Offer::kNone) later(offer_until_);
   if (listens_until_) later(*listens_until_);
+  if (vrrp_.state() == Vrrp::State::kBackup) later(vrrp_.silent_at());
   later(heard_at_ ? *heard_at_ + vrrp_.down_interval() : started_at_ + kStartPatience);
   return due;
 }

@@ -14,6 +14,7 @@ std::vector<Step> steps_of(Plan plan) {
     case Plan::kMeet:
       return {Step::kGuardDrop, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject};
     case Plan::kHandOver:
+    case Plan::kForcedHandOver:
     case Plan::kStepDown:
       return {Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses};
     case Plan::kWithdraw:

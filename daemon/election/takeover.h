@@ -3,7 +3,7 @@
 //     take        guard on drop, addresses, announcements, late entries, guard on reject
 //     meet        the same without addresses: another active was met, whose flows are still to come
 //     hand over   queue drained, guard on standby, addresses off; whoever waits may then be given the role
-//     step down   the same, but it is done even if the queue does not drain
+//     forced hand-over, step down    the same, but it is done even if the queue does not drain
 //     withdraw    guard on standby, addresses off
 //
 // A packet of a flow that has no entry yet must be dropped, not reset (kernel.md 5.2); so the guard drops until late entries are
@@ -33,7 +33,7 @@ enum class Step : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(Step step);
 
-enum class Plan : std::uint8_t { kTake, kMeet, kHandOver, kStepDown, kWithdraw };
+enum class Plan : std::uint8_t { kTake, kMeet, kHandOver, kForcedHandOver, kStepDown, kWithdraw };
 
 class Takeover {
  public:
@@ -62,7 +62,8 @@ class Takeover {
   /// A hand-over whose queue did not drain: nothing has been changed.
   [[nodiscard]] bool failed() const { return failed_; }
   /// A hand-over that has not changed anything yet.
-  [[nodiscard]] bool only_draining() const { return plan_ == Plan::kHandOver && at_ == 0; }
+  [[nodiscard]] bool only_draining() const { return hands_over() && at_ == 0; }
+  [[nodiscard]] bool hands_over() const { return plan_ == Plan::kHandOver || plan_ == Plan::kForcedHandOver; }
   /// A change that was begun and is not known to be done: what comes next must wait for it. Waiting is no change.
   [[nodiscard]] std::optional<Step> outstanding() const;
   /// Of the steps that are over.

@@ -64,6 +64,7 @@ class Vrrp {
   [[nodiscard]] bool expired() const { return expired_; }
   /// Nobody's advert of an active has been heard for Active_Down_Interval, not even one that preemption ignores.
   [[nodiscard]] bool silent(TimePoint now) const { return now >= silent_at_; }
+  [[nodiscard]] TimePoint silent_at() const { return silent_at_; }
   [[nodiscard]] Duration down_interval() const { return 3 * Duration(active_interval_) + skew(); }
   /// When `tick` has something to do.
   [[nodiscard]] std::optional<TimePoint> due() const;

@@ -63,6 +63,21 @@ TEST(Failover, AQueueThatDoesNotDrainChangesNothing) {
   EXPECT_EQ(bed.machine.state().grant, 0U);
 }
 
+TEST(Failover, ForcedItGoesOnWithoutADrainedQueue) {
+  RoleBed bed;
+  bed.become_active();
+  bed.connect(Role::kStandby);
+  bed.prompt = false;
+  ASSERT_TRUE(bed.machine.failover(true, bed.now()));
+  bed.peer.claim = 3;
+  bed.hear();
+  bed.pass(1000);
+  bed.finish(Step::kGuardStandby);
+  bed.finish(Step::kRemoveAddresses);
+  EXPECT_EQ(bed.done(), kHandedOver);
+  EXPECT_EQ(bed.machine.state().grant, 3U);
+}
+
 TEST(Failover, APeerThatVanishesBeforeTheGrantGetsNothing) {
   RoleBed bed;
   bed.pair_up();

@@ -135,6 +135,21 @@ TEST(RoleInSilence, IsTakenAfterBothHaveBeenSilentForTheDownInterval) {
   }
 }
 
+TEST(RoleInSilence, IsLookedAtWhenThoseFallSilentWhomPreemptionIgnored) {
+  RoleBed bed(settings(true));
+  bed.stand_by();
+  for (int i = 0; i < 10; ++i) {
+    bed.hear_advert(50);
+    bed.pass(100, false);  // connected, but not a word
+  }
+  ASSERT_EQ(bed.machine.role(), Role::kStandby);
+  const auto due = bed.machine.due();
+  ASSERT_TRUE(due);
+  EXPECT_LE(*due, bed.now() + std::chrono::milliseconds(261));
+  bed.pass(270, false);
+  EXPECT_EQ(bed.machine.role(), Role::kActive);
+}
+
 TEST(RoleInSilence, AClosedSessionIsNotSilenceYet) {
   RoleBed bed;
   bed.stand_by();

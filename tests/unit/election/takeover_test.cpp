@@ -97,10 +97,12 @@ TEST(Takeover, WithoutADrainedQueueNothingIsHandedOver) {
   EXPECT_EQ(takeover.due(), std::nullopt);
 }
 
-TEST(Takeover, AStepDownGoesOnWithoutADrainedQueue) {
-  Takeover takeover(Plan::kStepDown, kStart);
-  EXPECT_EQ(takeover.next(kStart), Step::kDrain);
-  EXPECT_EQ(takeover.next(kStart + Takeover::kStepLimit), Step::kGuardStandby);
+TEST(Takeover, AStepDownAndAForcedHandOverGoOnWithoutADrainedQueue) {
+  for (const auto plan : {Plan::kStepDown, Plan::kForcedHandOver}) {
+    Takeover takeover(plan, kStart);
+    EXPECT_EQ(takeover.next(kStart), Step::kDrain);
+    EXPECT_EQ(takeover.next(kStart + Takeover::kStepLimit), Step::kGuardStandby);
+  }
 }
 
 TEST(Takeover, WaitsForTheChangeThatItsPredecessorBegan) {
