@@ -1,6 +1,7 @@
 #include "daemon/flows/reaper.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wsl4::flows {
 
@@ -30,15 +31,19 @@ std::optional<Reaper::TimePoint> Reaper::due() const {
 
 netlink::Result<std::vector<Flow>> Reaper::step(TimePoint now) {
   std::vector<Waiting> looked;
-  std::vector<Flow> flows;
-  while (!waiting_.empty() && waiting_.begin()->first <= now && flows.size() < kBudget) {
-    looked.push_back(waiting_.extract(waiting_.begin()).mapped());
-    flows.push_back(looked.back().flow);
-    known_.erase(flows.back().id);
+  std::vector<Flow> flows, closed;
+  while (!waiting_.empty() && waiting_.begin()->first <= now && flows.size() + closed.size() < kBudget) {
+    auto waiting = waiting_.extract(waiting_.begin()).mapped();
+    known_.erase(waiting.flow.id);
+    if (has_closed(waiting.flow)) {  // it does not come to life again: a new flow is another entry
+      closed.push_back(waiting.flow);
+      continue;
+    }
+    flows.push_back(waiting.flow);
+    looked.push_back(std::move(waiting));
   }
   const auto found = conntrack_.find(flows);
   if (!found) return tl::make_unexpected(found.error());
-  std::vector<Flow> closed;
   for (std::size_t i = 0; i < found->size(); ++i) {
     auto& [flow, pause] = looked[i];
     if (!(*found)[i]) continue;
