@@ -32,8 +32,6 @@ class Dump {
   virtual Result<bool> step(const FlowSink& sink) = 0;
 };
 
-enum class InsertOutcome : std::uint8_t { kInserted, kExists };
-
 class Conntrack {
  public:
   virtual ~Conntrack() = default;
@@ -47,13 +45,17 @@ class Conntrack {
   /// Deletes entries by their original tuple, in batches; an entry that is gone is no error. Returns how many were deleted.
   /// With `id` != 0 in a flow only that very entry is deleted. After an error about one entry the others have been tried too.
   virtual Result<std::size_t> erase(std::span<const Flow> flows) = 0;
+  /// The same by their reply tuple, whatever `id` says: whoever holds a translated tuple goes.
+  virtual Result<std::size_t> erase_by_reply(std::span<const Flow> flows) = 0;
   /// Deletes all entries that match, in one call that walks the whole table. EINVAL for mask 0, which would be
   /// everybody's.
   virtual Result<void> erase_by_mark(MarkFilter filter) = 0;
-  /// Puts translated flows into the kernel so that they go on here (kernel.md 3.1). One outcome per flow, in order; kExists also
-  /// when another flow holds the translated tuple. `timeout` of each flow is used as it is (> 0), `status` and `id` are not used.
-  /// After an error about one flow the others have been tried too.
-  virtual Result<std::vector<InsertOutcome>> insert(std::span<const Flow> flows) = 0;
+  /// Puts translated flows into the kernel so that they go on here (kernel.md 3.1). One errno per flow, in order: 0, EEXIST where
+  /// this or another flow holds one of the tuples, ENOMEM where the table is full. `timeout` of each flow is used as it is (> 0, at
+  /// most 8,589,934 s), `status` and `id` are not used. An error of the whole: nobody knows what the kernel has of them.
+  virtual Result<std::vector<int>> insert(std::span<const Flow> flows) = 0;
+  /// Gives entries, known by their original tuple, the flows' `timeout`. Outcomes as above; ENOENT where there is no entry.
+  virtual Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) = 0;
 };
 
 /// Of the network namespace of the thread that opens it; a Dump of that of the thread that asks for it.
@@ -66,8 +68,10 @@ class KernelConntrack final : public Conntrack {
   Result<std::uint64_t> count() override;
   Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   Result<std::size_t> erase(std::span<const Flow> flows) override;
+  Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
   Result<void> erase_by_mark(MarkFilter filter) override;
-  Result<std::vector<InsertOutcome>> insert(std::span<const Flow> flows) override;
+  Result<std::vector<int>> insert(std::span<const Flow> flows) override;
+  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
 
  private:
   struct Impl;

@@ -17,8 +17,8 @@ namespace wsl4::netlink::conntrack {
 
 namespace {
 
-// One send of about 35 KB: nearly all of the gain of batching, and few enough answers to fit into the buffer if all fail.
-constexpr std::size_t kBatch = 128;
+// One send of about 70 KB: nearly all of the gain of batching, and few enough answers to fit into the buffer if all fail.
+constexpr std::size_t kBatch = 256;
 constexpr std::size_t kAnswerBuffer = 1U << 20;
 constexpr std::size_t kDumpBuffer = 1U << 20;
 
@@ -115,6 +115,28 @@ struct KernelConntrack::Impl {
     return {};
   }
 
+  /// One errno per flow.
+  template <class Write>
+  Result<std::vector<int>> try_all(std::span<const Flow> flows, const char* what, Write&& write) {
+    std::vector<int> outcomes(flows.size(), 0);
+    auto sent = send_all(flows, what, write, [&](std::size_t index, int error) { outcomes[index] = error; });
+    if (!sent) return tl::make_unexpected(std::move(sent.error()));
+    return outcomes;
+  }
+
+  template <class Write>
+  Result<std::size_t> erase_all(std::span<const Flow> flows, Write&& write) {
+    std::size_t erased = flows.size();
+    std::optional<Error> first_error;
+    auto sent = send_all(flows, "erase conntrack entries", write, [&](std::size_t index, int error) {
+      --erased;
+      if (error != ENOENT && !first_error) first_error = Error{error, "erase " + name_of(flows[index])};
+    });
+    if (!sent) return tl::make_unexpected(std::move(sent.error()));
+    if (first_error) return tl::make_unexpected(*std::move(first_error));
+    return erased;
+  }
+
   /// Sends one message and waits for its acknowledgement.
   template <class Write, class Told = decltype(&ignore)>
   Result<void> ask(const char* what, Write&& write, Told&& told = &ignore) {
@@ -182,16 +204,10 @@ Result<std::vector<std::optional<Flow>>> KernelConntrack::find(std::span<const F
   return found;
 }
 
-Result<std::size_t> KernelConntrack::erase(std::span<const Flow> flows) {
-  std::size_t erased = flows.size();
-  std::optional<Error> first_error;
-  auto sent = impl_->send_all(flows, "erase conntrack entries", write_erase, [&](std::size_t index, int error) {
-    --erased;
-    if (error != ENOENT && !first_error) first_error = Error{error, "erase " + name_of(flows[index])};
-  });
-  if (!sent) return tl::make_unexpected(sent.error());
-  if (first_error) return tl::make_unexpected(*std::move(first_error));
-  return erased;
+Result<std::size_t> KernelConntrack::erase(std::span<const Flow> flows) { return impl_->erase_all(flows, write_erase); }
+
+Result<std::size_t> KernelConntrack::erase_by_reply(std::span<const Flow> flows) {
+  return impl_->erase_all(flows, write_erase_by_reply);
 }
 
 Result<void> KernelConntrack::erase_by_mark(MarkFilter filter) {
@@ -200,16 +216,12 @@ Result<void> KernelConntrack::erase_by_mark(MarkFilter filter) {
   return impl_->ask(kWhat, [&](MessageWriter& out, std::uint32_t sequence) { write_erase_by_mark(out, filter, sequence); });
 }
 
-Result<std::vector<InsertOutcome>> KernelConntrack::insert(std::span<const Flow> flows) {
-  std::vector<InsertOutcome> outcomes(flows.size(), InsertOutcome::kInserted);
-  std::optional<Error> first_error;
-  auto sent = impl_->send_all(flows, "insert conntrack entries", write_insert, [&](std::size_t index, int error) {
-    outcomes[index] = InsertOutcome::kExists;
-    if (error != EEXIST && !first_error) first_error = Error{error, "insert " + name_of(flows[index])};
-  });
-  if (!sent) return tl::make_unexpected(sent.error());
-  if (first_error) return tl::make_unexpected(*std::move(first_error));
-  return outcomes;
+Result<std::vector<int>> KernelConntrack::insert(std::span<const Flow> flows) {
+  return impl_->try_all(flows, "insert conntrack entries", write_insert);
+}
+
+Result<std::vector<int>> KernelConntrack::set_timeouts(std::span<const Flow> flows) {
+  return impl_->try_all(flows, "set timeouts of conntrack entries", write_timeout);
 }
 
 }  // namespace wsl4::netlink::conntrack

@@ -99,6 +99,19 @@ void write_erase(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
   out.end();
 }
 
+void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+  begin(out, IPCTNL_MSG_CT_DELETE, 0, sequence, af_of(flow));
+  put_tuple(out, CTA_TUPLE_REPLY, flow.reply);
+  out.end();
+}
+
+void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+  begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
+  put_tuple(out, CTA_TUPLE_ORIG, flow.original);
+  out.put_be32(CTA_TIMEOUT, static_cast<std::uint32_t>(flow.timeout.count()));
+  out.end();
+}
+
 void write_erase_by_mark(MessageWriter& out, MarkFilter filter, std::uint32_t sequence) {
   begin(out, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, sequence, AF_UNSPEC);
   put_mark_filter(out, filter);

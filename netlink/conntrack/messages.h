@@ -21,6 +21,12 @@ void write_statistics(MessageWriter& out, std::uint32_t sequence);
 /// Deletes the entry with the flow's original tuple, and with its id where that is not 0. ENOENT if there is none.
 void write_erase(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 
+/// Deletes the entry with the flow's reply tuple. ENOENT if there is none.
+void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+
+/// Sets the remaining time of the entry with the flow's original tuple. ENOENT if there is none.
+void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+
 /// Deletes all entries that match, acknowledged.
 void write_erase_by_mark(MessageWriter& out, MarkFilter filter, std::uint32_t sequence);
 

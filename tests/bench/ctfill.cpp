@@ -59,7 +59,7 @@ int fill(std::uint32_t count, const Wanted& wanted) {
     for (; n < count && flows.size() < kBatch; ++n) flows.push_back(flow(n, wanted));
     const auto outcomes = (*kernel)->insert(flows);
     if (!outcomes) return fmt::print(stderr, "{}\n", outcomes.error().message()), 1;
-    for (const auto outcome : *outcomes) inserted += outcome == conntrack::InsertOutcome::kInserted ? 1 : 0;
+    for (const int outcome : *outcomes) inserted += outcome == 0 ? 1 : 0;
   }
   fmt::print("{}\n", inserted);
   return inserted == count ? 0 : 1;

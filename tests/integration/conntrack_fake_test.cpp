@@ -117,7 +117,7 @@ TEST_P(AnyConntrack, InsertedFlowsAreThereAsGiven) {
     const auto flows = sample();
     const auto outcomes = conntrack.insert(flows);
     ASSERT_TRUE(outcomes) << outcomes.error().message();
-    EXPECT_THAT(*outcomes, testing::ElementsAreArray(std::vector(flows.size(), InsertOutcome::kInserted)));
+    EXPECT_THAT(*outcomes, testing::ElementsAreArray(std::vector(flows.size(), 0)));
     const auto found = comparable(dump(conntrack));
     ASSERT_EQ(found.size(), flows.size());
     for (const Flow& wanted : flows) {
@@ -152,9 +152,7 @@ TEST_P(AnyConntrack, WhatExistsIsToldOneByOne) {
     ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 150)));
     const auto outcomes = conntrack.insert(flows).value();
     ASSERT_EQ(outcomes.size(), flows.size());
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-      EXPECT_EQ(outcomes[i], i < 150 ? InsertOutcome::kExists : InsertOutcome::kInserted) << i;
-    }
+    for (std::size_t i = 0; i < outcomes.size(); ++i) { EXPECT_EQ(outcomes[i], i < 150 ? EEXIST : 0) << i; }
     EXPECT_EQ(dump(conntrack).size(), 300U);
   });
 }
@@ -163,7 +161,39 @@ TEST_P(AnyConntrack, ATranslatedTupleThatIsTakenIsRefused) {
   GetParam().make().use([](Conntrack& conntrack) {
     std::vector<Flow> flows{sample()[0], sample()[0]};
     flows[1].original.source = *Endpoint::parse("198.18.1.99:5");  // another client, the same SNAT address and port
-    EXPECT_THAT(conntrack.insert(flows).value(), testing::ElementsAre(InsertOutcome::kInserted, InsertOutcome::kExists));
+    EXPECT_THAT(conntrack.insert(flows).value(), testing::ElementsAre(0, EEXIST));
+  });
+}
+
+TEST_P(AnyConntrack, ErasingByReplyTakesWhoeverHoldsTheTuple) {
+  GetParam().make().use([](Conntrack& conntrack) {
+    ASSERT_TRUE(conntrack.insert(sample()));
+    auto flows = sample();
+    flows.resize(2);
+    flows[0].original.source = *Endpoint::parse("198.18.1.99:5");    // another client with the same SNAT address and port
+    flows[1].reply.destination = *Endpoint::parse("198.18.2.99:7");  // a tuple that nobody has
+    EXPECT_EQ(conntrack.erase_by_reply(flows).value(), 1U);
+    const auto left = dump(conntrack);
+    EXPECT_EQ(left.size(), 4U);
+    EXPECT_EQ(std::ranges::count(left, sample()[0].original, &Flow::original), 0);
+  });
+}
+
+TEST_P(AnyConntrack, TimeoutsAreSetOfEntriesThatAreThere) {
+  GetParam().make().use([](Conntrack& conntrack) {
+    const auto flows = many(300);
+    ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 299)));
+    auto longer = flows;
+    for (Flow& flow : longer) flow.timeout = std::chrono::seconds{8'000'000};
+    const auto outcomes = conntrack.set_timeouts(longer).value();
+    ASSERT_EQ(outcomes.size(), 300U);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i], i < 299 ? 0 : ENOENT) << i;
+    const auto found = dump(conntrack);
+    EXPECT_EQ(found.size(), 299U);
+    for (const Flow& flow : found) {
+      EXPECT_GT(flow.timeout.count(), 7'999'000);
+      EXPECT_EQ(flow.reply.destination.address, flows[0].reply.destination.address);
+    }
   });
 }
 

@@ -107,6 +107,18 @@ Result<std::size_t> FakeConntrack::erase(std::span<const Flow> flows) {
   return erased;
 }
 
+Result<std::size_t> FakeConntrack::erase_by_reply(std::span<const Flow> flows) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  std::size_t erased = 0;
+  for (const Flow& flow : flows) {
+    const auto original = originals_.find(key_of(flow.reply));
+    if (original == originals_.end()) continue;
+    remove(entries_.find(original->second));
+    ++erased;
+  }
+  return erased;
+}
+
 Result<void> FakeConntrack::erase_by_mark(MarkFilter filter) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   if (filter.mask == 0) return failure(EINVAL, "erase conntrack entries by mark");
@@ -117,16 +129,27 @@ Result<void> FakeConntrack::erase_by_mark(MarkFilter filter) {
   return {};
 }
 
-Result<std::vector<InsertOutcome>> FakeConntrack::insert(std::span<const Flow> flows) {
+Result<std::vector<int>> FakeConntrack::insert(std::span<const Flow> flows) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
-  std::vector<InsertOutcome> outcomes;
+  std::vector<int> outcomes;
   for (const Flow& flow : flows) {
     const bool taken = is_taken(flow.original) || is_taken(flow.reply);
-    outcomes.push_back(taken ? InsertOutcome::kExists : InsertOutcome::kInserted);
-    if (taken) continue;
+    outcomes.push_back(taken ? EEXIST : entries_.size() >= limit_ ? ENOMEM : 0);
+    if (outcomes.back() != 0) continue;
     Flow kept = as_kernel_keeps(flow);
     kept.id = 0;
     add(kept);
+  }
+  return outcomes;
+}
+
+Result<std::vector<int>> FakeConntrack::set_timeouts(std::span<const Flow> flows) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  std::vector<int> outcomes;
+  for (const Flow& flow : flows) {
+    const auto place = entries_.find(key_of(flow.original));
+    outcomes.push_back(place == entries_.end() ? ENOENT : 0);
+    if (place != entries_.end()) place->second.timeout = flow.timeout;
   }
   return outcomes;
 }

@@ -24,6 +24,8 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
 
   /// The next call of any kind fails with this.
   void fail_next(netlink::Error error) { next_error_ = std::move(error); }
+  /// No more entries than this; one more is refused with ENOMEM.
+  void set_limit(std::size_t entries) { limit_ = entries; }
   /// Entries shown by one step of a dump.
   void set_dump_step(std::size_t entries) { dump_step_ = entries; }
 
@@ -31,8 +33,10 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   netlink::Result<std::uint64_t> count() override;
   netlink::Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   netlink::Result<std::size_t> erase(std::span<const Flow> flows) override;
+  netlink::Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
   netlink::Result<void> erase_by_mark(MarkFilter filter) override;
-  netlink::Result<std::vector<netlink::conntrack::InsertOutcome>> insert(std::span<const Flow> flows) override;
+  netlink::Result<std::vector<int>> insert(std::span<const Flow> flows) override;
+  netlink::Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
 
  private:
   struct Key {
@@ -48,7 +52,7 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   std::map<Key, Flow> entries_;   // by original tuple
   std::map<Key, Key> originals_;  // reply tuple -> original tuple
   std::uint32_t next_id_ = 1;
-  std::size_t dump_step_ = 135;
+  std::size_t dump_step_ = 135, limit_ = SIZE_MAX;
   std::optional<netlink::Error> next_error_;
 };
 

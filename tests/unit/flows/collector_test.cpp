@@ -78,9 +78,9 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
     return flows.size();
   }
   Result<void> erase_by_mark(netlink::conntrack::MarkFilter) override { return {}; }
-  Result<std::vector<netlink::conntrack::InsertOutcome>> insert(std::span<const Flow>) override {
-    return std::vector<netlink::conntrack::InsertOutcome>{};
-  }
+  Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
+  Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
+  Result<std::vector<int>> set_timeouts(std::span<const Flow>) override { return std::vector<int>{}; }
 };
 
 /// Events on demand.

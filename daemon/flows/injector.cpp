@@ -1,0 +1,125 @@
+#include "daemon/flows/injector.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "daemon/util/log.h"
+
+namespace wsl4::flows {
+
+using netlink::Result;
+using netlink::conntrack::Flow;
+using Clock = std::chrono::steady_clock;
+
+bool Injector::submit(std::uint64_t number, std::vector<Change> changes) {
+  if (waiting_ + changes.size() > kMaxWaiting) return false;
+  waiting_ += changes.size();
+  batches_.push_back({std::move(changes), 0, {number, true, {}}});
+  schedule();
+  return true;
+}
+
+void Injector::schedule() {
+  if (std::exchange(scheduled_, true)) return;
+  boost::asio::post(io_, [this] {
+    scheduled_ = false;
+    work();
+  });
+}
+
+void Injector::work() {
+  const auto end = Clock::now() + slice_;
+  do {
+    if (batches_.empty()) return;
+    work_on(batches_.front());
+    if (batches_.front().next < batches_.front().changes.size()) continue;
+    Done done = std::move(batches_.front().done);
+    batches_.pop_front();
+    on_done_(std::move(done));
+  } while (Clock::now() < end);
+  if (!batches_.empty()) schedule();
+}
+
+void Injector::work_on(Batch& batch) {
+  auto piece = std::span(batch.changes).subspan(batch.next);
+  piece = piece.first(std::min(piece.size(), kPiece));
+  if (const auto applied = apply(piece, batch.done.refused); !applied) {
+    log::warning("inject-failed", "batch={} error=\"{}\"", batch.done.number, applied.error().message());
+    ++stats_.unknown;
+    batch.done.known = false;
+    piece = std::span(batch.changes).subspan(batch.next);  // the rest is not worth trying: all of it comes again
+  }
+  batch.next += piece.size();
+  waiting_ -= piece.size();
+}
+
+Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refused>& refused) {
+  std::vector<Flow> puts, erases, refreshes;
+  for (const Change& change : changes) {
+    auto& list = change.kind == Change::Kind::kPut ? puts : change.kind == Change::Kind::kErase ? erases : refreshes;
+    list.push_back(change.flow);
+    list.back().id = 0;  // whichever entry has these tuples
+  }
+  if (!erases.empty()) {
+    const auto erased = conntrack_.erase(erases);
+    if (!erased) return tl::make_unexpected(erased.error());
+    stats_.erased += *erased;
+  }
+  if (auto done = put(puts, refused); !done) return done;
+  return refresh(refreshes, refused);
+}
+
+Result<void> Injector::put(std::span<const Flow> flows, std::vector<Refused>& refused) {
+  if (flows.empty()) return {};
+  const auto outcomes = conntrack_.insert(flows);
+  if (!outcomes) return tl::make_unexpected(outcomes.error());
+  std::vector<Flow> clashing;
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    const int error = outcomes->at(i);
+    if (error == 0) ++stats_.inserted;
+    if (error == EEXIST) clashing.push_back(flows[i]);
+    if (error != 0 && error != EEXIST) refuse(refused, flows[i], error);
+  }
+  return clashing.empty() ? Result<void>{} : make_room(clashing, refused);
+}
+
+/// Either tuple may be the one that is taken, and by different entries.
+Result<void> Injector::make_room(std::span<const Flow> flows, std::vector<Refused>& refused) {
+  stats_.clashes += flows.size();
+  if (const auto erased = conntrack_.erase_by_reply(flows); !erased) return tl::make_unexpected(erased.error());
+  if (const auto erased = conntrack_.erase(flows); !erased) return tl::make_unexpected(erased.error());
+  const auto outcomes = conntrack_.insert(flows);
+  if (!outcomes) return tl::make_unexpected(outcomes.error());
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    if (outcomes->at(i) == 0) {
+      ++stats_.inserted;
+    } else {
+      refuse(refused, flows[i], outcomes->at(i));
+    }
+  }
+  return {};
+}
+
+Result<void> Injector::refresh(std::span<const Flow> flows, std::vector<Refused>& refused) {
+  if (flows.empty()) return {};
+  const auto outcomes = conntrack_.set_timeouts(flows);
+  if (!outcomes) return tl::make_unexpected(outcomes.error());
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    if (outcomes->at(i) == 0) {
+      ++stats_.refreshed;
+    } else {
+      refuse(refused, flows[i], outcomes->at(i));
+    }
+  }
+  return {};
+}
+
+void Injector::refuse(std::vector<Refused>& refused, const Flow& flow, int error) {
+  ++stats_.refused;
+  refused.push_back({flow, error});
+}
+
+}  // namespace wsl4::flows

@@ -1,0 +1,160 @@
+#include "daemon/flows/injector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/post.hpp>
+
+#include "tests/support/fake_conntrack.h"
+
+namespace wsl4::flows {
+namespace {
+
+using netlink::Endpoint;
+using netlink::conntrack::Flow;
+using Change = Injector::Change;
+using Kind = Change::Kind;
+
+Flow flow(unsigned number) {
+  Flow flow;
+  const auto port = static_cast<std::uint16_t>(number);
+  flow.original = {{*netlink::IpAddress::parse("198.18.1.10"), port}, *Endpoint::parse("198.18.1.100:443")};
+  flow.reply = {*Endpoint::parse("198.18.2.11:80"), {*netlink::IpAddress::parse("198.18.2.101"), port}};
+  flow.timeout = std::chrono::seconds{600};
+  flow.tcp_state = netlink::conntrack::TcpState::kEstablished;
+  return flow;
+}
+
+class InjectorTest : public testing::Test {
+ protected:
+  /// Submits, and runs all that is due.
+  void apply(std::uint64_t number, std::vector<Change> changes) {
+    ASSERT_TRUE(injector.submit(number, std::move(changes)));
+    io.restart();
+    io.run();
+  }
+  static std::vector<Change> puts(unsigned from, unsigned to) {
+    std::vector<Change> changes;
+    for (unsigned i = from; i < to; ++i) changes.push_back({Kind::kPut, flow(i)});
+    return changes;
+  }
+
+  boost::asio::io_context io;
+  test::FakeConntrack conntrack;
+  std::vector<Injector::Done> done;
+  Injector injector{io, conntrack, [this](Injector::Done batch) { done.push_back(std::move(batch)); }};
+};
+
+TEST_F(InjectorTest, PutsErasesAndRefreshes) {
+  apply(1, puts(1, 1001));
+  EXPECT_EQ(conntrack.size(), 1000U);
+  Flow longer = flow(5);
+  longer.timeout = std::chrono::seconds{9000};
+  apply(2, {{Kind::kErase, flow(3)}, {Kind::kErase, flow(2000)}, {Kind::kRefresh, longer}});
+  EXPECT_EQ(conntrack.size(), 999U);
+  EXPECT_FALSE(conntrack.find(flow(3).original));
+  EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_EQ(done[0].number, 1U);
+  EXPECT_EQ(done[1].number, 2U);
+  EXPECT_TRUE(done[1].known && done[1].refused.empty());
+  EXPECT_EQ(injector.stats().inserted, 1000U);
+  EXPECT_EQ(injector.stats().erased, 1U);
+  EXPECT_EQ(injector.stats().refreshed, 1U);
+  EXPECT_EQ(injector.waiting(), 0U);
+}
+
+TEST_F(InjectorTest, AnOlderStateOfTheFlowMakesRoom) {
+  apply(1, {{Kind::kPut, flow(1)}});
+  Flow newer = flow(1);
+  newer.reply.source = *Endpoint::parse("198.18.2.12:80");
+  newer.mark = 0x4200;
+  newer.id = 4711;  // the other kernel's
+  apply(2, {{Kind::kPut, newer}});
+  EXPECT_EQ(conntrack.size(), 1U);
+  EXPECT_EQ(conntrack.find(newer.original)->reply, newer.reply);
+  EXPECT_EQ(conntrack.find(newer.original)->mark, newer.mark);
+  EXPECT_EQ(injector.stats().clashes, 1U);
+}
+
+TEST_F(InjectorTest, AFlowWhoseEndWasMissedMakesRoom) {
+  apply(1, puts(1, 3));
+  Flow heir = flow(3);
+  heir.reply = flow(1).reply;
+  heir.original = {{*netlink::IpAddress::parse("198.18.1.99"), 2}, flow(1).original.destination};
+  Flow both = flow(2);
+  both.reply = flow(1).reply;  // its own old entry and another's stand in the way
+  apply(2, {{Kind::kPut, heir}});
+  EXPECT_FALSE(conntrack.find(flow(1).original));
+  EXPECT_TRUE(conntrack.find(heir.original));
+  apply(3, {{Kind::kPut, both}});
+  EXPECT_FALSE(conntrack.find(heir.original));
+  EXPECT_EQ(conntrack.find(both.original)->reply, both.reply);
+  EXPECT_TRUE(done.back().refused.empty());
+}
+
+TEST_F(InjectorTest, WithinABatchWhatGoesGoesFirst) {
+  apply(1, puts(1, 2));
+  Flow heir = flow(2);
+  heir.reply = flow(1).reply;
+  apply(2, {{Kind::kPut, heir}, {Kind::kErase, flow(1)}});
+  EXPECT_TRUE(conntrack.find(heir.original));
+  EXPECT_EQ(injector.stats().clashes, 0U);
+}
+
+TEST_F(InjectorTest, WhatTheKernelRefusesIsTold) {
+  conntrack.set_limit(2);
+  auto changes = puts(1, 5);
+  changes.push_back({Kind::kRefresh, flow(9)});
+  apply(7, changes);
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_TRUE(done[0].known);
+  ASSERT_EQ(done[0].refused.size(), 3U);
+  EXPECT_EQ(done[0].refused[0].flow.original, flow(3).original);
+  EXPECT_EQ(done[0].refused[0].error, ENOMEM);
+  EXPECT_EQ(done[0].refused[2].error, ENOENT);
+  EXPECT_EQ(injector.stats().refused, 3U);
+}
+
+TEST_F(InjectorTest, LostAnswersMakeABatchUnknownAndNoOther) {
+  conntrack.fail_next({EOVERFLOW, "insert conntrack entries"});
+  ASSERT_TRUE(injector.submit(1, puts(1, 601)) && injector.submit(2, puts(601, 701)));
+  io.run();
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_FALSE(done[0].known);
+  EXPECT_TRUE(done[1].known);
+  EXPECT_EQ(conntrack.size(), 100U);
+  EXPECT_EQ(injector.waiting(), 0U);
+  EXPECT_EQ(injector.stats().unknown, 1U);
+}
+
+TEST_F(InjectorTest, WorksInSlices) {
+  Injector slicing(
+      io, conntrack, [](Injector::Done) {}, std::chrono::milliseconds{0});
+  ASSERT_TRUE(slicing.submit(1, puts(1, 3 * Injector::kPiece + 1)));
+  std::vector<std::size_t> seen;
+  std::function<void()> look = [&] {
+    seen.push_back(conntrack.size());
+    if (slicing.waiting() > 0) boost::asio::post(io, look);
+  };
+  boost::asio::post(io, look);
+  io.run();
+  EXPECT_THAT(seen, testing::ElementsAre(Injector::kPiece, 2 * Injector::kPiece, 3 * Injector::kPiece));
+}
+
+TEST_F(InjectorTest, MoreThanItsLimitIsNotTaken) {
+  std::vector<Change> many(Injector::kMaxWaiting, {Kind::kErase, flow(1)});
+  ASSERT_TRUE(injector.submit(1, many));
+  EXPECT_FALSE(injector.submit(2, {{Kind::kErase, flow(1)}}));
+  io.run();
+  EXPECT_TRUE(injector.submit(3, {{Kind::kErase, flow(1)}}));
+}
+
+TEST_F(InjectorTest, AnEmptyBatchIsDoneToo) {
+  apply(1, {});
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_TRUE(done[0].known);
+}
+
+}  // namespace
+}  // namespace wsl4::flows
