@@ -1,7 +1,9 @@
 #include "sync/dictionary.h"
 
-#include <xxhash.h>
 #include <algorithm>
+
+#define XXH_INLINE_ALL  // a hash of a few bytes is not worth a call
+#include <xxhash.h>
 
 namespace wsl4::sync {
 

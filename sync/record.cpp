@@ -1,8 +1,10 @@
 #include "sync/record.h"
 
-#include <xxhash.h>
 #include <algorithm>
 #include <cstring>
+
+#define XXH_INLINE_ALL  // a hash of a few bytes is not worth a call
+#include <xxhash.h>
 
 namespace wsl4::sync {
 namespace {

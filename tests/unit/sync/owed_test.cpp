@@ -75,6 +75,9 @@ TEST_F(OwedFlows, WaitFirstAfterALostConsumer) {
   EXPECT_EQ(take(3), 2);
   EXPECT_EQ(take(3), 3);
   EXPECT_EQ(take(3), 0) << "the first is not served twice";
+  acknowledge(3);
+  dictionary_.release(vip_);
+  EXPECT_EQ(dictionary_.size(), 0U) << "nothing is held for it either";
 }
 
 TEST_F(OwedFlows, HoldTheirVip) {
