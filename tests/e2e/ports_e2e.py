@@ -64,9 +64,10 @@ class Ports(E2eTest):
         self.wait_for_use(report["open"] + 100)     # nothing but the daemon takes a TIME_WAIT entry out within two minutes
         report = flows.churn(CHURN, 4 * 20, "both")
         snat = self.snat()
-        print(f"{report['opened']} of {report['asked']} opened at {report['open'] / CAPACITY:.1%}; then {snat['used']} ports held",
-              flush=True)
-        self.assertEqual((report["opened"], report["refused"], report["retried"]), (report["asked"], 0, 0), report)
+        print(f"{report['opened']} of {report['asked']} opened at {report['open'] / CAPACITY:.1%}, {report['retried']} at a "
+              f"retransmission; then {snat['used']} ports held", flush=True)
+        self.assertEqual((report["opened"], report["refused"]), (report["asked"], 0), report)
+        self.assertLessEqual(report["retried"], report["asked"] // 1000, report)    # the contract's exception: a full block before a deal
         self.assertLessEqual(snat["used"] - report["open"], 400)
 
         self.daemon.restart(signal.SIGKILL)
