@@ -8,7 +8,6 @@ namespace wsl4::dataplane {
 namespace {
 
 using netlink::Result;
-using netlink::nft::Table;
 using std::chrono::steady_clock;
 
 /// A table built from nothing is committed so many services at a time, about 200 ms each: nothing is there yet that would have to

@@ -12,7 +12,6 @@ namespace {
 
 using netlink::Endpoint;
 using netlink::Family;
-using netlink::IpAddress;
 using netlink::Protocol;
 using namespace netlink::nft;  // the vocabulary of rules
 

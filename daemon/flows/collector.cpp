@@ -151,6 +151,7 @@ void Collector::begin_resync() {
   }
   dump_ = std::move(*dump);
   dump_started_ = steady_clock::now();
+  foreign_ = 0;
   counter_.begin_resync();
 }
 
@@ -159,9 +160,11 @@ netlink::Result<bool> Collector::step() {
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
+    const auto id = mark_.to_id(flow.mark);
+    if (id == 0) ++foreign_;
     counter_.see_in_dump(flow);
     reaper_.offer(flow, now);
-    const auto timeout = idle_timeouts_.find(mark_.to_id(flow.mark));
+    const auto timeout = idle_timeouts_.find(id);
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
   end_idle();
@@ -191,7 +194,6 @@ void Collector::finish_resync() {
   dump_ended_ = steady_clock::now();
   last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(dump_ended_ - dump_started_);
   const auto forgotten = counter_.end_resync();
-  unseen_before_ = unseen();
   tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
   std::chrono::milliseconds shortest{0};
@@ -213,22 +215,20 @@ void Collector::end_idle() {
 }
 
 void Collector::look_soon() {
+  if (dump_) {  // it has passed what may be meant
+    resync_again_ = true;
+    return;
+  }
   const auto now = steady_clock::now();
   const auto pause = std::max(kShortestLook, kDumpPart * last_dump_);
   const auto at = std::max(now, dump_ended_ + pause);
   if (at < resync_at_) schedule_resync(std::chrono::duration_cast<std::chrono::milliseconds>(at - now));
 }
 
-/// Entries that are not counted; an error counts for none.
-std::uint64_t Collector::unseen() {
-  const auto entries = dependencies_.conntrack.count().value_or(0);
-  return entries - std::min<std::uint64_t>(entries, counter_.size());
-}
-
+/// An error counts for no entries.
 void Collector::look_for_unseen() {
-  const auto entries = unseen();
-  unseen_before_ = std::min(unseen_before_, entries);
-  if (entries - unseen_before_ >= unseen_limit_) look_soon();
+  const auto entries = dependencies_.conntrack.count().value_or(0), known = counter_.size() + foreign_;
+  if (entries > known && entries - known >= unseen_limit_) look_soon();
 }
 
 void Collector::set_tight(Reaper::Backends backends) {

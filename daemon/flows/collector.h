@@ -86,7 +86,6 @@ class Collector {
   void sample_rates();
   void tell_counts();
   void look_for_unseen();
-  [[nodiscard]] std::uint64_t unseen();
   void wait_to_reap();
   void reap();
 
@@ -105,7 +104,8 @@ class Collector {
   TimeoutHistory timeouts_;
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs
-  std::uint64_t unseen_limit_ = UINT64_MAX, unseen_before_ = 0;
+  std::uint64_t unseen_limit_ = UINT64_MAX;
+  std::uint64_t foreign_ = 0;  // entries of others that the present dump, or the last one, has shown
   bool told_ = false,
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
   bool resync_again_ = false;     // events were lost while a dump was running

@@ -42,7 +42,7 @@ netlink::Result<std::size_t> Evictor::evict(service::BackendId backend, std::siz
     const auto end = cursor.found.begin() + static_cast<std::ptrdiff_t>(std::min(missing, cursor.found.size()));
     const std::vector<Flow> victims(cursor.found.begin(), end);
     cursor.found.erase(cursor.found.begin(), end);
-    const auto gone = ender_.end(victims, FlowEnder::Tell::kBothEnds);
+    auto gone = ender_.end(victims, FlowEnder::Tell::kBothEnds);
     if (!gone) return gone;
     ended += *gone;
     if (victims.size() < missing) break;
@@ -67,7 +67,7 @@ netlink::Result<std::size_t> Evictor::step() {
   std::vector<Flow> flows;
   const auto more = ending.dump->step([&flows](const Flow& flow) { flows.push_back(flow); });
   if (!more) return give_up(more.error());
-  const auto ended = ender_.end(flows, ending.tell);
+  auto ended = ender_.end(flows, ending.tell);
   if (!ended) return give_up(ended.error());
   if (!*more) ending_.pop_front();
   return ended;

@@ -6,7 +6,7 @@ namespace wsl4::flows {
 
 netlink::Result<std::size_t> FlowEnder::end(std::span<const netlink::conntrack::Flow> flows, Tell tell) {
   if (flows.empty()) return 0;
-  const auto erased = conntrack_.erase(flows);
+  auto erased = conntrack_.erase(flows);
   for (const auto& flow : flows) {
     if (flow.tcp_state != netlink::conntrack::TcpState::kEstablished) continue;
     probe(flow.original.destination, flow.original.source);

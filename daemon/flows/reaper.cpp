@@ -40,7 +40,7 @@ netlink::Result<std::vector<Flow>> Reaper::step(TimePoint now) {
       continue;
     }
     flows.push_back(waiting.flow);
-    looked.push_back(std::move(waiting));
+    looked.push_back(waiting);
   }
   const auto found = conntrack_.find(flows);
   if (!found) return tl::make_unexpected(found.error());

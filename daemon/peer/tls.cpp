@@ -23,12 +23,12 @@ constexpr int kFirstAlert = 1000;  // SSL_AD_REASON_OFFSET: reasons from here on
 
 /// Where our own data hangs at OpenSSL's objects; index 0 is Asio's.
 int context_index() {
-  static const int index = ::CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, nullptr, nullptr, nullptr, nullptr);
-  return index;
+  static const int kIndex = ::CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, nullptr, nullptr, nullptr, nullptr);
+  return kIndex;
 }
 int unknown_key_index() {
-  static const int index = ::CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, nullptr, nullptr, nullptr, nullptr);
-  return index;
+  static const int kIndex = ::CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, nullptr, nullptr, nullptr, nullptr);
+  return kIndex;
 }
 
 /// What OpenSSL takes for a pre-shared key; its own from then on. nullptr without memory.

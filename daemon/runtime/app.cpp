@@ -174,6 +174,7 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   add_from_flows(known, *numbers, config_);
   resolver_.adopt(known, kernel_->collector().counter().live_backends());
   std::vector<std::pair<std::string, netlink::Endpoint>> serving;
+  serving.reserve(known.size());
   for (const auto& [service, backend] : known) serving.emplace_back(service, backend.address);
   newcomers_ = service::Newcomers(serving, state_.newcomers);
   auto assembled = assemble(wanted_);
