@@ -80,7 +80,7 @@ class PortBalancer {
     std::uint64_t capacity = 0;
   };
 
-  [[nodiscard]] std::optional<Place> place_of(const service::DesiredState& state, service::BackendId backend) const;
+  [[nodiscard]] std::optional<Place> place_of(const service::DesiredState& state, service::BackendId id) const;
   [[nodiscard]] static double fullest(const Place& place, const flows::PortUse& use);
   [[nodiscard]] std::vector<flows::PortUse> uses(const service::DesiredState& state) const;
   [[nodiscard]] balance::PortDeal deal(const Place& place, std::span<const balance::PortBlock> previous);

@@ -226,9 +226,9 @@ class Encoder {
     scratch_.resize(1U << 16);
     auto* const header = nftnl_nlmsg_build_hdr(scratch_.data(), 0, NFPROTO_INET, 0, 0);
     nftnl_rule_nlmsg_build_payload(header, built.get());
-    constexpr std::size_t header_size = sizeof(nlmsghdr) + sizeof(nfgenmsg);
+    constexpr std::size_t kHeaderSize = sizeof(nlmsghdr) + sizeof(nfgenmsg);
     const auto* bytes = static_cast<const std::uint8_t*>(static_cast<const void*>(scratch_.data()));
-    AttributeReader attributes(ByteSpan(bytes, header->nlmsg_len).subspan(header_size));
+    AttributeReader attributes(ByteSpan(bytes, header->nlmsg_len).subspan(kHeaderSize));
     while (const auto attribute = attributes.next()) {
       if (attribute->type == NFTA_RULE_EXPRESSIONS) writer_.put(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, attribute->value);
     }

@@ -259,8 +259,8 @@ class Encoder {
         return payload(NFT_PAYLOAD_NETWORK_HEADER, kIp6DaddrOffset, kIpv6Size, to);
       case Field::kIp6SaddrNet: {
         load(Field::kIp6Saddr, to);
-        constexpr std::array<std::uint32_t, 4> first_half{~0U, ~0U, 0, 0}, none{};
-        return bitwise(to, first_half.data(), none.data(), kIpv6Size);
+        constexpr std::array<std::uint32_t, 4> kFirstHalf{~0U, ~0U, 0, 0}, kNone{};
+        return bitwise(to, kFirstHalf.data(), kNone.data(), kIpv6Size);
       }
       case Field::kCtOrigIpDaddr:
         return get_original_ct(NFT_CT_DST_IP, to);

@@ -44,8 +44,9 @@ class Ports(E2eTest):
               f"{report['open_at_first_retry']}", flush=True)
         self.assertGreater(report["refused"], 0, report)
         self.assertGreaterEqual(report["open_at_first_refusal"], 0.99 * capacity, report)
-        if report["retried"]:
-            self.assertGreaterEqual(report["open_at_first_retry"], 0.99 * capacity, report)
+        # The contract's exception: SYNs that meet a full block before the next deal, most of them where the last ports are dealt.
+        # Plain ranges need ten times as many: see the test without the daemon.
+        self.assertLessEqual(report["retried"], capacity // 200, report)
         self.assertEqual((report["lost"], report["reset"]), (0, 0), report)
         service = self.daemon.service("big")
         self.assertEqual(service["refused_by"]["full"] - before, report["refused"])
