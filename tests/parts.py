@@ -55,6 +55,7 @@ MORE_PARTS = (
     # clang, the second compiler, with the address and undefined-behaviour sanitizers; first the unit tests, then each fuzz target
     Part('clang', 20, (Build('fuzz', ('unit_tests', 'wsl4d', 'wsl4ctl', 'fuzz_targets')), Tests('fuzz', 'unit'), Tests('fuzz', 'fuzz'))),
     Part('tsan', 20, (Build('tsan', ('unit_tests',)), Tests('tsan', 'unit'))),
+    Part('long', 10, (Tests('dev', 'long', '1'),)),
     Part('machine', 24, (Tests('dev', 'machine', '1'),)),
 )
 
