@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "netlink/checksum.h"
+#include "sync/bytes.h"
 
 namespace wsl4::election {
 
@@ -15,32 +16,6 @@ constexpr unsigned kVersion = 3, kTypeAdvertisement = 1;
 constexpr std::size_t kChecksumAt = 6;  // bytes
 constexpr unsigned kIntervalBits = 0x0fff;
 constexpr std::chrono::milliseconds kCentisecond{10};
-
-/// Reads on within the message. Past its end it gives zeros and is no longer good.
-class Cursor {
- public:
-  explicit Cursor(std::span<const std::uint8_t> message) : left_(message) {}
-
-  [[nodiscard]] bool good() const { return good_; }
-  [[nodiscard]] bool at_end() const { return left_.empty(); }
-  std::span<const std::uint8_t> bytes(std::size_t size) {
-    good_ = good_ && size <= left_.size();
-    if (!good_) return {};
-    return std::exchange(left_, left_.subspan(size)).first(size);
-  }
-  std::uint8_t u8() {
-    const auto byte = bytes(1);
-    return byte.empty() ? std::uint8_t{0} : byte[0];
-  }
-  std::uint16_t u16() {
-    const unsigned high = u8();
-    return static_cast<std::uint16_t>(high << 8U | u8());
-  }
-
- private:
-  std::span<const std::uint8_t> left_;
-  bool good_ = true;
-};
 
 /// Over a message that holds its checksum the sum is 0 (RFC 1071).
 bool checksum_holds(const Packet& packet) {
@@ -105,22 +80,22 @@ std::string_view to_string(Rejection rejection) {
 tl::expected<Advert, Rejection> decode(const Packet& packet, const Listening& listening) {
   if (packet.ttl != kAdvertTtl) return tl::make_unexpected(Rejection::kTtl);
   if (is_stranger(packet, listening)) return tl::make_unexpected(Rejection::kStranger);
-  Cursor cursor(packet.message);
-  const unsigned version_and_type = cursor.u8();
+  sync::ByteReader in(packet.message);
+  const unsigned version_and_type = in.u8();
   Advert advert;
-  advert.vrid = cursor.u8();
-  advert.priority = cursor.u8();
-  const std::size_t count = cursor.u8();
-  advert.interval = kCentisecond * (cursor.u16() & kIntervalBits);
-  cursor.u16();  // the checksum
-  if (!cursor.good()) return tl::make_unexpected(Rejection::kLength);
+  advert.vrid = in.u8();
+  advert.priority = in.u8();
+  const std::size_t count = in.u8();
+  advert.interval = kCentisecond * (in.u16() & kIntervalBits);
+  (void)in.u16();  // the checksum
+  if (!in.ok()) return tl::make_unexpected(Rejection::kLength);
   if (version_and_type >> 4U != kVersion) return tl::make_unexpected(Rejection::kVersion);
   if ((version_and_type & 0xfU) != kTypeAdvertisement) return tl::make_unexpected(Rejection::kType);
   for (std::size_t i = 0; i < count; ++i) {
-    const auto address = IpAddress::from_bytes(cursor.bytes(packet.source.size()));
+    const auto address = IpAddress::from_bytes(in.bytes(packet.source.size()));
     if (address) advert.addresses.push_back(*address);
   }
-  if (!cursor.good() || !cursor.at_end()) return tl::make_unexpected(Rejection::kLength);
+  if (!in.ok() || !in.at_end()) return tl::make_unexpected(Rejection::kLength);
   if (!checksum_holds(packet)) return tl::make_unexpected(Rejection::kChecksum);
   if (advert.vrid != listening.vrid) return tl::make_unexpected(Rejection::kVrid);
   if (count == 0) return tl::make_unexpected(Rejection::kNoAddresses);

@@ -201,6 +201,7 @@ void Collector::finish_resync() {
     if (timeout.count() != 0 && (shortest.count() == 0 || timeout < shortest)) shortest = timeout;
   }
   schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
+  if (std::exchange(look_again_, false)) look_soon();
 }
 
 void Collector::end_idle() {
@@ -216,7 +217,7 @@ void Collector::end_idle() {
 
 void Collector::look_soon() {
   if (dump_) {  // it has passed what may be meant
-    resync_again_ = true;
+    look_again_ = true;
     return;
   }
   const auto now = steady_clock::now();

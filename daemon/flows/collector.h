@@ -109,6 +109,7 @@ class Collector {
   bool told_ = false,
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
   bool resync_again_ = false;     // events were lost while a dump was running
+  bool look_again_ = false;       // a look was asked for meanwhile
   std::vector<netlink::conntrack::Flow> idle_;                                                // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };

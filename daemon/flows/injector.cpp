@@ -93,13 +93,7 @@ Result<void> Injector::make_room(std::span<const Flow> flows, std::vector<Refuse
   if (const auto erased = conntrack_.erase(flows); !erased) return tl::make_unexpected(erased.error());
   const auto outcomes = conntrack_.insert(flows);
   if (!outcomes) return tl::make_unexpected(outcomes.error());
-  for (std::size_t i = 0; i < flows.size(); ++i) {
-    if (outcomes->at(i) == 0) {
-      ++stats_.inserted;
-    } else {
-      refuse(refused, flows[i], outcomes->at(i));
-    }
-  }
+  tally(flows, *outcomes, stats_.inserted, refused);
   return {};
 }
 
@@ -107,14 +101,20 @@ Result<void> Injector::refresh(std::span<const Flow> flows, std::vector<Refused>
   if (flows.empty()) return {};
   const auto outcomes = conntrack_.set_timeouts(flows);
   if (!outcomes) return tl::make_unexpected(outcomes.error());
+  tally(flows, *outcomes, stats_.refreshed, refused);
+  return {};
+}
+
+/// What became of each: done, or refused.
+void Injector::tally(std::span<const Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
+                     std::vector<Refused>& refused) {
   for (std::size_t i = 0; i < flows.size(); ++i) {
-    if (outcomes->at(i) == 0) {
-      ++stats_.refreshed;
+    if (outcomes[i] == 0) {
+      ++done;
     } else {
-      refuse(refused, flows[i], outcomes->at(i));
+      refuse(refused, flows[i], outcomes[i]);
     }
   }
-  return {};
 }
 
 void Injector::refuse(std::vector<Refused>& refused, const Flow& flow, int error) {

@@ -70,6 +70,8 @@ class Injector {
   [[nodiscard]] netlink::Result<void> put(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> make_room(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> refresh(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
+  void tally(std::span<const netlink::conntrack::Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
+             std::vector<Refused>& refused);
   void refuse(std::vector<Refused>& refused, const netlink::conntrack::Flow& flow, int error);
 
   boost::asio::io_context& io_;

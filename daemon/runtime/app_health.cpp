@@ -85,7 +85,7 @@ void App::note_tight(const std::vector<flows::PairCount>& pairs) {
   for (const auto& [name, service] : desired_.services) {
     const auto pool = desired_.pools.find(service.pool);
     if (pool == desired_.pools.end()) continue;
-    const double ports = pool->second.port_max - pool->second.port_min + 1;
+    const double ports = pool->second.ports();
     for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
   }
   tight_.clear();

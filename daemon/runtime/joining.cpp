@@ -26,11 +26,6 @@ namespace {
 constexpr std::chrono::seconds kSaveInterval{5};
 static_assert(kSaveInterval < Leases::kGrace);
 
-const config::Service* find_service(const config::Config& config, const std::string& name) {
-  const auto place = std::ranges::find(config.services, name, &config::Service::name);
-  return place == config.services.end() ? nullptr : &*place;
-}
-
 std::string describe(const service::Registration& registration) {
   return fmt::format("{}, weight {}, for {} s", registration.address.to_string(), registration.weight,
                      std::chrono::duration_cast<std::chrono::seconds>(registration.ttl).count());
@@ -68,8 +63,7 @@ tl::expected<void, std::string> Joining::start() {
 
 void Joining::stop() {
   listener_.stop();
-  if (!unsaved_) return;
-  if (const auto saved = save(leases_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+  save_what_waits();
 }
 
 tl::expected<Joining::Listener, std::vector<std::string>> Joining::prepare(const config::Config& file) {
@@ -130,10 +124,10 @@ asio::awaitable<Outcome<void>> Joining::leave(std::string service, std::string b
 
 /// What keeps a node out, but for other leases.
 std::optional<Refusal> Joining::obstacle(const Leases::Key& key, const service::Registration& registration) const {
-  const auto* own = find_service(file_, key.service);
+  const auto* own = service::find_service(file_, key.service);
   if (own == nullptr) return control::no_such_service(key.service);
   if (service::find_backend(*own, key.backend) != nullptr) return control::belongs_to_file(key.service, key.backend);
-  auto present = *find_service(hooks_.effective(), key.service);
+  auto present = *service::find_service(hooks_.effective(), key.service);
   std::erase_if(present.backends, [&](const config::Backend& backend) {
     const auto origin = origins_.find({key.service, backend.address});
     if (origin == origins_.end()) return false;
@@ -188,7 +182,7 @@ asio::awaitable<void> Joining::tend() {
     const auto changed = co_await std::move(pending);
     if (!changed) log::error("apply-failed", "error=\"{}\"", changed.error().title);
   }
-  save_in_time();
+  if (std::chrono::steady_clock::now() - saved_ >= kSaveInterval) save_what_waits();
 }
 
 tl::expected<void, std::string> Joining::save(const Leases& leases) {
@@ -198,8 +192,8 @@ tl::expected<void, std::string> Joining::save(const Leases& leases) {
   return saved;
 }
 
-void Joining::save_in_time() {
-  if (!unsaved_ || std::chrono::steady_clock::now() - saved_ < kSaveInterval) return;
+void Joining::save_what_waits() {
+  if (!unsaved_) return;
   if (const auto saved = save(leases_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
 }
 

@@ -80,7 +80,7 @@ class Joining final : public control::Joiner {
   [[nodiscard]] discovery::Observer observe(const std::string& service);
   void found(const std::string& service, const std::vector<discovery::Backend>& backends, std::size_t cut);
   [[nodiscard]] tl::expected<void, std::string> save(const service::Leases& leases);
-  void save_in_time();
+  void save_what_waits();
 
   boost::asio::io_context& io_;
   util::AsyncLock& changing_;

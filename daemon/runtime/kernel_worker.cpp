@@ -140,8 +140,8 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
     return applied;
   }
   ports_.applied();
-  std::uint64_t fewest = UINT16_MAX;
-  for (const auto& [name, pool] : next.pools) fewest = std::min<std::uint64_t>(fewest, pool.port_max - pool.port_min + 1U);
+  std::uint32_t fewest = UINT16_MAX;
+  for (const auto& [name, pool] : next.pools) fewest = std::min(fewest, pool.ports());
   collector_.set_unseen_limit(fewest / kUnseenPart + 1);
   wanted_ = next;
   Evictions::Rates drains;

@@ -23,8 +23,6 @@ constexpr std::chrono::seconds kSampleInterval{1};
 constexpr std::size_t kMostAtOnce = 4;
 constexpr std::size_t kSamples = 60, kFewestSamples = 5;
 
-double size_of(const service::PoolState& pool) { return pool.port_max - pool.port_min + 1.0; }
-
 }  // namespace
 
 PortBalancer::PortBalancer(boost::asio::io_context& io, Dependencies dependencies)
@@ -45,12 +43,12 @@ double PortBalancer::fullest(const Place& place, const flows::PortUse& use) {
   std::uint64_t most = 0;
   for (const auto& address : dataplane::live_sources(place.backend, place.pool))
     if (const auto held = use.held.find(address); held != use.held.end()) most = std::max(most, held->second);
-  return static_cast<double>(most) / size_of(place.pool);
+  return static_cast<double>(most) / place.pool.ports();
 }
 
 std::vector<flows::PortUse> PortBalancer::uses(const service::DesiredState& state) const {
-  double fewest = 65535;
-  for (const auto& [name, pool] : state.pools) fewest = std::min(fewest, size_of(pool));
+  std::uint32_t fewest = UINT16_MAX;
+  for (const auto& [name, pool] : state.pools) fewest = std::min(fewest, pool.ports());
   return dependencies_.counter.port_use(static_cast<std::uint64_t>(std::max(1.0, kLowest * fewest)));
 }
 
@@ -80,9 +78,8 @@ void PortBalancer::deal_all(service::DesiredState& next) {
       const auto use = use_of.find(backend.id);
       if (use == use_of.end()) continue;
       const Place place{service, backend, *pool};
+      if (balance::port_mode(mode_of(backend.id), fullest(place, *use->second), 0) == balance::PortMode::kRange) continue;
       const auto known = dealt_.find(backend.id);
-      const auto present = known == dealt_.end() ? balance::PortMode::kRange : balance::PortMode::kBlocks;
-      if (balance::port_mode(present, fullest(place, *use->second), 0) == balance::PortMode::kRange) continue;
       const auto previous = known == dealt_.end() ? std::vector<balance::PortBlock>{} : known->second.deal.slots;
       service.blocks.emplace(backend.id, deal(place, previous).slots);
     }
@@ -135,6 +132,14 @@ balance::DealAge PortBalancer::age_of(const Dealt& dealt, TimePoint now) const {
           turnover.ended - dealt.turnover.ended};
 }
 
+PortBalancer::TimePoint PortBalancer::next_look() const {
+  return looked_at_ + std::max<steady_clock::duration>(kLook, kLookPart * look_took_);
+}
+
+balance::PortMode PortBalancer::mode_of(service::BackendId backend) const {
+  return dealt_.contains(backend) ? balance::PortMode::kBlocks : balance::PortMode::kRange;
+}
+
 /// Never sooner than the shortest time between two deals, so that a stream of events does not become a stream of transactions.
 void PortBalancer::wake(TimePoint when) {
   when = std::max(when, worked_at_ + balance::kShortestDeal);
@@ -150,13 +155,12 @@ void PortBalancer::work() {
   wake_at_.reset();
   const auto now = worked_at_ = steady_clock::now();
   const bool sample_due = !(dealt_.empty() && forecasts_.empty()) && now - sampled_at_ >= kSampleInterval;
-  const auto pause = std::max<steady_clock::duration>(kLook, kLookPart * look_took_);
-  if ((changed_ && now - looked_at_ >= pause) || sample_due) look_at_use(now);
+  if ((changed_ && now >= next_look()) || sample_due) look_at_use(now);
   deal_what_is_due(now);
   beat(now);
   if (!dealt_.empty()) wake(beaten_at_ + kBeat);
   if (!forecasts_.empty()) wake(sampled_at_ + kSampleInterval);
-  if (changed_) wake(looked_at_ + std::max<steady_clock::duration>(kLook, kLookPart * look_took_));
+  if (changed_) wake(next_look());
 }
 
 void PortBalancer::look_at_use(TimePoint now) {
@@ -177,14 +181,14 @@ void PortBalancer::look_at_use(TimePoint now) {
       services.insert(place->service.name);
       if (part >= (tight_.contains(id) ? kNoLongerTight : kTight)) tight.insert(id);
       const auto growth = was == before.end() ? 0 : (part - was->second) / seconds;
-      const auto known = dealt_.find(id);
-      const auto present = known == dealt_.end() ? balance::PortMode::kRange : balance::PortMode::kBlocks;
-      const auto mode = balance::port_mode(present, part, growth);
-      if (mode == present) continue;
-      if (mode == balance::PortMode::kRange) modes.push_back({place->service.name, id, std::nullopt});
-      if (mode == balance::PortMode::kRange) continue;
-      changed_ = ++begun > kMostAtOnce;
-      if (!changed_) modes.push_back({place->service.name, id, deal(*place, {}).slots});
+      const auto mode = balance::port_mode(mode_of(id), part, growth);
+      if (mode == mode_of(id)) continue;
+      if (mode == balance::PortMode::kRange) {
+        modes.push_back({place->service.name, id, std::nullopt});
+      } else {
+        changed_ = ++begun > kMostAtOnce;
+        if (!changed_) modes.push_back({place->service.name, id, deal(*place, {}).slots});
+      }
     }
   }
   for (const auto& [id, dealt] : dealt_)
@@ -208,7 +212,7 @@ void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) 
     std::uint64_t held = 0;
     for (const auto& backend : service.backends) {
       held += dependencies_.counter.backend(backend.id).held;
-      forecast.capacity += static_cast<std::uint64_t>(size_of(pool)) * dataplane::count_of(pool, backend.address.address.family());
+      forecast.capacity += std::uint64_t{pool.ports()} * dataplane::count_of(pool, backend.address.address.family());
     }
     forecast.samples.push_back({now, held});
     if (forecast.samples.size() > kSamples) forecast.samples.pop_front();

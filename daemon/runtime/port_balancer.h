@@ -85,6 +85,8 @@ class PortBalancer {
   [[nodiscard]] std::vector<flows::PortUse> uses(const service::DesiredState& state) const;
   [[nodiscard]] balance::PortDeal deal(const Place& place, std::span<const balance::PortBlock> previous);
   [[nodiscard]] balance::DealAge age_of(const Dealt& dealt, TimePoint now) const;
+  [[nodiscard]] TimePoint next_look() const;
+  [[nodiscard]] balance::PortMode mode_of(service::BackendId backend) const;
   void wake(TimePoint when);
   void work();
   void look_at_use(TimePoint now);

@@ -61,6 +61,8 @@ struct PoolState {
   std::string name;
   std::vector<netlink::IpAddress> addresses;
   std::uint16_t port_min = 1, port_max = 65535;
+  /// Of each address, towards each backend.
+  [[nodiscard]] std::uint32_t ports() const { return port_max - port_min + 1U; }
   friend bool operator==(const PoolState&, const PoolState&) = default;
 };
 

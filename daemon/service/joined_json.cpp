@@ -1,10 +1,10 @@
 #include "daemon/service/joined_json.h"
 
 #include <fmt/format.h>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "daemon/config/document.h"
+#include "daemon/service/stored_document.h"
 
 namespace wsl4::service {
 namespace {
@@ -51,12 +51,8 @@ tl::expected<Discovered, std::string> read_discovered(const json::value& value) 
 }
 
 tl::expected<StoredJoined, std::string> read_document(std::string_view text, Leases::Time now) {
-  boost::system::error_code error;
-  const auto document = json::parse(text, error);
-  if (error) return tl::make_unexpected("not JSON: " + error.message());
-  const auto* object = document.if_object();
-  const auto* version = object == nullptr ? nullptr : object->if_contains("version");
-  if (version == nullptr || *version != kVersion) return tl::make_unexpected(fmt::format("not of version {}", kVersion));
+  const auto object = read_versioned(text, kVersion);
+  if (!object) return tl::make_unexpected(object.error());
   const auto *leases = object->if_contains("leases"), *discovered = object->if_contains("discovered");
   if (leases == nullptr || discovered == nullptr) return tl::make_unexpected(std::string("lacks leases or discovered"));
   auto read_leases = Leases::from_json(*leases, now);

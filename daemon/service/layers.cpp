@@ -98,6 +98,11 @@ class Layers {
 
 }  // namespace
 
+const config::Service* find_service(const config::Config& config, const std::string& name) {
+  const auto place = std::ranges::find(config.services, name, &config::Service::name);
+  return place == config.services.end() ? nullptr : &*place;
+}
+
 const config::Backend* find_backend(const config::Service& service, const std::string& name) {
   const auto place = std::ranges::find(service.backends, name, &config::Backend::name);
   return place == service.backends.end() ? nullptr : &*place;

@@ -1,4 +1,4 @@
-// One service's run-time changes over what the file says of it. For overlay.cpp and joined.cpp only. Pure.
+// One service's run-time changes over what the file says of it. For what lays something over the file. Pure.
 #pragma once
 
 #include <optional>
@@ -10,6 +10,7 @@
 namespace wsl4::service {
 
 /// Null if there is none of that name.
+[[nodiscard]] const config::Service* find_service(const config::Config& config, const std::string& name);
 [[nodiscard]] const config::Backend* find_backend(const config::Service& service, const std::string& name);
 
 /// `own` with its changes laid over, in the order of the file, added backends behind.

@@ -29,11 +29,6 @@ tl::unexpected<ChangeError> unknown(const std::string& text, const std::string& 
   return refuse(Kind::kNotFound, meant.empty() ? text : fmt::format("{}; did you mean {}?", text, meant));
 }
 
-const config::Service* find_service(const config::Config& config, const std::string& name) {
-  const auto place = std::ranges::find(config.services, name, &config::Service::name);
-  return place == config.services.end() ? nullptr : &*place;
-}
-
 /// Drops what the file says too.
 void simplify(ChangedBackend& change, const config::Backend* own) {
   if (change.added && own != nullptr && *change.added == *own) change.added.reset();

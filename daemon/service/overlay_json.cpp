@@ -1,10 +1,10 @@
 #include "daemon/service/overlay_json.h"
 
 #include <fmt/format.h>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "daemon/service/members.h"
+#include "daemon/service/stored_document.h"
 
 namespace wsl4::service {
 namespace {
@@ -77,12 +77,8 @@ tl::expected<Changes, std::string> read_changes(const json::object& services) {
 }
 
 tl::expected<Changes, std::string> read_document(std::string_view text) {
-  boost::system::error_code error;
-  const auto document = json::parse(text, error);
-  if (error) return tl::make_unexpected("not JSON: " + error.message());
-  const auto* object = document.if_object();
-  const auto* version = object == nullptr ? nullptr : object->if_contains("version");
-  if (version == nullptr || *version != kVersion) return tl::make_unexpected(fmt::format("not of version {}", kVersion));
+  const auto object = read_versioned(text, kVersion);
+  if (!object) return tl::make_unexpected(object.error());
   const auto* services = object->if_contains("services");
   if (services == nullptr || !services->is_object()) return tl::make_unexpected(std::string("services: must be an object"));
   return read_changes(services->get_object());

@@ -3,20 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "tests/support/sync_flows.h"
+
 namespace wsl4::pair_sim {
 namespace {
 
 constexpr int kStepMs = 5;
 constexpr std::size_t kMostPending = 2'000;  // there are 480 different flows
-
-sync::Endpoint endpoint(sync::Family family, std::uint8_t net, std::uint8_t host, std::uint16_t port) {
-  sync::Endpoint result;
-  result.address.family = family;
-  result.address.bytes = {198, 18, net, host};
-  if (family == sync::Family::kIpv6) result.address.bytes[15] = 6;
-  result.port = port;
-  return result;
-}
 
 std::size_t content(const sync::Flow& flow) {
   const std::array<std::size_t, 4> parts{TupleHash{}(original(flow)), TupleHash{}(reply(flow)), flow.tcp_state,
@@ -43,10 +36,10 @@ sync::Flow Pair::any_flow() {
   const auto pick = [this](std::uint64_t bound) { return static_cast<std::uint8_t>(below(random_, bound)); };
   sync::Flow flow;
   flow.protocol = one_in(random_, 4) ? sync::Protocol::kUdp : sync::Protocol::kTcp;
-  flow.client = endpoint(family, 1, pick(6), static_cast<std::uint16_t>(40'000 + below(random_, 10)));
-  flow.vip = endpoint(family, 0, pick(2), 443);
-  flow.backend = endpoint(family, 2, pick(3), 8888);
-  flow.snat = endpoint(family, 3, pick(2), static_cast<std::uint16_t>(1 + below(random_, 100)));
+  flow.client = test::sync_endpoint(family, 1, pick(6), static_cast<std::uint16_t>(40'000 + below(random_, 10)));
+  flow.vip = test::sync_endpoint(family, 0, pick(2), 443);
+  flow.backend = test::sync_endpoint(family, 2, pick(3), 8888);
+  flow.snat = test::sync_endpoint(family, 3, pick(2), static_cast<std::uint16_t>(1 + below(random_, 100)));
   if (one_in(random_, 5)) flow.snat = {flow.client.address, flow.client.port};
   flow.tcp_state = pick(10);
   flow.wscale_original = pick(15);
