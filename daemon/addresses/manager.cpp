@@ -1,5 +1,7 @@
 #include "daemon/addresses/manager.h"
 
+#include <algorithm>
+
 #include "daemon/util/log.h"
 
 namespace wsl4::addresses {
@@ -13,8 +15,9 @@ using netlink::rtnl::Link;
 /// Switches and neighbours may miss one; three in as many seconds are customary.
 constexpr int kAnnouncements = 3;
 
-InterfaceAddress single_address(const Missing& missing) {
-  return {missing.link.index, missing.address, static_cast<std::uint8_t>(missing.address.bits()), netlink::rtnl::kAddressProtocol};
+InterfaceAddress ours(const Missing& missing) {
+  const auto length = missing.prefix_length != 0 ? missing.prefix_length : static_cast<std::uint8_t>(missing.address.bits());
+  return {missing.link.index, missing.address, length, netlink::rtnl::kAddressProtocol};
 }
 
 }  // namespace
@@ -50,7 +53,7 @@ Reconciled Manager::look_and_mend(const std::vector<WantedAddress>& wanted, cons
 }
 
 void Manager::add(const Missing& missing, Reconciled& result) {
-  const auto added = rtnl_.add_address(single_address(missing));
+  const auto added = rtnl_.add_address(ours(missing));
   if (!added) {
     result.problems.push_back(added.error().message());
     return;
@@ -73,6 +76,17 @@ void Manager::announce_again() {
     --pending.left;
   }
   std::erase_if(announcing_, [](const auto& item) { return item.second.left == 0; });
+}
+
+std::vector<std::string> Manager::announce_all() {
+  auto links = rtnl_.links();
+  const auto present = rtnl_.addresses();
+  if (!links || !present) return {!links ? links.error().message() : present.error().message()};
+  for (const auto& entry : *present) {
+    const auto link = std::ranges::find(*links, entry.link_index, &Link::index);
+    if (is_ours(entry) && link != links->end()) announce(*link, entry.address);
+  }
+  return {};
 }
 
 void Manager::announce(const Link& link, const IpAddress& address) {

@@ -27,6 +27,9 @@ class Manager {
   /// `idle`: known to be used by no flow. A machine that was in order and has not changed is not listed again.
   Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
 
+  /// Tells the neighbours of every address of ours, at once. Returns why that failed.
+  std::vector<std::string> announce_all();
+
   /// Ours that is wanted no more and was still there after the last reconcile.
   [[nodiscard]] const std::vector<netlink::IpAddress>& leftover() const { return leftover_; }
 

@@ -39,7 +39,7 @@ void place_one(const WantedAddress& wanted, const Topology& topology, const Held
   }
   const auto at_home = [home](const InterfaceAddress* entry) { return entry->link_index == home->index; };
   if (std::ranges::all_of(entries, of_ours) && std::ranges::none_of(entries, at_home)) {
-    placement.missing.push_back({*home, wanted.address});
+    placement.missing.push_back({*home, wanted.address, wanted.prefix_length});
     return;
   }
   for (const auto* entry : entries) {
@@ -55,13 +55,14 @@ std::vector<WantedAddress> wanted_addresses(const config::Config& config) {
   for (const auto& service : config.services) {
     for (const auto& listen : service.listen) {
       const auto [place, is_new] = places.emplace(listen.address, wanted.size());
-      if (is_new) wanted.push_back({listen.address, {}});
+      if (is_new) wanted.push_back({listen.address, {}, 0});
       if (!service.interface.empty()) wanted[place->second].interface = service.interface;
     }
   }
   for (const auto& pool : config.pools) {
-    for (const auto& address : pool.addresses) wanted.push_back({address, pool.interface});
+    for (const auto& address : pool.addresses) wanted.push_back({address, pool.interface, 0});
   }
+  for (const auto& extra : config.addresses.extra) wanted.push_back({extra.address, {}, extra.length});
   return wanted;
 }
 

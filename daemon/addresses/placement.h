@@ -13,11 +13,12 @@ namespace wsl4::addresses {
 /// An address that this node should answer for.
 struct WantedAddress {
   netlink::IpAddress address;
-  std::string interface;  // empty: the one with the longest connected prefix that covers the address
+  std::string interface;          // empty: the one with the longest connected prefix that covers the address
+  std::uint8_t prefix_length = 0;  // 0: alone, as /32 or /128
   friend auto operator<=>(const WantedAddress&, const WantedAddress&) = default;
 };
 
-/// VIPs and pool addresses, each once, in the order of the configuration. A VIP of several services lives on the interface that any
+/// VIPs, pool addresses and addresses.extra, each once, in the order of the configuration. A VIP of several services lives on the interface that any
 /// of them names.
 [[nodiscard]] std::vector<WantedAddress> wanted_addresses(const config::Config& config);
 
@@ -51,6 +52,7 @@ class Topology {
 struct Missing {
   netlink::rtnl::Link link;
   netlink::IpAddress address;
+  std::uint8_t prefix_length = 0;  // as WantedAddress's
 };
 
 struct Placement {

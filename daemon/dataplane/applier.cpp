@@ -71,6 +71,17 @@ Result<Applied> Applier::apply_part(Changes changes) {
 Result<Applied> Applier::apply_shares(std::span<const service::ServiceState> services) { return apply_part(services); }
 Result<Applied> Applier::apply_blocks(std::span<const BlocksChange> changes) { return apply_part(changes); }
 
+Result<Applied> Applier::apply_gate(service::Gate gate) {
+  if (!found_) return apply_part(gate);
+  auto next = mirror_.state();
+  next.gate = gate;
+  return apply(std::move(next));
+}
+
+std::optional<service::Gate> Applier::found_gate() const {
+  return found_ && *found_ ? gate_of(**found_) : std::nullopt;
+}
+
 Result<void> Applier::go_on_dealing() {
   if (found_) return {};
   return commit(dataplane::go_on_dealing());

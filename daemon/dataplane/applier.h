@@ -46,6 +46,11 @@ class Applier {
   /// Says that blocks are dealt for kDealingTimeout more (go_on_dealing).
   netlink::Result<void> go_on_dealing();
 
+  /// Opens or closes the gate of a pair's node: one small transaction, however many services there are.
+  netlink::Result<Applied> apply_gate(service::Gate gate);
+  /// As the table had it that was found last, where no `apply` has changed it since.
+  [[nodiscard]] std::optional<service::Gate> found_gate() const;
+
   /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
   netlink::Result<Applied> repair();
 

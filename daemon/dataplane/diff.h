@@ -47,6 +47,10 @@ class Mirror {
   [[nodiscard]] netlink::nft::Transaction transition(std::span<const BlocksChange> changes) const;
   void commit(std::span<const BlocksChange> changes);
 
+  /// The same for the gate alone.
+  [[nodiscard]] netlink::nft::Transaction transition(service::Gate gate) const;
+  void commit(service::Gate gate);
+
   /// The whole table as it should stand in the kernel now.
   [[nodiscard]] netlink::nft::Table table() const;
   [[nodiscard]] const service::DesiredState& state() const;

@@ -268,6 +268,19 @@ void Mirror::commit(std::span<const BlocksChange> changes) {
   }
 }
 
+Transaction Mirror::transition(service::Gate gate) const {
+  DesiredState bare;
+  bare.mark = impl_->state.mark;
+  bare.owned_table = impl_->state.owned_table;
+  bare.double_dnat = impl_->state.double_dnat;
+  bare.gate = impl_->state.gate;
+  const auto before = plan_base(bare);
+  bare.gate = gate;
+  return diff(before, plan_base(bare));
+}
+
+void Mirror::commit(service::Gate gate) { impl_->state.gate = gate; }
+
 Table Mirror::table() const { return plan(impl_->state); }
 const DesiredState& Mirror::state() const { return impl_->state; }
 

@@ -29,6 +29,9 @@ inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 [[nodiscard]] std::string blocks(netlink::Family family);
 /// Set: protocols, there while the daemon deals blocks.
 inline constexpr const char* kDealing = "dealing";
+/// Sets: protocols whose new flows (kStandby), or packets of no flow (kFenced), are dropped. Only in a pair; full or empty.
+inline constexpr const char* kStandby = "standby";
+inline constexpr const char* kFenced = "fenced";
 /// Set: VIP . protocol . port of all services.
 [[nodiscard]] std::string service_ports(netlink::Family family);
 /// Set: address . protocol . port of backends that see pool addresses (mode snat).

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -52,6 +53,9 @@ struct Fragment {
 /// nobody deals do not fill.
 [[nodiscard]] netlink::nft::Transaction go_on_dealing();
 inline constexpr std::chrono::seconds kDealingTimeout{2};
+
+/// The gate as a table found in the kernel has it; none: it has no gate.
+[[nodiscard]] std::optional<service::Gate> gate_of(const netlink::nft::Table& found);
 
 /// The whole table: base and all fragments together.
 [[nodiscard]] netlink::nft::Table plan(const service::DesiredState& state);

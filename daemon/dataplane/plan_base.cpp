@@ -142,6 +142,31 @@ Set dealing() {
   return protocols;
 }
 
+/// Taking the role is to empty the sets: nothing else differs.
+void add_gate(Table& table, service::Gate gate) {
+  const auto protocols = [](bool full, const char* comment) {
+    Set set;
+    set.key = {Type::kInetProto};
+    set.comment = comment;
+    if (full)
+      for (const auto protocol : {Protocol::kTcp, Protocol::kUdp})
+        set.elements.emplace(KeyBuilder().add(protocol).take(), Element{});
+    return set;
+  };
+  table.sets[names::kStandby] = protocols(gate == service::Gate::kStandby, "new flows are the other node's");
+  table.sets[names::kFenced] = protocols(gate != service::Gate::kOpen, "the entries of flows may be still to come");
+  const auto drop_first = [&table](const char* chain, std::vector<Statement> statements, const char* comment) {
+    statements.emplace_back(Verdict{Verdict::Kind::kDrop, ""});
+    auto& rules = table.chains.at(chain).rules;
+    rules.insert(rules.begin(), Rule{std::move(statements), comment});
+  };
+  for (const auto* chain : {names::kPrerouting, names::kOutput}) {
+    for (const auto family : {Family::kIpv6, Family::kIpv4})
+      drop_first(chain, {MatchInSet{{Field::kL4Proto}, names::kStandby}, to_service(family)}, "this node is not active");
+  }
+  drop_first(names::kRefuse, {MatchInSet{{Field::kL4Proto}, names::kFenced}}, "no reset while entries may be still to come");
+}
+
 }  // namespace
 
 Transaction go_on_dealing() {
@@ -167,7 +192,15 @@ Table plan_base(const service::DesiredState& state) {
                   {names::kForward, forward(state.mark)},
                   {names::kGuard, guard()},
                   {names::kRefuse, refuse()}};
+  if (state.gate) add_gate(table, *state.gate);
   return table;
+}
+
+std::optional<service::Gate> gate_of(const Table& found) {
+  const auto standby = found.sets.find(names::kStandby), fenced = found.sets.find(names::kFenced);
+  if (standby == found.sets.end() || fenced == found.sets.end()) return {};
+  if (!standby->second.elements.empty()) return service::Gate::kStandby;
+  return fenced->second.elements.empty() ? service::Gate::kOpen : service::Gate::kFence;
 }
 
 }  // namespace wsl4::dataplane

@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "daemon/flows/bridge.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::flows {
@@ -70,16 +71,36 @@ void Collector::wait_for_events() {
   });
 }
 
-void Collector::on_events() {
+netlink::Result<netlink::conntrack::Drained> Collector::drain(std::size_t budget) {
   const auto now = steady_clock::now();
-  const auto drained = dependencies_.events->drain(kEventBudget, [this, now](const netlink::conntrack::Event& event) {
+  auto* const observer = dependencies_.observer;
+  auto drained = dependencies_.events->drain(budget, [this, now, observer](const netlink::conntrack::Event& event) {
     if (event.kind == netlink::conntrack::EventKind::kDestroy) {
       counter_.forget(event.flow);
+      if (observer != nullptr) observer->ended(event.flow);
     } else {
       counter_.see(event.flow);
       reaper_.offer(event.flow, now);
+      if (observer != nullptr) observer->seen(event.flow);
     }
   });
+  if (observer != nullptr) observer->flush();
+  return drained;
+}
+
+netlink::Result<void> Collector::catch_up() {
+  for (;;) {
+    const auto drained = drain(kEventBudget);
+    if (!drained) return tl::make_unexpected(drained.error());
+    if (drained->overrun) on_overrun();
+    if (!drained->more) break;
+  }
+  tell_counts();
+  return {};
+}
+
+void Collector::on_events() {
+  const auto drained = drain(kEventBudget);
   if (!drained) {
     ++stats_.errors;
     log::warning("conntrack-events-failed", "error=\"{}\"", drained.error().message());
@@ -153,20 +174,29 @@ void Collector::begin_resync() {
   dump_started_ = steady_clock::now();
   foreign_ = 0;
   counter_.begin_resync();
+  if (dependencies_.observer != nullptr) dependencies_.observer->dump_began();
 }
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
+  untouched_.clear();
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     const auto id = mark_.to_id(flow.mark);
-    if (id == 0) ++foreign_;
+    if (id == 0) {
+      ++foreign_;
+    } else if (dependencies_.observer != nullptr) {
+      dependencies_.observer->dumped(flow);
+    }
     counter_.see_in_dump(flow);
+    if (active_ && id != 0 && is_untouched_copy(flow)) untouched_.push_back(flow);
     reaper_.offer(flow, now);
     const auto timeout = idle_timeouts_.find(id);
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
+  if (dependencies_.observer != nullptr) dependencies_.observer->flush();
+  start_timers();
   end_idle();
   wait_to_reap();
   return more;
@@ -178,6 +208,7 @@ void Collector::continue_resync() {
     ++stats_.errors;
     log::warning("conntrack-dump-failed", "error=\"{}\"", more.error().message());
     dump_.reset();
+    if (dependencies_.observer != nullptr) dependencies_.observer->dump_ended(false);
     schedule_resync(kRetryDelay);
     return;
   }
@@ -193,6 +224,7 @@ void Collector::finish_resync() {
   ++stats_.resyncs;
   dump_ended_ = steady_clock::now();
   last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(dump_ended_ - dump_started_);
+  if (dependencies_.observer != nullptr) dependencies_.observer->dump_ended(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
@@ -202,6 +234,18 @@ void Collector::finish_resync() {
   }
   schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
   if (std::exchange(look_again_, false)) look_soon();
+}
+
+/// A copy came with a timer that does not run out on a standby. Its service's idle policy begins now.
+void Collector::start_timers() {
+  if (untouched_.empty()) return;
+  const auto established = dependencies_.established_timeout();
+  for (auto& flow : untouched_)
+    flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : kUdpStreamTimeout;
+  if (const auto set = dependencies_.conntrack.set_timeouts(untouched_); !set) {
+    ++stats_.errors;
+    log::warning("timers-not-started", "error=\"{}\"", set.error().message());
+  }
 }
 
 void Collector::end_idle() {

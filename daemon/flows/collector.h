@@ -18,6 +18,7 @@
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/flow_ender.h"
 #include "daemon/flows/idle.h"
+#include "daemon/flows/observer.h"
 #include "daemon/flows/reaper.h"
 #include "netlink/conntrack/conntrack.h"
 
@@ -46,6 +47,7 @@ class Collector {
     std::function<void()> on_overrun;
     /// Called with the backends whose counts have changed, once per wake-up.
     std::function<void(const std::vector<service::BackendId>&)> on_counts;
+    FlowObserver* observer = nullptr;  // may be none
   };
 
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
@@ -61,6 +63,11 @@ class Collector {
 
   /// Backends whose ports run short: entries of their closed flows are taken out.
   void set_tight(Reaper::Backends backends);
+  /// Handles all events that wait, however many.
+  netlink::Result<void> catch_up();
+  /// Whether the kernel's timers mean anything here: those of copies that no packet has used are a standby's own (bridge.h), and are
+  /// set to what they would be. A node that holds nothing but copies leaves them. True at first.
+  void set_active(bool active) { active_ = active; }
   /// Reads the table as soon as that does not cost more than a twentieth of the time.
   void look_soon();
   /// So many entries that nobody tells of (half-open flows, others') may come until the table is read.
@@ -75,6 +82,7 @@ class Collector {
  private:
   void wait_for_events();
   void on_events();
+  netlink::Result<netlink::conntrack::Drained> drain(std::size_t budget);
   void on_overrun();
   [[nodiscard]] std::chrono::milliseconds until_next_dump() const;
   void schedule_resync(std::chrono::milliseconds delay);
@@ -83,6 +91,7 @@ class Collector {
   void continue_resync();
   void finish_resync();
   void end_idle();
+  void start_timers();
   void sample_rates();
   void tell_counts();
   void look_for_unseen();
@@ -104,12 +113,14 @@ class Collector {
   TimeoutHistory timeouts_;
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs
+  bool active_ = true;
   std::uint64_t unseen_limit_ = UINT64_MAX;
   std::uint64_t foreign_ = 0;  // entries of others that the present dump, or the last one, has shown
   bool told_ = false,
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
   bool resync_again_ = false;     // events were lost while a dump was running
   bool look_again_ = false;       // a look was asked for meanwhile
+  std::vector<netlink::conntrack::Flow> untouched_;  // copies that no packet has used, found by the present step
   std::vector<netlink::conntrack::Flow> idle_;                                                // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };

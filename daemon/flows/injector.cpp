@@ -1,6 +1,7 @@
 #include "daemon/flows/injector.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -57,9 +58,10 @@ void Injector::work_on(Batch& batch) {
 }
 
 Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refused>& refused) {
-  std::vector<Flow> puts, erases, refreshes;
+  std::array<std::vector<Flow>, 4> lists;
+  auto& [puts, erases, refreshes, shortened] = lists;
   for (const Change& change : changes) {
-    auto& list = change.kind == Change::Kind::kPut ? puts : change.kind == Change::Kind::kErase ? erases : refreshes;
+    auto& list = lists.at(static_cast<std::size_t>(change.kind));
     list.push_back(change.flow);
     list.back().id = 0;  // whichever entry has these tuples
   }
@@ -67,6 +69,11 @@ Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refuse
     const auto erased = conntrack_.erase(erases);
     if (!erased) return tl::make_unexpected(erased.error());
     stats_.erased += *erased;
+  }
+  if (auto missing = shorten(shortened)) {
+    puts.insert(puts.end(), missing->begin(), missing->end());
+  } else {
+    return tl::make_unexpected(missing.error());
   }
   if (auto done = put(puts, refused); !done) return done;
   return refresh(refreshes, refused);
@@ -103,6 +110,22 @@ Result<void> Injector::refresh(std::span<const Flow> flows, std::vector<Refused>
   if (!outcomes) return tl::make_unexpected(outcomes.error());
   tally(flows, *outcomes, stats_.refreshed, refused);
   return {};
+}
+
+/// Returns those without an entry.
+Result<std::vector<Flow>> Injector::shorten(std::span<const Flow> flows) {
+  std::vector<Flow> missing;
+  if (flows.empty()) return missing;
+  const auto outcomes = conntrack_.set_timeouts(flows);
+  if (!outcomes) return tl::make_unexpected(outcomes.error());
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    if (outcomes->at(i) != 0) {
+      missing.push_back(flows[i]);
+    } else {
+      ++stats_.refreshed;
+    }
+  }
+  return missing;
 }
 
 /// What became of each: done, or refused.

@@ -26,7 +26,8 @@ class Injector {
       kPut,    // the kernel shall have the flow just so. Who holds one of its tuples makes room: an older state of the flow, or one
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
-      kRefresh  // the entry gets `timeout` anew, by the original tuple
+      kRefresh,  // the entry gets `timeout` anew, by the original tuple
+      kShorten  // the same, and a kPut where there is no entry
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;
@@ -70,6 +71,7 @@ class Injector {
   [[nodiscard]] netlink::Result<void> put(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> make_room(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> refresh(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
+  [[nodiscard]] netlink::Result<std::vector<netlink::conntrack::Flow>> shorten(std::span<const netlink::conntrack::Flow> flows);
   void tally(std::span<const netlink::conntrack::Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
              std::vector<Refused>& refused);
   void refuse(std::vector<Refused>& refused, const netlink::conntrack::Flow& flow, int error);

@@ -30,13 +30,15 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       callbacks_(std::move(callbacks)),
       parts_(std::move(parts)),
       ender_(*parts_.conntrack, *parts_.prober),
+      replicator_(make_replicator()),
       collector_(io_, mark,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
                                                 [this](const auto& backends) {
                                                   ports_.counts_changed();
                                                   balancer_.counts_changed(backends);
-                                                }}),
+                                                },
+                                                replicator_.get()}),
       applier_(*parts_.nftables, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
@@ -51,6 +53,12 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
       beat_timer_(io_),
       repair_timer_(io_),
       repair_pause_(kRepairRetry) {}
+
+std::unique_ptr<flows::Replicator> KernelWorker::make_replicator() {
+  if (!callbacks_.replication) return nullptr;
+  callbacks_.replication->look = [this] { collector_.look_soon(); };
+  return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, std::move(*callbacks_.replication));
+}
 
 KernelWorker::~KernelWorker() {
   stop();
@@ -144,6 +152,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
   for (const auto& [name, pool] : next.pools) fewest = std::min(fewest, pool.ports());
   collector_.set_unseen_limit(fewest / kUnseenPart + 1);
   wanted_ = next;
+  if (replicator_) replicator_->set_numbers(flows::BackendNumbers(next));
   Evictions::Rates drains;
   for (const auto& [name, service] : next.services)
     for (const auto& backend : service.backends)
@@ -164,8 +173,23 @@ netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& nex
 
 service::DesiredState KernelWorker::deal_all(const service::DesiredState& next) {
   auto dealt = balancer_.deal_all(next);
+  dealt.gate = gate_;
   ports_.deal_all(dealt);
   return dealt;
+}
+
+Result<void> KernelWorker::set_gate(service::Gate gate) {
+  const bool applied_before = !wanted_.services.empty();
+  gate_ = gate;
+  if (!applied_before) return {};
+  const auto applied = applier_.apply_gate(gate);
+  if (!applied) return tl::make_unexpected(applied.error());
+  return {};
+}
+
+void KernelWorker::set_active(bool active) {
+  collector_.set_active(active);
+  if (active) collector_.look_soon();
 }
 
 void KernelWorker::failed(const netlink::Error& error) {

@@ -18,6 +18,7 @@
 
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/collector.h"
+#include "daemon/flows/replicator.h"
 #include "daemon/health/suspicion.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
@@ -50,10 +51,12 @@ struct BorneNumber {
   netlink::Endpoint vip, backend;
 };
 
-/// Both are called on the kernel thread.
+/// All are called on the kernel thread.
 struct KernelCallbacks {
   std::function<void(std::string detail)> on_repaired;
   std::function<void()> on_overrun;
+  /// Of a pair's node: flows are copied. Its `look` is the worker's own.
+  std::optional<flows::Replicator::Callbacks> replication;
 };
 
 class KernelWorker {
@@ -82,6 +85,16 @@ class KernelWorker {
 
   // On the kernel thread (or before `run`):
   netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
+  /// Of a pair's node: whether it serves, and what becomes of packets of no flow. Before the first `apply` it is only noted.
+  netlink::Result<void> set_gate(service::Gate gate);
+  /// As the table that was adopted has it.
+  [[nodiscard]] std::optional<service::Gate> found_gate() const { return applier_.found_gate(); }
+  /// All that the kernel has told is with the observer when it returns.
+  netlink::Result<void> catch_up() { return collector_.catch_up(); }
+  /// The node became active, or is it no more.
+  void set_active(bool active);
+  /// Only of a pair's node.
+  [[nodiscard]] flows::Replicator& replicator() { return *replicator_; }
   [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
   [[nodiscard]] KernelCounts counts();
   /// Of every TCP backend.
@@ -108,6 +121,7 @@ class KernelWorker {
 
   KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
                KernelCallbacks callbacks);
+  [[nodiscard]] std::unique_ptr<flows::Replicator> make_replicator();
   void watch_table();
   void repair();
   void failed(const netlink::Error& error);
@@ -121,11 +135,13 @@ class KernelWorker {
   boost::asio::io_context io_{1};
   Parts parts_;
   flows::FlowEnder ender_;
+  std::unique_ptr<flows::Replicator> replicator_;  // none of a single node
   flows::Collector collector_;
   dataplane::Applier applier_;
   Balancer balancer_;
   PortBalancer ports_;
   Evictions evictions_;
+  std::optional<service::Gate> gate_;
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;

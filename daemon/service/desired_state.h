@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -86,10 +87,18 @@ class MarkLayout {
   unsigned shift_;
 };
 
+/// What a node of a pair does with packets that belong to no flow (design: the guard).
+enum class Gate : std::uint8_t {
+  kOpen,    // new flows are served; what belongs to no flow is reset
+  kFence,   // new flows are served; what belongs to no flow is dropped, since its entry may be still to come
+  kStandby  // both are dropped; flows with an entry are forwarded
+};
+
 struct DesiredState {
   MarkLayout mark = MarkLayout();
   bool owned_table = false;  // kernel >= 6.9
   bool double_dnat = false;  // kernels that can miss an element during a commit (before 6.17)
+  std::optional<Gate> gate{};  // none: a single node, which has no gate
   std::map<std::string, PoolState> pools;
   std::map<std::string, ServiceState> services;
   friend bool operator==(const DesiredState&, const DesiredState&) = default;

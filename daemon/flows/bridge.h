@@ -1,0 +1,59 @@
+// Where the two leaf libraries meet: flows as netlink/ has them and as sync/ copies them. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "daemon/service/desired_state.h"
+#include "netlink/conntrack/flow.h"
+#include "sync/flow.h"
+
+namespace wsl4::flows {
+
+/// What a copy's timer is set to where no packet uses it: 92 days, within the kernel's 8,589,934 s (kernel.md 3.1). More than any
+/// timer that a packet sets, so what is left of it tells that none has.
+inline constexpr std::chrono::seconds kCopyTimeout{8'000'000};
+/// Longer than the sysctl ever is, and than a daemon stays away.
+inline constexpr std::chrono::seconds kUntouched{kCopyTimeout / 2};
+/// nf_conntrack_udp_timeout_stream, as the kernel has it.
+inline constexpr std::chrono::seconds kUdpStreamTimeout{120};
+
+[[nodiscard]] inline bool is_untouched_copy(const netlink::conntrack::Flow& flow) { return flow.timeout > kUntouched; }
+
+/// What a pair copies: established flows, and those of them that close; of UDP all.
+[[nodiscard]] bool is_copied(const netlink::conntrack::Flow& flow);
+
+/// `closing`: its mark says so.
+[[nodiscard]] sync::Flow to_sync(const netlink::conntrack::Flow& flow, bool closing);
+/// With kCopyTimeout, or what was left of it if it closes; the mark is the caller's.
+[[nodiscard]] netlink::conntrack::Flow to_kernel(const sync::Flow& flow);
+
+[[nodiscard]] sync::Endpoint to_sync(const netlink::Endpoint& endpoint);
+[[nodiscard]] netlink::Endpoint to_netlink(const sync::Endpoint& endpoint);
+
+/// Which number a backend has on this node, by what a copy tells of it.
+class BackendNumbers {
+ public:
+  struct Place {
+    netlink::Protocol protocol = netlink::Protocol::kTcp;
+    netlink::Endpoint vip, backend;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
+  BackendNumbers() = default;
+  explicit BackendNumbers(const service::DesiredState& state);
+  [[nodiscard]] std::optional<service::BackendId> find(const Place& place) const;
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Place& place) const noexcept;
+  };
+  boost::unordered_flat_map<Place, service::BackendId, Hash> numbers_;
+};
+
+[[nodiscard]] BackendNumbers::Place place_of(const sync::Flow& flow);
+
+}  // namespace wsl4::flows

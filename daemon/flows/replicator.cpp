@@ -1,0 +1,94 @@
+#include "daemon/flows/replicator.h"
+
+#include <utility>
+
+namespace wsl4::flows {
+
+namespace {
+
+namespace ct = netlink::conntrack;
+
+}  // namespace
+
+Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct::Conntrack& conntrack, Callbacks callbacks)
+    : mark_(mark),
+      callbacks_(std::move(callbacks)),
+      injector_(io, conntrack, [this](Injector::Done finished) { done(std::move(finished)); }) {}
+
+void Replicator::add(FlowChange::Kind kind, const ct::Flow* flow) {
+  FlowChange change{kind, {}};
+  if (flow != nullptr) change.flow = to_sync(*flow, mark_.is_closing(flow->mark));
+  changes_.push_back(change);
+}
+
+void Replicator::seen(const ct::Flow& flow) {
+  if (is_copied(flow)) add(FlowChange::Kind::kSeen, &flow);
+}
+
+void Replicator::ended(const ct::Flow& flow) { add(FlowChange::Kind::kEnded, &flow); }
+void Replicator::dump_began() { add(FlowChange::Kind::kDumpBegan); }
+
+void Replicator::dumped(const ct::Flow& flow) {
+  if (is_copied(flow)) add(FlowChange::Kind::kDumped, &flow);
+}
+
+void Replicator::dump_ended(bool whole) { add(whole ? FlowChange::Kind::kDumpEnded : FlowChange::Kind::kDumpBroken); }
+
+void Replicator::flush() {
+  if (lost_ && waiting_ == 0) {
+    lost_ = false;
+    callbacks_.look();
+  }
+  if (changes_.empty()) return;
+  if (waiting_ + changes_.size() > kMaxChanges) {
+    changes_.clear();
+    if (!std::exchange(lost_, true)) callbacks_.on_changes({{FlowChange::Kind::kLost, {}}});
+    return;
+  }
+  waiting_ += changes_.size();
+  callbacks_.on_changes(std::exchange(changes_, {}));
+}
+
+std::optional<Injector::Change> Replicator::change_of(const sync::Operation& operation) {
+  Injector::Change change;
+  change.flow = to_kernel(operation.flow);
+  if (operation.kind == sync::Operation::Kind::kErase) {
+    change.kind = Injector::Change::Kind::kErase;
+    return change;
+  }
+  const auto place = place_of(operation.flow);
+  const auto number = numbers_.find(place);
+  if (!number) {
+    callbacks_.on_unknown_backend(place);
+    return {};
+  }
+  const bool closing = (operation.flow.flags & sync::kClosing) != 0;
+  change.flow.mark = mark_.to_mark(*number) | (closing ? mark_.closing_bit() : 0);
+  // The entry is there, as a rule; a timer that runs out is all that closing means to it.
+  if (closing) change.kind = Injector::Change::Kind::kShorten;
+  return change;
+}
+
+void Replicator::apply(const sync::Batch& batch) {
+  std::vector<Injector::Change> changes;
+  changes.reserve(batch.operations.size());
+  std::vector<sync::Flow> unknown;
+  for (const auto& operation : batch.operations) {
+    if (auto change = change_of(operation)) {
+      changes.push_back(std::move(*change));
+    } else {
+      unknown.push_back(operation.flow);
+    }
+  }
+  if (!unknown.empty()) unknown_.emplace(batch.number, std::move(unknown));
+  if (!injector_.submit(batch.number, std::move(changes))) done({batch.number, false, {}});
+}
+
+void Replicator::done(Injector::Done finished) {
+  OperationsDone result{finished.number, finished.known, {}};
+  if (auto unknown = unknown_.extract(finished.number)) result.refused = std::move(unknown.mapped());
+  for (const auto& refused : finished.refused) result.refused.push_back(to_sync(refused.flow, false));
+  callbacks_.on_done(std::move(result));
+}
+
+}  // namespace wsl4::flows

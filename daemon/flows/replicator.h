@@ -1,0 +1,85 @@
+// The kernel thread's end of the copying of flows: tells the pair's thread what the kernel has, and puts into the kernel what comes
+// from the peer. The other end is pair/replication.h.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "daemon/flows/bridge.h"
+#include "daemon/flows/injector.h"
+#include "daemon/flows/observer.h"
+#include "sync/kernel_feed.h"
+
+namespace wsl4::flows {
+
+/// What the kernel was seen to do, in order.
+struct FlowChange {
+  enum class Kind : std::uint8_t { kSeen, kEnded, kDumpBegan, kDumped, kDumpEnded, kDumpBroken, kLost };
+  Kind kind = Kind::kSeen;  // kLost: what came after the last change was not told; a dump follows
+  sync::Flow flow;          // of kSeen, kEnded (client, VIP and protocol count), kDumped
+};
+using FlowChanges = std::vector<FlowChange>;
+
+/// What became of a batch of operations.
+struct OperationsDone {
+  std::uint64_t number = 0;
+  bool known = true;  // false: nobody knows what the kernel has of it
+  std::vector<sync::Flow> refused;
+};
+
+class Replicator final : public FlowObserver {
+ public:
+  /// So many changes may wait for the pair's thread. More are not told, and the table is read when they have been taken.
+  static constexpr std::size_t kMaxChanges = 1U << 18;
+
+  /// All are called on the kernel thread.
+  struct Callbacks {
+    /// To be handed to the pair's thread, which calls `taken` for them.
+    std::function<void(FlowChanges)> on_changes;
+    std::function<void(OperationsDone)> on_done;
+    /// A copy goes to a backend that has no number here: it has left this node's configuration, or has not come yet.
+    std::function<void(const BackendNumbers::Place&)> on_unknown_backend;
+    /// The table has to be read.
+    std::function<void()> look;
+  };
+
+  Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack, Callbacks callbacks);
+
+  // Kernel thread:
+  void set_numbers(BackendNumbers numbers) { numbers_ = std::move(numbers); }
+  void apply(const sync::Batch& batch);
+  [[nodiscard]] const Injector::Stats& stats() const { return injector_.stats(); }
+
+  void seen(const netlink::conntrack::Flow& flow) override;
+  void ended(const netlink::conntrack::Flow& flow) override;
+  void dump_began() override;
+  void dumped(const netlink::conntrack::Flow& flow) override;
+  void dump_ended(bool whole) override;
+  void flush() override;
+
+  /// From any thread: so many changes have been dealt with.
+  void taken(std::size_t changes) { waiting_ -= changes; }
+
+ private:
+  void add(FlowChange::Kind kind, const netlink::conntrack::Flow* flow = nullptr);
+  [[nodiscard]] std::optional<Injector::Change> change_of(const sync::Operation& operation);
+  void done(Injector::Done done);
+
+  service::MarkLayout mark_;
+  Callbacks callbacks_;
+  Injector injector_;
+  BackendNumbers numbers_;
+  FlowChanges changes_;
+  std::atomic<std::size_t> waiting_ = 0;
+  bool lost_ = false;
+  std::map<std::uint64_t, std::vector<sync::Flow>> unknown_;  // by batch under way: flows to backends without a number
+};
+
+}  // namespace wsl4::flows

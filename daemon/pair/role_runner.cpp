@@ -1,0 +1,381 @@
+#include "daemon/pair/role_runner.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "daemon/util/log.h"
+
+namespace wsl4::pair {
+
+using election::Action;
+using election::Cause;
+using election::Role;
+using election::Step;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+/// How often carrier is looked at, and addresses that somebody took away are put back.
+constexpr std::chrono::milliseconds kTendInterval{100};
+/// What an active had under way when it handed over goes to the peer within this, or is told by the comparison.
+constexpr std::chrono::milliseconds kHandOnLimit{300};
+
+sync::Role to_sync(Role role) {
+  switch (role) {
+    case Role::kActive:
+      return sync::Role::kActive;
+    case Role::kStandby:
+      return sync::Role::kStandby;
+    case Role::kFault:
+      return sync::Role::kFault;
+    case Role::kInit:
+      break;
+  }
+  return sync::Role::kInit;
+}
+
+std::string name_of(const std::vector<netlink::rtnl::Link>& links, int index) {
+  const auto link = std::ranges::find(links, index, &netlink::rtnl::Link::index);
+  return link == links.end() ? std::string() : link->name;
+}
+
+/// The interfaces that VIPs and pool addresses belong on.
+std::vector<std::string> carrying(const std::vector<addresses::WantedAddress>& wanted, const addresses::Topology& topology) {
+  std::set<std::string> names;
+  for (const auto& one : wanted)
+    if (const auto* link = topology.home_of(one)) names.insert(link->name);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+MovingAddresses moving_addresses(const config::Config& config) {
+  MovingAddresses moving{config.addresses.manage, addresses::wanted_addresses(config), {}};
+  std::set<netlink::IpAddress> known;
+  for (const auto& service : config.services)
+    for (const auto& listen : service.listen)
+      if (known.insert(listen.address).second) moving.vips.push_back(listen.address);
+  return moving;
+}
+
+RoleRunner::RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks)
+    : io_(io),
+      replication_(replication),
+      callbacks_(std::move(callbacks)),
+      moving_(moving_addresses(config)),
+      interval_(config.ha->advert_interval),
+      priority_(config.ha->priority),
+      timer_(io),
+      tend_timer_(io) {}
+
+tl::expected<std::unique_ptr<RoleRunner>, std::string> RoleRunner::open(boost::asio::io_context& io, const config::Config& config,
+                                                                        bool promoted, Replication& replication,
+                                                                        Callbacks callbacks) {
+  std::unique_ptr<RoleRunner> runner(new RoleRunner(io, config, replication, std::move(callbacks)));
+  if (auto prepared = runner->prepare(config, promoted); !prepared) return tl::make_unexpected(prepared.error());
+  return runner;
+}
+
+tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config, bool promoted) {
+  const auto message = [](const netlink::Error& error) { return error.message(); };
+  auto rtnl = netlink::rtnl::open_rtnl();
+  if (!rtnl) return tl::make_unexpected(message(rtnl.error()));
+  rtnl_ = std::move(*rtnl);
+  auto announcer = netlink::rtnl::open_announcer();
+  if (!announcer) return tl::make_unexpected(message(announcer.error()));
+  announcer_ = std::move(*announcer);
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  const auto links = rtnl_->links();
+  if (!links) return tl::make_unexpected(message(links.error()));
+  const auto present = rtnl_->addresses();
+  if (!present) return tl::make_unexpected(message(present.error()));
+
+  const auto& ha = *config.ha;
+  election::RoleMachine::Settings settings;
+  settings.external = ha.election == config::Election::kExternal;
+  settings.promoted = promoted;
+  settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
+  settings.track = ha.track;
+  const auto carriers = carrying(moving_.wanted, addresses::Topology(*links, *present));
+  if (settings.track.empty()) settings.track = carriers;
+  const auto own = std::ranges::find(*present, ha.listen.address, &netlink::rtnl::InterfaceAddress::address);
+  if (own != present->end()) {
+    auto link = name_of(*links, own->link_index);
+    if (std::ranges::find(carriers, link) == carriers.end()) settings.sync_link = std::move(link);
+  }
+  if (!settings.external) {
+    election::Transport::Options options{
+        ha.interface, static_cast<std::uint8_t>(ha.virtual_router_id), ha.unicast_peer, {}};
+    auto sources = advert_sources(ha, *links, *present);
+    if (!sources) return tl::make_unexpected(sources.error());
+    options.sources = std::move(*sources);
+    settings.vrrp.address = options.sources.front();
+    auto transport = election::Transport::open(
+        io_, options, [this](const election::Advert& advert, const netlink::IpAddress& source) {
+          if (!started_) return;
+          machine_->advert(advert, source, Clock::now());
+          act();
+        });
+    if (!transport) return tl::make_unexpected(fmt::format("ha.interface: {}", transport.error().message()));
+    transport_ = std::move(*transport);
+  }
+  settings_ = std::move(settings);
+  machine_.emplace(settings_, Clock::now());
+  return {};
+}
+
+tl::expected<std::vector<netlink::IpAddress>, std::string> RoleRunner::advert_sources(
+    const config::Ha& ha, const std::vector<netlink::rtnl::Link>& links,
+    const std::vector<netlink::rtnl::InterfaceAddress>& present) const {
+  const auto link = std::ranges::find(links, ha.interface, &netlink::rtnl::Link::name);
+  if (link == links.end()) return tl::make_unexpected(fmt::format("ha.interface: there is no interface {}", ha.interface));
+  std::vector<netlink::IpAddress> moving;
+  for (const auto& one : moving_.wanted) moving.push_back(one.address);
+  std::vector<netlink::IpAddress> sources;
+  for (const auto family : {netlink::Family::kIpv4, netlink::Family::kIpv6}) {
+    if (std::ranges::none_of(moving_.vips, [family](const auto& vip) { return vip.family() == family; })) continue;
+    if (ha.unicast_peer && ha.unicast_peer->family() != family) continue;
+    if (const auto source = election::advert_source(present, link->index, family, ha.unicast_peer, moving))
+      sources.push_back(*source);
+  }
+  if (sources.empty()) {
+    return tl::make_unexpected(
+        fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha.interface));
+  }
+  return sources;
+}
+
+void RoleRunner::start() {
+  started_ = true;
+  machine_.emplace(settings_, Clock::now());
+  look_at_links();
+}
+
+// ---- what happens ----------------------------------------------------------------------------------------------
+
+void RoleRunner::peer_state(const election::PeerState& state) {
+  if (!started_) return;
+  machine_->peer(state, Clock::now());
+  act();
+}
+
+void RoleRunner::session_changed() {
+  if (!started_) return;
+  const auto status = replication_.status();
+  const bool connected = status.state != sync::State::kDisconnected;
+  const election::SessionState session{connected, status.state == sync::State::kSynced, connected && status.pending == 0};
+  if (waits_for_ == Step::kDrain && session.drained) finish(Step::kDrain);
+  if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0) finish(Step::kAwaitEntries);
+  settle_session_role();
+  if (session.connected == session_.connected && session.synced == session_.synced && session.drained == session_.drained) return;
+  session_ = session;
+  machine_->session(session, Clock::now());
+  act();
+}
+
+void RoleRunner::heartbeat() {
+  machine_->set_flows(replication_.session().flows().size());
+}
+
+void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle) {
+  moving_ = std::move(moving);
+  idle_ = idle;
+  if (places_) place_addresses();
+}
+
+void RoleRunner::set_priority(int priority) {
+  priority_ = priority;
+  replication_.session().set_priority(static_cast<std::uint8_t>(priority));
+  machine_->set_priority(priority, Clock::now());
+  act();
+}
+
+void RoleRunner::set_healthy(bool healthy) {
+  if (!started_) return;
+  machine_->set_healthy(healthy, Clock::now());
+  act();
+}
+
+election::RoleMachine::Answer RoleRunner::failover(bool force) {
+  auto answer = machine_->failover(force, Clock::now());
+  act();
+  return answer;
+}
+
+election::RoleMachine::Answer RoleRunner::promote() {
+  auto answer = machine_->promote(Clock::now());
+  act();
+  return answer;
+}
+
+election::RoleMachine::Answer RoleRunner::demote() {
+  auto answer = machine_->demote(Clock::now());
+  act();
+  return answer;
+}
+
+void RoleRunner::stop() {
+  if (!started_) return callbacks_.on_stopped();
+  machine_->stop(Clock::now());
+  act();
+}
+
+/// Carrier is read where something has changed; addresses are mended once in a while.
+void RoleRunner::look_at_links() {
+  const bool changed = rtnl_->changed();
+  if (changed) {
+    if (const auto links = rtnl_->links()) {
+      std::map<std::string, bool> carrier;
+      for (const auto& link : *links) carrier[link.name] = link.up && link.carrier;
+      machine_->links(carrier, Clock::now());
+    }
+  }
+  if (places_) place_addresses();
+  act();
+  tend_timer_.expires_after(kTendInterval);
+  tend_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) look_at_links();
+  });
+}
+
+// ---- what is done ----------------------------------------------------------------------------------------------
+
+/// What is done may make more to do.
+void RoleRunner::act() {
+  if (std::exchange(acting_, true)) return;
+  for (auto actions = machine_->take_actions(); !actions.empty(); actions = machine_->take_actions())
+    for (const auto& action : actions) perform(action);
+  acting_ = false;
+  arm();
+}
+
+void RoleRunner::arm() {
+  const auto due = machine_->due();
+  if (!due) return;
+  timer_.expires_at(*due);
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    machine_->tick(Clock::now());
+    act();
+  });
+}
+
+void RoleRunner::perform(const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::kStep:
+      return begin(action.step);
+    case Action::Kind::kAdvertise:
+      return advertise(priority_);
+    case Action::Kind::kResign:
+      return advertise(0);
+    case Action::Kind::kTell:
+      return callbacks_.tell(machine_->state());
+    case Action::Kind::kRole:
+      return change_role(action.role, action.cause);
+    case Action::Kind::kFollow:
+      return callbacks_.on_event("following", "the peer is active: connections that it does not know are dropped here");
+    case Action::Kind::kHandOverFailed:
+      return callbacks_.on_event("hand-over-failed", "the peer did not take the active role; this node keeps it");
+    case Action::Kind::kStopped:
+      return callbacks_.on_stopped();
+  }
+}
+
+void RoleRunner::begin(Step step) {
+  const auto finished = [this, step] { finish(step); };
+  switch (step) {
+    case Step::kGuardDrop:
+      return callbacks_.set_gate(service::Gate::kFence, finished);
+    case Step::kGuardReject:
+      return callbacks_.set_gate(service::Gate::kOpen, finished);
+    case Step::kGuardStandby:
+      return callbacks_.set_gate(service::Gate::kStandby, finished);
+    case Step::kAddAddresses:
+      places_ = true;
+      place_addresses();
+      return finish(step);
+    case Step::kAnnounce:
+      for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
+      return finish(step);
+    case Step::kRemoveAddresses:
+      remove_addresses();
+      return finish(step);
+    case Step::kAwaitEntries:
+      return wait_for(step);
+    case Step::kDrain:
+      return callbacks_.catch_up([this] { wait_for(Step::kDrain); });
+  }
+}
+
+void RoleRunner::wait_for(Step step) {
+  waits_for_ = step;
+  session_changed();
+}
+
+void RoleRunner::finish(Step step) {
+  if (waits_for_ == step) waits_for_.reset();
+  machine_->finished(step, Clock::now());
+  act();
+}
+
+/// An active that is none any more hands on what it still has first.
+void RoleRunner::change_role(Role role, Cause cause) {
+  const bool hands_on = role == Role::kStandby && (cause == Cause::kHandedOver || cause == Cause::kHigher);
+  callbacks_.on_role(role, cause);
+  if (hands_on) {
+    hands_on_until_ = Clock::now() + kHandOnLimit;
+    callbacks_.catch_up([this] { settle_session_role(); });
+    return;
+  }
+  hands_on_until_.reset();
+  replication_.set_role(to_sync(role));
+  // A node that never had the role has no step to take; but a daemon before it may have left something.
+  if (role != Role::kActive && !machine_->takeover()) {
+    callbacks_.set_gate(service::Gate::kStandby, [] {});
+    remove_addresses();
+  }
+}
+
+void RoleRunner::settle_session_role() {
+  if (!hands_on_until_) return;
+  const auto status = replication_.status();
+  const bool done = status.state == sync::State::kDisconnected || status.pending == 0;
+  if (!done && Clock::now() < *hands_on_until_) return;
+  hands_on_until_.reset();
+  replication_.set_role(to_sync(machine_->role()));
+}
+
+void RoleRunner::advertise(int priority) {
+  if (transport_) transport_->send(static_cast<std::uint8_t>(priority), interval_, moving_.vips);
+}
+
+void RoleRunner::place_addresses() {
+  if (!moving_.manage) return;
+  const auto result = addresses_->reconcile(moving_.wanted, idle_);
+  const auto tell = [this](const char* name, const std::vector<netlink::IpAddress>& changed) {
+    if (changed.empty()) return;
+    callbacks_.on_event(name, fmt::format("{} addresses, first {}", changed.size(), changed.front().to_string()));
+  };
+  tell("addresses-added", result.added);
+  tell("addresses-removed", result.removed);
+  if (result.problems != problems_)
+    for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
+  problems_ = result.problems;
+}
+
+void RoleRunner::remove_addresses() {
+  places_ = false;
+  if (!moving_.manage) return;
+  auto result = addresses::remove_ours(*rtnl_);
+  for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
+  problems_ = std::move(result.problems);
+  if (!result.removed.empty()) {
+    callbacks_.on_event("addresses-removed",
+                        fmt::format("{} addresses, first {}", result.removed.size(), result.removed.front().to_string()));
+  }
+}
+
+}  // namespace wsl4::pair

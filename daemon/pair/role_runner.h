@@ -1,0 +1,115 @@
+// Runs the election of a pair: the role machine between adverts, the session, carrier, addresses and the gate of the ruleset. On
+// the pair's thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/addresses/manager.h"
+#include "daemon/config/config.h"
+#include "daemon/election/role.h"
+#include "daemon/election/transport.h"
+#include "daemon/pair/replication.h"
+
+namespace wsl4::pair {
+
+/// What of the machine's addresses goes with the role.
+struct MovingAddresses {
+  bool manage = true;  // false: somebody else moves them
+  std::vector<addresses::WantedAddress> wanted;
+  std::vector<netlink::IpAddress> vips;
+  friend bool operator==(const MovingAddresses&, const MovingAddresses&) = default;
+};
+[[nodiscard]] MovingAddresses moving_addresses(const config::Config& config);
+
+class RoleRunner {
+ public:
+  using Then = std::function<void()>;
+  struct Callbacks {
+    /// On the kernel thread; `then` is called on this one.
+    std::function<void(service::Gate gate, Then then)> set_gate;
+    /// All that the kernel has told is with the session when `then` is called.
+    std::function<void(Then then)> catch_up;
+    /// To the peer, now.
+    std::function<void(const election::PeerState& state)> tell;
+    std::function<void(election::Role role, election::Cause cause)> on_role;
+    std::function<void(std::string name, std::string detail)> on_event;
+    std::function<void()> on_stopped;
+  };
+
+  /// The error is one line that says what is missing: the interface, its address, a capability.
+  [[nodiscard]] static tl::expected<std::unique_ptr<RoleRunner>, std::string> open(boost::asio::io_context& io,
+                                                                                   const config::Config& config, bool promoted,
+                                                                                   Replication& replication, Callbacks callbacks);
+
+  /// The session holds all that the kernel has; from now on roles may change.
+  void start();
+  void peer_state(const election::PeerState& state);
+  /// The session's state, or what is pending, may have changed.
+  void session_changed();
+  void heartbeat();
+  [[nodiscard]] election::PeerState state() const { return machine_->state(); }
+
+  void set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle);
+  void set_priority(int priority);
+  void set_healthy(bool healthy);
+  election::RoleMachine::Answer failover(bool force);
+  election::RoleMachine::Answer promote();
+  election::RoleMachine::Answer demote();
+  /// Hands over, or withdraws. Ends with `on_stopped`.
+  void stop();
+
+  [[nodiscard]] const election::RoleMachine& machine() const { return *machine_; }
+  [[nodiscard]] const election::TransportStats* adverts() const { return transport_ ? &transport_->stats() : nullptr; }
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+  [[nodiscard]] std::vector<netlink::IpAddress> leftover() const { return addresses_->leftover(); }
+
+ private:
+  RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
+  [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, bool promoted);
+  [[nodiscard]] tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(
+      const config::Ha& ha, const std::vector<netlink::rtnl::Link>& links,
+      const std::vector<netlink::rtnl::InterfaceAddress>& addresses) const;
+  void act();
+  void perform(const election::Action& action);
+  void begin(election::Step step);
+  void finish(election::Step step);
+  void wait_for(election::Step step);
+  void change_role(election::Role role, election::Cause cause);
+  void settle_session_role();
+  void advertise(int priority);
+  void place_addresses();
+  void remove_addresses();
+  void look_at_links();
+  void arm();
+
+  boost::asio::io_context& io_;
+  Replication& replication_;
+  Callbacks callbacks_;
+  std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
+  std::unique_ptr<netlink::rtnl::Announcer> announcer_;
+  std::unique_ptr<addresses::Manager> addresses_;
+  MovingAddresses moving_;
+  std::set<netlink::IpAddress> idle_;
+  std::unique_ptr<election::Transport> transport_;
+  std::chrono::milliseconds interval_;
+  int priority_;
+  election::RoleMachine::Settings settings_;
+  std::optional<election::RoleMachine> machine_;
+  election::SessionState session_;
+  std::optional<election::Step> waits_for_;            // kDrain or kAwaitEntries, once what comes before has been handed over
+  std::optional<election::TimePoint> hands_on_until_;  // not active any more, and the session still sends what it has
+  bool started_ = false, acting_ = false, places_ = false;
+  std::vector<std::string> problems_;
+  boost::asio::steady_timer timer_, tend_timer_;
+};
+
+}  // namespace wsl4::pair
