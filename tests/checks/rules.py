@@ -101,7 +101,7 @@ def _banned(pattern: str, where: str, why: str) -> Banned:
 _PRODUCT = r'^(netlink|sync|daemon)/'
 _LIBRARIES = r'^(netlink|sync)/'
 _PURE = (r'^(sync/|daemon/balance/|daemon/health/(damper|paths|backend_health|all_down|pace)|daemon/election/(advert|vrrp|takeover|role|role_rules|peer_state)\.|daemon/dataplane/(names|plan|diff)'
-         r'|daemon/service/(desired_state|change|members|layers|overlay|newcomers)|netlink/nft/(ruleset|transaction))')
+         r'|daemon/service/(desired_state|change|members|layers|overlay|newcomers)|daemon/pair/(digests|hash|shared)|netlink/nft/(ruleset|transaction))')
 _FREE_CALL = r'(?<![\w.>:])(?:std::|::)?'     # not a member function, not part of another name
 BANNED = [
     _banned(_FREE_CALL + r'(system|popen)\s*\(', _PRODUCT, 'no shell: talk to the kernel directly'),

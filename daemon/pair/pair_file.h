@@ -1,0 +1,30 @@
+// What a node of a pair must know after a crash. `pair.json` in the state directory, replaced as a whole. The addresses are not in
+// it: the kernel marks those that are ours.
+#pragma once
+
+#include <string>
+
+#include <tl/expected.hpp>
+
+namespace wsl4::pair {
+
+struct PairState {
+  bool peer_synced = false;  // the peer was connected and synced: it can take over, so a crash gives the addresses up
+  bool promoted = false;     // election external: what an operator said last
+  friend bool operator==(const PairState&, const PairState&) = default;
+};
+
+class PairFile {
+ public:
+  explicit PairFile(const std::string& directory) : path_(directory + "/pair.json") {}
+
+  /// No file is the default. A broken one is an error, since nobody knows what it said.
+  [[nodiscard]] tl::expected<PairState, std::string> load() const;
+  [[nodiscard]] tl::expected<void, std::string> save(const PairState& state) const;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace wsl4::pair

@@ -1,0 +1,62 @@
+#include "daemon/pair/pair_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/http_bed.h"
+
+namespace wsl4::pair {
+namespace {
+
+using testing::HasSubstr;
+
+class PairFileTest : public testing::Test {
+ protected:
+  void write(const std::string& text) const { std::ofstream(file_.path()) << text; }
+
+  test::TemporaryFolder folder_;
+  PairFile file_{folder_.file("")};
+};
+
+TEST_F(PairFileTest, NoFileIsTheDefault) { EXPECT_EQ(file_.load(), PairState{}); }
+
+TEST_F(PairFileTest, WhatIsSavedIsLoaded) {
+  for (const PairState state : {PairState{true, false}, PairState{false, true}, PairState{true, true}, PairState{}}) {
+    ASSERT_TRUE(file_.save(state));
+    EXPECT_EQ(file_.load(), state);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file_.path() + ".new"));
+}
+
+TEST_F(PairFileTest, WhatIsMissingIsFalseAndWhatIsUnknownIsLeftOut) {
+  write(R"({"version": 1, "promoted": true, "later": {}})");
+  EXPECT_EQ(file_.load(), (PairState{false, true}));
+}
+
+TEST_F(PairFileTest, ABrokenFileIsAnErrorThatNamesIt) {
+  for (const std::string text :
+       {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "peer_synced": 1})", R"({"version": 1, "promoted": "yes"})"}) {
+    write(text);
+    const auto loaded = file_.load();
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_THAT(loaded.error(), HasSubstr(file_.path() + " is broken")) << text;
+  }
+}
+
+TEST_F(PairFileTest, AFileThatCannotBeReadIsNoDefault) {
+  std::filesystem::create_directory(file_.path());
+  EXPECT_FALSE(file_.load());
+}
+
+TEST_F(PairFileTest, AFolderThatIsNotThereIsTold) {
+  const PairFile nowhere(folder_.file("nowhere"));
+  const auto saved = nowhere.save({});
+  ASSERT_FALSE(saved);
+  EXPECT_THAT(saved.error(), HasSubstr("nowhere/pair.json"));
+}
+
+}  // namespace
+}  // namespace wsl4::pair
