@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <future>
 #include <random>
 
 #include <fmt/format.h>
@@ -75,9 +76,6 @@ tl::expected<std::unique_ptr<Pair>, std::string> Pair::open(const config::Config
   auto runner = RoleRunner::open(pair->io_, config, promoted, pair->replication_, pair->runner_callbacks());
   if (!runner) return tl::make_unexpected(runner.error());
   pair->runner_ = std::move(*runner);
-  auto link = peer::Link::start(pair->io_, {.listen = config.ha->listen, .peer = config.ha->peer}, pair->keys_, pair->replication_);
-  if (!link) return tl::make_unexpected(fmt::format("ha.listen: {}", link.error()));
-  pair->link_ = std::move(*link);
   return pair;
 }
 
@@ -228,11 +226,18 @@ void Pair::end_connection(const sync::event::Ended& ended) {
 
 // ---- from any thread -------------------------------------------------------------------------------------------
 
-void Pair::begin() {
-  post([this] {
+tl::expected<void, std::string> Pair::begin() {
+  std::promise<tl::expected<void, std::string>> answer;
+  auto future = answer.get_future();
+  post([this, &answer] {
+    auto link = peer::Link::start(io_, {.listen = ha_.listen, .peer = ha_.peer}, keys_, replication_);
+    if (!link) return answer.set_value(tl::make_unexpected(fmt::format("ha.listen: {}", link.error())));
+    link_ = std::move(*link);
     replication_.start();
     runner_->start();
+    answer.set_value({});
   });
+  return future.get();
 }
 
 void Pair::stop() {
@@ -282,7 +287,7 @@ PairStatus Pair::look() const {
   status.peer_address = ha_.peer;
   if (peer_state_) status.peer_role = peer_state_->role;
   status.sync = replication_.status();
-  status.link = link_->stats();
+  if (link_) status.link = link_->stats();
   if (const auto* adverts = runner_->adverts()) status.adverts = *adverts;
   if (const auto& takeover = machine.takeover()) {
     status.takeover_plan = plan_name(takeover->plan());

@@ -74,8 +74,9 @@ class Pair {
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
 
   // From any thread:
-  /// All that the kernel had at the start has been told: connections to the peer and roles may come.
-  void begin();
+  /// All that the kernel had at the start has been told: connections to the peer and roles may come. Waits for the thread. The
+  /// error says what could not be bound.
+  [[nodiscard]] tl::expected<void, std::string> begin();
   void stop();
   void set_addresses(MovingAddresses moving, std::set<netlink::IpAddress> idle);
   void set_priority(int priority);

@@ -104,6 +104,9 @@ tl::expected<void, std::string> App::start() {
       events_.add("conntrack-overrun", "conntrack events were lost; the counts are taken anew from the kernel's table");
     });
   };
+  if (config_.ha) {
+    if (auto opened = open_pair(callbacks); !opened) return opened;
+  }
   auto kernel = KernelWorker::open(
       service::MarkLayout(config_.node.ct_mark_mask), [this] { return established_timeout(); }, std::move(callbacks));
   if (!kernel) return cannot_open(kernel.error());
@@ -115,6 +118,10 @@ tl::expected<void, std::string> App::start() {
   if (!announcer) return cannot_open(announcer.error());
   announcer_ = std::move(*announcer);
 
+  if (pair_) {
+    pair_->attach(*kernel_);
+    pair_->run();
+  }
   kernel_->look_at_timeout();
   const auto old_values = set_sysctls(config_);
   if (auto applied = adopt_and_apply(); !applied) {
@@ -122,8 +129,11 @@ tl::expected<void, std::string> App::start() {
     return applied;
   }
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
-  place_addresses({});
+  if (!pair_) place_addresses({});
   start_health();
+  if (pair_) {
+    if (auto begun = begin_pair(); !begun) return begun;
+  }
   return joining_.start();
 }
 
@@ -170,6 +180,11 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   if (!adopted) return tl::make_unexpected(adopted.error().message());
   const auto numbers = kernel_->borne_numbers();
   if (!numbers) return tl::make_unexpected(numbers.error().message());
+  if (pair_) {
+    // As it stood before, until a role is known.
+    if (auto gate = kernel_->set_gate(kernel_->found_gate().value_or(service::Gate::kStandby)); !gate)
+      return tl::make_unexpected(gate.error().message());
+  }
   auto known = to_known(*adopted);
   add_from_flows(known, *numbers, config_);
   resolver_.adopt(known, kernel_->collector().counter().live_backends());
@@ -210,6 +225,7 @@ void App::watch_sysctls() {
 }
 
 void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
+  if (pair_) return pair_->set_addresses(pair::moving_addresses(config_), idle);
   if (!config_.addresses.manage) return;
   const auto result = addresses_->reconcile(addresses::wanted_addresses(config_), idle);
   if (!result.added.empty())
@@ -228,7 +244,7 @@ void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
 
 void App::run() {
   kernel_->run();
-  ready_ = true;
+  ready_ = !pair_;
   watch_signals();
   util::take_signals();
   feed_watchdog();
@@ -237,6 +253,7 @@ void App::run() {
   io_.run();
   ready_ = false;
   notify::stopping();
+  if (pair_) pair_->join();
   kernel_->stop();
   log::info("stopped", "detail=\"the kernel goes on forwarding\"");
 }
@@ -258,10 +275,14 @@ void App::watch_signals() {
 
 /// Requests in progress are answered, within bounds.
 asio::awaitable<void> App::finish() {
-  const auto deadline = std::chrono::steady_clock::now() + kFinishLimit;
   server_->stop();
   joining_.stop();
+  if (pair_) {
+    auto left = leave_pair();
+    co_await std::move(left);
+  }
   events_.add("stopping", "asked to by a signal");  // answers those who wait for events
+  const auto deadline = std::chrono::steady_clock::now() + kFinishLimit;
   asio::steady_timer pause(io_);
   while (server_->busy() && std::chrono::steady_clock::now() < deadline) {
     pause.expires_after(kFinishPause);
@@ -303,7 +324,13 @@ asio::awaitable<void> App::tend() {
     co_await drop_drained();
     co_await joining_.tend();
     if (health_->has_open_cases()) co_await apply_again();
-    auto question = [this, leftover = addresses_->leftover()] {
+    std::vector<netlink::IpAddress> surplus;
+    if (pair_) {
+      surplus = co_await pair_->leftover();
+    } else {
+      surplus = addresses_->leftover();
+    }
+    auto question = [this, leftover = std::move(surplus)] {
       std::set<netlink::IpAddress> idle;
       for (const auto& address : leftover) {
         if (kernel_->collector().counter().held_by_address(address) == 0) idle.insert(address);
@@ -385,7 +412,8 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
   }
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   take_over(std::move(wanted), std::move(*assembled));
-  if (health_) health_->set_targets(config_, marks_);
+  if (health_) health_->set_targets(config_, marks_, is_active());
+  if (pair_) update_pair();
   place_addresses({});  // the next tending asks the counts before it takes any away
   co_return applied->objects != 0;
 }

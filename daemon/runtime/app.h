@@ -19,6 +19,8 @@
 #include "daemon/control/node.h"
 #include "daemon/control/server.h"
 #include "daemon/host/host.h"
+#include "daemon/pair/pair.h"
+#include "daemon/pair/pair_file.h"
 #include "daemon/runtime/event_log.h"
 #include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/joining.h"
@@ -94,6 +96,16 @@ class App final : public control::Node {
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
   void place_addresses(const std::set<netlink::IpAddress>& idle);
+  // Of a pair's node (app_pair.cpp):
+  [[nodiscard]] tl::expected<void, std::string> open_pair(KernelCallbacks& callbacks);
+  [[nodiscard]] tl::expected<void, std::string> begin_pair();
+  void role_changed(election::Role role, election::Cause cause);
+  boost::asio::awaitable<void> follow_role();
+  void peer_synced(bool synced);
+  boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
+  void update_pair();
+  boost::asio::awaitable<void> leave_pair();
+  [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }
   void watch_signals();
   void feed_watchdog();
   void keep_newcomers();
@@ -119,6 +131,13 @@ class App final : public control::Node {
   service::Resolver resolver_;
   service::Newcomers newcomers_;
   service::DesiredState desired_;
+  std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
+  std::unique_ptr<pair::PairFile> pair_file_;
+  pair::PairState pair_state_;
+  election::Role role_ = election::Role::kInit;
+  control::WallClock::time_point role_since_ = control::WallClock::now();
+  bool left_pair_ = false;
+  std::set<flows::BackendNumbers::Place> learning_;
   std::unique_ptr<KernelWorker> kernel_;
   std::unique_ptr<HealthWatch> health_;
   std::set<std::pair<netlink::IpAddress, netlink::Endpoint>> tight_;  // pairs of pool address and backend with hardly a free port

@@ -24,7 +24,7 @@ void App::start_health() {
                 "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
   };
   health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
-  health_->set_targets(config_, marks_);
+  health_->set_targets(config_, marks_, is_active());
 }
 
 void App::health_changed(const health::Status& status) {
@@ -33,6 +33,7 @@ void App::health_changed(const health::Status& status) {
   auto detail = standing.detail;
   if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
   events_.add(state, std::move(detail), status.service, status.backend.to_string());
+  if (pair_) pair_->set_healthy(health_->is_healthy());
   if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
 
@@ -48,6 +49,7 @@ std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_end
   std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
   if (!health_) return endings;
   for (const auto& ending : health_->take_endings()) {
+    if (!is_active()) continue;  // the peer ends them, and tells
     const auto service = desired_.services.find(ending.service);
     if (service == desired_.services.end()) continue;
     const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);

@@ -27,6 +27,16 @@ config::Config with_restart_settings_of(const config::Config& running, config::C
   loaded.control.listen = running.control.listen;
   loaded.node.state_dir = running.node.state_dir;
   loaded.node.ct_mark_mask = running.node.ct_mark_mask;
+  if (!running.ha || !loaded.ha) {
+    loaded.ha = running.ha;
+    return loaded;
+  }
+  auto ha = *running.ha;
+  ha.priority = loaded.ha->priority;
+  ha.key_file = loaded.ha->key_file;
+  ha.hook_active = loaded.ha->hook_active;
+  ha.hook_standby = loaded.ha->hook_standby;
+  loaded.ha = std::move(ha);
   return loaded;
 }
 
@@ -107,8 +117,8 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   control::Status status;
   status.version = WSL4_VERSION;
   status.node_name = config_.node.name;
-  status.role = ready_ ? "active" : "init";
-  status.role_since = started_at_;
+  status.role = pair_ ? to_string(role_) : ready_ ? "active" : "init";
+  status.role_since = role_since_;
   status.uptime = std::chrono::duration_cast<std::chrono::seconds>(control::WallClock::now() - started_at_);
   status.kernel_release = host::kernel_release();
   status.conntrack_count = sysctl_number("net/netfilter/nf_conntrack_count");

@@ -39,7 +39,7 @@ class SourceLists {
 HealthWatch::HealthWatch(boost::asio::io_context& io, Hooks hooks)
     : hooks_(std::move(hooks)), scheduler_(io, {[this](const health::Status& status) { changed(status); }, hooks_.usable}) {}
 
-void HealthWatch::set_targets(const config::Config& effective, const service::Marks& marks) {
+void HealthWatch::set_targets(const config::Config& effective, const service::Marks& marks, bool from_pool) {
   SourceLists sources(effective);
   std::vector<health::Target> targets;
   policies_.clear();
@@ -49,7 +49,8 @@ void HealthWatch::set_targets(const config::Config& effective, const service::Ma
     for (const auto& backend : service.backends) {
       const auto mark = marks.find({service.name, backend.address});
       if (mark != marks.end() && mark->second.standing == service::Mark::Standing::kDisabled) continue;
-      targets.push_back({service.name, backend.address, service.health, sources.of(service, backend.address.address.family())});
+      auto from = from_pool ? sources.of(service, backend.address.address.family()) : nullptr;
+      targets.push_back({service.name, backend.address, service.health, std::move(from)});
     }
   }
   scheduler_.set_targets(std::move(targets));
@@ -60,6 +61,12 @@ service::Verdicts HealthWatch::verdicts() const {
   for (const auto& status : scheduler_.snapshot())
     verdicts[{status.service, status.backend}] = {status.standing.state == State::kDown, status.excluded};
   return verdicts;
+}
+
+bool HealthWatch::is_healthy() const {
+  std::map<std::string, bool> serving;
+  for (const auto& status : scheduler_.snapshot()) serving[status.service] |= status.standing.state != State::kDown;
+  return std::ranges::all_of(serving, [](const auto& item) { return item.second; });
 }
 
 void HealthWatch::changed(const health::Status& status) {

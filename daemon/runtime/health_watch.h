@@ -36,14 +36,17 @@ class HealthWatch {
 
   HealthWatch(boost::asio::io_context& io, Hooks hooks);
 
-  /// Checks the backends of `effective` that are not disabled.
-  void set_targets(const config::Config& effective, const service::Marks& marks);
+  /// Checks the backends of `effective` that are not disabled. `from_pool`: the pool's addresses are this node's; else checks come
+  /// from addresses of its own.
+  void set_targets(const config::Config& effective, const service::Marks& marks, bool from_pool);
 
   /// Has it checked soon: it looks as if it did not answer.
   void suspect(const std::string& service, const netlink::Endpoint& backend) { scheduler_.check_now(service, backend); }
   [[nodiscard]] bool watches_any() const { return !policies_.empty(); }
 
   [[nodiscard]] service::Verdicts verdicts() const;
+  /// Every service that is checked has a backend that is not down.
+  [[nodiscard]] bool is_healthy() const;
   [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
 
   /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended.

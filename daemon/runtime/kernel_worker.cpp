@@ -157,6 +157,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next
   for (const auto& [name, service] : next.services)
     for (const auto& backend : service.backends)
       if (backend.evict > 0) drains.emplace(backend.id, backend.evict);
+  if (gate_ == service::Gate::kStandby) drains.clear();  // the active's
   evictions_.set_drains(drains);
   evictions_.set_services(next.services);
   collector_.set_idle_timeouts(std::move(idle_timeouts));

@@ -92,6 +92,19 @@ tl::expected<DesiredState, std::string> Resolver::resolve(const config::Config& 
   return state;
 }
 
+tl::expected<void, std::string> Resolver::learn(const std::string& service, const netlink::Endpoint& address) {
+  const Key key{service, address};
+  if (known_.contains(key)) return {};
+  const auto id = free_id(known_);
+  if (!id) return tl::make_unexpected(id.error());
+  BackendState backend;
+  backend.name = address.to_string();
+  backend.address = address;
+  backend.id = *id;
+  known_.emplace(key, Known{std::move(backend), false});
+  return {};
+}
+
 bool Resolver::forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs) {
   const auto note = [&](BackendId id, std::uint64_t& left_at) {
     if (has_flows(id)) {

@@ -40,6 +40,9 @@ class Resolver {
   /// The error says that the mark's numbers are used up. Changes what is known only on success.
   [[nodiscard]] tl::expected<DesiredState, std::string> resolve(const config::Config& config);
 
+  /// A backend that the peer's flows go to, and that is not in this node's file: it is known from now on, and drains.
+  [[nodiscard]] tl::expected<void, std::string> learn(const std::string& service, const netlink::Endpoint& address);
+
   /// Forgets what is not in the file and bears no flow. `resyncs` is how many complete counts there have been: a backend is kept
   /// for two of them after it left, so that flows which were half-open then are seen. True if a new `resolve` would differ.
   bool forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs);

@@ -1,0 +1,119 @@
+// The daemon as one node of a pair: what its roles mean to everything else, and what it shares with the peer.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/runtime/app.h"
+#include "daemon/util/ask.h"
+#include "daemon/util/log.h"
+
+namespace wsl4::runtime {
+
+namespace asio = boost::asio;
+using control::Outcome;
+using control::Refusal;
+using election::Cause;
+using election::Role;
+
+namespace {
+
+/// A hand-over is given up after RoleMachine::kOfferLimit; the rest is for the steps.
+constexpr std::chrono::seconds kLeaveLimit{6};
+constexpr std::chrono::milliseconds kLeavePause{5};
+/// So long `failover` waits for what comes of it.
+constexpr std::chrono::seconds kFailoverLimit{5};
+
+tl::unexpected<Refusal> conflict(std::string title) { return tl::make_unexpected(Refusal{409, std::move(title), {}}); }
+
+}  // namespace
+
+tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
+  pair_file_ = std::make_unique<pair::PairFile>(config_.node.state_dir);
+  auto state = pair_file_->load();
+  if (!state) return tl::make_unexpected(state.error());
+  pair_state_ = *state;
+  pair::Pair::Callbacks told;
+  told.on_role = [this](Role role, Cause cause) { asio::post(io_, [this, role, cause] { role_changed(role, cause); }); };
+  told.on_event = [this](std::string name, std::string detail) {
+    asio::post(io_, [this, name = std::move(name), detail = std::move(detail)]() mutable {
+      events_.add(std::move(name), std::move(detail));
+    });
+  };
+  told.on_synced = [this](bool synced) { asio::post(io_, [this, synced] { peer_synced(synced); }); };
+  told.on_shared = [](const sync::SharedState&) {};
+  told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
+  auto pair = pair::Pair::open(config_, pair_state_.promoted, std::move(told));
+  if (!pair) return tl::make_unexpected(pair.error());
+  pair_ = std::move(*pair);
+  callbacks.replication = pair_->replicator_callbacks();
+  callbacks.replication->on_unknown_backend = [this](const flows::BackendNumbers::Place& place) {
+    asio::post(io_, [this, place] {
+      if (learning_.insert(place).second) asio::co_spawn(io_, learn_backend(place), asio::detached);
+    });
+  };
+  return {};
+}
+
+tl::expected<void, std::string> App::begin_pair() {
+  update_pair();
+  return pair_->begin();
+}
+
+void App::update_pair() {
+  pair_->set_priority(config_.ha->priority);
+}
+
+void App::role_changed(Role role, Cause cause) {
+  role_ = role;
+  role_since_ = control::WallClock::now();
+  ready_ = role == Role::kActive;
+  events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
+  if (health_) health_->set_targets(config_, marks_, is_active());
+  asio::co_spawn(io_, follow_role(), asio::detached);
+}
+
+/// Whose verdicts and evictions count follows the role.
+asio::awaitable<void> App::follow_role() {
+  const auto held = co_await changing_.acquire();
+  const auto applied = co_await apply_again();
+  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
+}
+
+/// What `wsl4d --release` has to know after a crash.
+void App::peer_synced(bool synced) {
+  pair_state_.peer_synced = synced;
+  if (const auto saved = pair_file_->save(pair_state_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+}
+
+/// A backend that has left this node's file, or has not come yet, while the peer has flows to it: it is known, and drains.
+asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
+  const auto held = co_await changing_.acquire();
+  learning_.erase(place);
+  for (const auto& service : config_.services) {
+    if (service.protocol != place.protocol || std::ranges::find(service.listen, place.vip) == service.listen.end()) continue;
+    if (const auto learned = resolver_.learn(service.name, place.backend); !learned) {
+      log::error("backend-not-learned", "error=\"{}\"", learned.error());
+      co_return;
+    }
+    const auto applied = co_await apply_again();
+    if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
+    co_return;
+  }
+}
+
+asio::awaitable<void> App::leave_pair() {
+  const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
+  pair_->stop();
+  asio::steady_timer pause(io_);
+  while (!left_pair_ && std::chrono::steady_clock::now() < deadline) {
+    pause.expires_after(kLeavePause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  peer_synced(false);  // withdrawn already
+}
+
+}  // namespace wsl4::runtime
