@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
+#include "daemon/config/document.h"
 #include "daemon/service/members.h"
 
 namespace wsl4::control {
@@ -52,11 +54,45 @@ std::uint32_t read_rate(Members& members) {
   return rate;
 }
 
+/// Of a body with a single member that holds one of two values: whether it is the first. None: it is not there.
+Outcome<std::optional<bool>> parse_either(const std::string& body, std::string_view member, const json::value& first,
+                                          const json::value& second) {
+  const auto object = parse_object(body);
+  if (!object) return tl::make_unexpected(object.error());
+  std::optional<bool> chosen;
+  std::vector<std::string> problems;
+  for (const auto& [name, value] : *object) {
+    if (name != member) {
+      problems.push_back(fmt::format("{}: there is no such member (here: {})", config::in_quotes(std::string_view(name)), member));
+    } else if (value == first || value == second) {
+      chosen = value == first;
+    } else {
+      problems.push_back(fmt::format("{}: must be {} or {}", member, json::serialize(first), json::serialize(second)));
+    }
+  }
+  if (!problems.empty()) return tl::make_unexpected(to_refusal({service::ChangeError::Kind::kBad, std::move(problems)}));
+  return chosen;
+}
+
 }  // namespace
 
 Outcome<service::BackendChange> parse_add(const std::string& body) { return parse_members(body, read_add); }
 Outcome<service::BackendChange> parse_edit(const std::string& body) { return parse_members(body, read_edit); }
 Outcome<std::uint32_t> parse_rebalance(const std::string& body) { return parse_members(body, read_rate); }
+
+Outcome<bool> parse_failover(const std::string& body) {
+  if (body.empty()) return false;
+  const auto force = parse_either(body, "force", true, false);
+  if (!force) return tl::make_unexpected(force.error());
+  return force->value_or(false);
+}
+
+Outcome<bool> parse_role(const std::string& body) {
+  const auto active = parse_either(body, "role", "active", "standby");
+  if (!active) return tl::make_unexpected(active.error());
+  if (!*active) return tl::make_unexpected(to_refusal({service::ChangeError::Kind::kBad, {"role: is missing (active | standby)"}}));
+  return **active;
+}
 
 Refusal to_refusal(service::ChangeError error) {
   switch (error.kind) {

@@ -16,6 +16,10 @@ inline constexpr std::size_t kMaxBodyDepth = 4;  // of nested arrays and objects
 [[nodiscard]] Outcome<service::BackendChange> parse_edit(const std::string& body);
 /// rate (required): flows per second.
 [[nodiscard]] Outcome<std::uint32_t> parse_rebalance(const std::string& body);
+/// force, true or false; false if it is not there, or the body is empty.
+[[nodiscard]] Outcome<bool> parse_failover(const std::string& body);
+/// role (required): true for active, false for standby.
+[[nodiscard]] Outcome<bool> parse_role(const std::string& body);
 
 /// As a 404, 409 or 422.
 [[nodiscard]] Refusal to_refusal(service::ChangeError error);

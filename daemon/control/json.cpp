@@ -1,33 +1,21 @@
 #include "daemon/control/json.h"
 
-#include <cmath>
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
+
+#include "daemon/control/json_values.h"
 
 namespace wsl4::control {
 namespace {
 
 namespace json = boost::json;
 
-/// Figures are rounded to what they mean: a rate to tenths, a share to millionths.
-double round_to(double value, double parts) { return std::round(value * parts) / parts; }
-constexpr double kTenths = 10;
-constexpr double kMillionths = 1e6;
-
 template <class Duration>
 json::value seconds_or_null(const std::optional<Duration>& duration) {
   if (!duration) return nullptr;
   return duration->count();
 }
-
-json::value text_or_null(const std::string& text) {
-  if (text.empty()) return nullptr;
-  return json::string(text);
-}
-
-json::array to_array(const std::vector<std::string>& texts) { return json::array(texts.begin(), texts.end()); }
 
 json::array to_array(const std::vector<netlink::Endpoint>& endpoints) {
   json::array array;
@@ -103,24 +91,6 @@ json::object node_json(const Status& status) {
   node["role_since"] = to_iso8601(status.role_since);
   node["uptime_s"] = status.uptime.count();
   return node;
-}
-
-/// A single node has no peer; the members are there all the same, so that scripts need no special case.
-json::object single_node_ha() {
-  json::object peer;
-  peer["name"] = nullptr;
-  peer["address"] = nullptr;
-  peer["connected"] = false;
-  peer["role"] = nullptr;
-  json::object sync;
-  sync["state"] = "none";
-  for (const char* counter : {"flows", "pending", "lag_ms", "sent", "received", "resyncs"}) sync[counter] = 0;
-  json::object ha;
-  ha["election"] = "none";
-  ha["peer"] = std::move(peer);
-  ha["sync"] = std::move(sync);
-  ha["transitions"] = 0;
-  return ha;
 }
 
 json::object kernel_json(const Status& status) {
@@ -220,7 +190,7 @@ json::object to_json(const Status& status) {
   json::object object;
   object["version"] = status.version;
   object["node"] = node_json(status);
-  object["ha"] = single_node_ha();
+  object["ha"] = to_json(status.ha);
   object["services"] = to_objects(status.services);
   object["kernel"] = kernel_json(status);
   object["warnings"] = to_array(status.warnings);
@@ -273,6 +243,12 @@ json::object to_json(const std::string& service, std::uint32_t rate, const Rebal
   object["service"] = service;
   object["rate"] = rate;
   object["surplus"] = report.surplus;
+  return object;
+}
+
+json::object detail_json(const std::string& detail) {
+  json::object object;
+  object["detail"] = detail;
   return object;
 }
 

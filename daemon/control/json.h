@@ -13,6 +13,8 @@ namespace wsl4::control {
 /// What `wsl4ctl status --json` prints.
 [[nodiscard]] boost::json::object to_json(const Status& status);
 [[nodiscard]] boost::json::object to_json(const ServiceStatus& service);
+/// Every member is there on a single node too, so that scripts need no special case: its peer is not connected and has no name.
+[[nodiscard]] boost::json::object to_json(const HaStatus& ha);
 
 /// {"flows": […], "more": bool}; `more` says that there are flows beyond the limit.
 [[nodiscard]] boost::json::object to_json(const std::vector<FlowView>& flows, bool more);
@@ -32,6 +34,9 @@ namespace wsl4::control {
 
 /// {"service": …, "rate": …, "surplus": …}
 [[nodiscard]] boost::json::object to_json(const std::string& service, std::uint32_t rate, const RebalanceReport& report);
+
+/// {"detail": …}: a line for people.
+[[nodiscard]] boost::json::object detail_json(const std::string& detail);
 
 /// ISO 8601 in UTC: "2026-11-23T13:41:00Z".
 [[nodiscard]] std::string to_iso8601(WallClock::time_point time);

@@ -83,12 +83,54 @@ struct ServiceStatus {
   std::optional<DiscoveryStatus> discovery;
 };
 
+/// The other node of the pair; name and role are empty until it was heard of.
+struct PeerStatus {
+  std::string name;
+  netlink::Endpoint address;
+  bool connected = false;
+  std::string role;  // init | active | standby | fault
+};
+
+/// Copies of flows between the two nodes. The counts are since the daemon started.
+struct SyncStatus {
+  std::string state = "none";            // none (single node) | disconnected | bulk | synced
+  std::uint64_t flows = 0, pending = 0;  // held here; changes that the standby's kernel does not have yet
+  double lag_ms = 0;
+  std::uint64_t sent = 0, received = 0;  // flows and ends of flows
+  std::uint64_t resyncs = 0;
+  std::uint64_t repairs = 0;  // drift found and mended
+  std::uint64_t refused = 0;  // flows that this kernel refused
+  std::uint64_t bytes_sent = 0, bytes_received = 0;
+};
+
+/// A step of taking the role or giving it up.
+struct TakeoverPhase {
+  std::string step;  // election::to_string(Step)
+  std::chrono::microseconds took{0};
+  bool done = false;  // false: given up when it took too long
+};
+
+/// The pair as this node sees it. A single node has the defaults.
+struct HaStatus {
+  std::string election = "none";  // none | vrrp | external
+  std::optional<PeerStatus> peer;
+  SyncStatus sync;
+  std::uint64_t transitions = 0;  // of this node's role
+  int priority = 0;
+  std::uint64_t adverts_sent = 0, adverts_received = 0;
+  std::map<std::string, std::uint64_t> adverts_rejected, link_refusals;  // by reason; connections that were not the peer's
+  std::string takeover_plan;                                             // of the last one begun; empty: none yet
+  std::vector<TakeoverPhase> takeover;                                   // its steps that are over
+  std::vector<std::string> differing_keys;                               // settings that the two nodes do not have alike
+};
+
 struct Status {
   std::string version;
   std::string node_name, role;  // init | active | standby | fault
   WallClock::time_point role_since;
   std::chrono::seconds uptime{0};
   std::string kernel_release;
+  HaStatus ha;
   std::vector<ServiceStatus> services;
   std::uint64_t conntrack_count = 0, conntrack_max = 0;
   bool ruleset_in_sync = false;
@@ -173,6 +215,10 @@ class Node {
   virtual boost::asio::awaitable<Outcome<PickedBackend>> pick(std::string service) = 0;
   /// Resets `rate` flows per second of over-full backends until all are even; 0 stops it.
   virtual boost::asio::awaitable<Outcome<RebalanceReport>> rebalance(std::string service, std::uint32_t rate) = 0;
+  /// Hands the active role to the peer; refused if that is not synced, unless `force`. A line for people: "lb-b is active".
+  virtual boost::asio::awaitable<Outcome<std::string>> failover(bool force) = 0;
+  /// Under election "external". A line for people, as above.
+  virtual boost::asio::awaitable<Outcome<std::string>> set_role(bool active) = 0;
   /// The thread that programs the kernel turns.
   [[nodiscard]] virtual bool alive() const = 0;
   /// This node carries traffic.

@@ -146,6 +146,26 @@ awaitable<Response> post_rebalance(Node& node, const Request& request, const Pat
   co_return json_response(to_json(service, *rate, *report));
 }
 
+awaitable<Response> post_failover(Node& node, const Request& request) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const auto force = parse_failover(request.body);
+  if (!force) co_return refused(force.error());
+  const auto done = co_await node.failover(*force);
+  if (!done) co_return refused(done.error());
+  co_return json_response(detail_json(*done));
+}
+
+awaitable<Response> post_role(Node& node, const Request& request) {
+  const auto query = parse_no_query(request.target.query);
+  if (!query) co_return bad_query(query.error());
+  const auto active = parse_role(request.body);
+  if (!active) co_return refused(active.error());
+  const auto done = co_await node.set_role(*active);
+  if (!done) co_return refused(done.error());
+  co_return json_response(detail_json(*done));
+}
+
 awaitable<Response> get_metrics(Node& node) {
   const auto status = co_await node.status();
   if (!status) co_return refused(status.error());
@@ -170,14 +190,9 @@ awaitable<Response> get_page() {
   co_return response;
 }
 
-awaitable<Response> not_in_this_version() {
-  co_return http::problem(501, "Not available in this version", {"version " WSL4_VERSION " of wsl4 does not have this"});
-}
-
 }  // namespace
 
 std::vector<http::Route> make_routes(Node& node) {
-  const auto missing = [](const Request&, const PathValues&) { return not_in_this_version(); };
   return {
       {"GET", "/", kReads, [](const Request&, const PathValues&) { return get_page(); }},
       {"GET", "/healthz", kReads, [&node](const Request&, const PathValues&) { return get_healthz(node); }},
@@ -203,8 +218,9 @@ std::vector<http::Route> make_routes(Node& node) {
        }},
       {"DELETE", "/v1/services/{name}/backends/{backend}", kChanges,
        [&node](const Request& request, const PathValues& values) { return delete_backend(node, request, values); }},
-      {"POST", "/v1/failover", kChanges, missing},
-      {"POST", "/v1/role", kChanges, missing},
+      {"POST", "/v1/failover", kChanges,
+       [&node](const Request& request, const PathValues&) { return post_failover(node, request); }},
+      {"POST", "/v1/role", kChanges, [&node](const Request& request, const PathValues&) { return post_role(node, request); }},
   };
 }
 

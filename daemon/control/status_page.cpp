@@ -74,6 +74,7 @@ function overview(status) {
   const kernel = status.kernel, role = status.node.role;
   const card = node('section', facts([
     ['Role', role, role === 'active' || role === 'standby' ? 'good' : 'bad'],
+    ['Since', new Date(status.node.role_since).toLocaleString()],
     ['Up for', duration(status.node.uptime_s)],
     ['Rules', kernel.ruleset_in_sync ? 'in sync' : 'not in sync', kernel.ruleset_in_sync ? 'good' : 'bad'],
     ['Connection table', count(kernel.conntrack.count) + ' of ' + count(kernel.conntrack.max)],
@@ -82,6 +83,25 @@ function overview(status) {
   ]), 'card');
   for (const warning of status.warnings) card.append(node('div', warning, 'warning'));
   return card;
+}
+// Only where there is a pair.
+function pair(status) {
+  const ha = status.ha, peer = ha.peer, sync = ha.sync;
+  if (ha.election === 'none') return [];
+  const list = [
+    ['Peer', (peer.name ?? '') + (peer.role ? ' (' + peer.role + ')' : '') || 'not heard of yet', peer.role === 'fault' ? 'bad' : ''],
+    ['Address', peer.address],
+    ['Link', peer.connected ? 'connected' : 'not connected', peer.connected ? 'good' : 'bad'],
+    ['Sync', sync.state, sync.state === 'synced' ? 'good' : sync.state === 'disconnected' ? 'bad' : ''],
+    ['Flows', count(sync.flows)], ['Pending', count(sync.pending)], ['Lag', sync.lag_ms.toFixed(1) + ' ms'],
+    ['Election', ha.election], ['Role changes', count(ha.transitions)],
+  ];
+  if (sync.repairs) list.push(['Repaired', count(sync.repairs), 'bad']);
+  if (sync.refused) list.push(['Refused by this kernel', count(sync.refused), 'bad']);
+  const card = node('section', [node('h2', 'Pair'), facts(list)], 'card');
+  if (ha.takeover) card.append(table([['Last takeover: ' + ha.takeover.plan], ['ms', 1], ['']],
+    ha.takeover.phases.map(p => [p.step, p.took_ms.toFixed(1), p.done ? '' : 'given up'])));
+  return [card];
 }
 // The state and what explains it: "down (connection refused)".
 function stateOf(b) {
@@ -121,7 +141,7 @@ async function refresh() {
     const status = await response.json();
     document.title = 'wsl4: ' + status.node.name;
     document.getElementById('title').textContent = status.node.name;
-    document.getElementById('main').replaceChildren(overview(status), ...status.services.map(service));
+    document.getElementById('main').replaceChildren(overview(status), ...pair(status), ...status.services.map(service));
     state.textContent = 'as of ' + new Date().toLocaleTimeString();
     state.className = 'soft';
   } catch (error) {

@@ -19,6 +19,8 @@ int events(const Options& options, const Console& console);
 int change_backend(const Options& options, const Console& console);  // all of `backend`
 int rebalance(const Options& options, const Console& console);
 int pick(const Options& options, const Console& console);
+int failover(const Options& options, const Console& console);
+int set_role(const Options& options, const Console& console);  // promote, demote
 
 // On this machine.
 int check(const Options& options, const Console& console, const Machine& machine);

@@ -1,7 +1,5 @@
 #include "daemon/ctl/options.h"
 
-#include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 
@@ -14,9 +12,6 @@
 
 namespace wsl4::ctl {
 namespace {
-
-/// Commands that users may know from the documentation of the finished product.
-constexpr std::array<std::string_view, 3> kLater{"failover", "promote", "demote"};
 
 /// What is wrong with the argument, as CLI11 wants to be told; empty: nothing.
 std::string no_address(const std::string& text) {
@@ -66,7 +61,7 @@ void add_commands(CLI::App& app, Options& options) {
   const auto add = [&](Command command, const std::string& name, const std::string& help) {
     return add_command(app, options, command, name, help);
   };
-  auto* status = add(Command::kStatus, "status", "Show this node, its services, backends and SNAT pools");
+  auto* status = add(Command::kStatus, "status", "Show this node, its peer, services, backends and SNAT pools");
   status->add_flag("--watch", options.watch, "Redraw every second until Ctrl-C");
 
   auto* check = add(Command::kCheck, "check", "Check a configuration file and this machine, without a daemon");
@@ -96,6 +91,11 @@ void add_commands(CLI::App& app, Options& options) {
       ->check(CLI::Range(std::size_t{0}, control::kMaxFlows))
       ->capture_default_str();
 
+  auto* failover = add(Command::kFailover, "failover", "Hand the active role to the peer");
+  failover->add_flag("--force", options.force, "Also if the peer is not synced; connections may be lost");
+  add(Command::kPromote, "promote", "Make this node active, under election = \"external\"");
+  add(Command::kDemote, "demote", "Make this node standby, under election = \"external\"");
+
   auto* events = add(Command::kEvents, "events", "Show what has happened to this node");
   events->add_flag("--follow", options.follow, "Go on with what happens, until Ctrl-C");
 
@@ -108,25 +108,7 @@ void add_commands(CLI::App& app, Options& options) {
       ->capture_default_str();
 }
 
-/// The first argument that is neither an option nor the value of one.
-std::string_view command_in(const std::vector<std::string>& arguments) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--socket") {
-      ++i;
-    } else if (!arguments[i].starts_with('-')) {
-      return arguments[i];
-    }
-  }
-  return {};
-}
-
-Ending wrong_usage(const std::vector<std::string>& arguments, std::string why) {
-  const std::string_view command = command_in(arguments);
-  if (std::find(kLater.begin(), kLater.end(), command) != kLater.end()) {
-    why = fmt::format("the command '{}' is not available in this version (" WSL4_VERSION ")", command);
-  }
-  return {kExitUsage, "", fmt::format("wsl4ctl: {}; see wsl4ctl --help\n", why)};
-}
+Ending wrong_usage(std::string_view why) { return {kExitUsage, "", fmt::format("wsl4ctl: {}; see wsl4ctl --help\n", why)}; }
 
 }  // namespace
 
@@ -152,7 +134,7 @@ tl::expected<Options, Ending> parse_options(const std::vector<std::string>& argu
     return tl::make_unexpected(Ending{kExitDone, asked->help(), ""});
   } catch (const CLI::CallForVersion& version) {
     return tl::make_unexpected(Ending{kExitDone, std::string(version.what()) + "\n", ""});
-  } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(arguments, error.what())); }
+  } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(error.what())); }
   options.socket_given = socket->count() > 0;
   return options;
 }

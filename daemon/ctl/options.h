@@ -25,6 +25,9 @@ enum class Command : unsigned char {
   kRebalance,
   kPick,
   kFlows,
+  kFailover,
+  kPromote,
+  kDemote,
   kEvents,
   kKeygen,
   kPurge
@@ -53,6 +56,7 @@ struct Options {
   bool json = false;
   bool watch = false;                          // status
   bool dry_run = false;                        // reload
+  bool force = false;                          // failover
   bool follow = false;                         // events
   std::string config = "/etc/wsl4/wsl4.toml";  // check, purge
   std::optional<std::string> key_file;         // keygen; none: standard output

@@ -32,6 +32,11 @@ int run_command(const Options& options, const Console& console, const Machine& m
       return pick(options, console);
     case Command::kFlows:
       return flows(options, console);
+    case Command::kFailover:
+      return failover(options, console);
+    case Command::kPromote:
+    case Command::kDemote:
+      return set_role(options, console);
     case Command::kEvents:
       return events(options, console);
     case Command::kKeygen:

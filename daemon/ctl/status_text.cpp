@@ -16,35 +16,21 @@ namespace json = boost::json;
 
 constexpr double kPoolWarning = 0.85;  // share of used ports from which a pool is shown as nearly full
 
-Style style_of_state(std::string_view state) {
-  if (state == "up" || state == "active" || state == "standby") return Style::kGood;
-  if (state == "down" || state == "fault") return Style::kBad;
-  return Style::kWarning;
-}
-
-std::string peer_text(const json::object& ha, bool colour) {
-  if (text_in(ha, "election") == "none") return "single node";
-  const json::object& peer = object_in(ha, "peer");
-  const bool connected = peer.at("connected").as_bool();
-  return fmt::format("peer {} at {} {}, sync {}", text_in(peer, "name"), text_in(peer, "address"),
-                     styled(connected ? "connected" : "not connected", connected ? Style::kGood : Style::kBad, colour),
-                     text_in(object_in(ha, "sync"), "state"));
-}
-
 std::string node_text(const json::object& status, bool colour) {
   const json::object& node = object_in(status, "node");
   const json::object& kernel = object_in(status, "kernel");
   const json::object& conntrack = object_in(kernel, "conntrack");
   const std::string role = text_in(node, "role");
   const bool in_sync = kernel.at("ruleset_in_sync").as_bool();
-  std::string text =
-      fmt::format("{}  {} since {}, up {}, {}\n", styled(text_in(node, "name"), Style::kBold, colour),
-                  styled(role, style_of_state(role), colour), human_time(text_in(node, "role_since")),
-                  human_seconds(number_in<std::int64_t>(node, "uptime_s")), peer_text(object_in(status, "ha"), colour));
+  const std::string pair = pair_text(object_in(status, "ha"), colour);
+  std::string text = fmt::format("{}  {} since {}, up {}{}\n", styled(text_in(node, "name"), Style::kBold, colour),
+                                 styled(role, style_of_state(role), colour), human_time(text_in(node, "role_since")),
+                                 human_seconds(number_in<std::int64_t>(node, "uptime_s")), pair.empty() ? ", single node" : "");
   text += fmt::format(
       "wsl4 {} on Linux {}, rules {}, {} of {} conntrack entries, {}\n", text_in(status, "version"), text_in(kernel, "release"),
       styled(in_sync ? "in sync" : "NOT IN SYNC", in_sync ? Style::kGood : Style::kBad, colour), count_in(conntrack, "count"),
       count_in(conntrack, "max"), counted(number_in<std::uint64_t>(kernel, "event_overruns"), "event overrun", "event overruns"));
+  text += pair;
   for (const json::value& warning : array_in(status, "warnings")) {
     text += styled(fmt::format("warning: {}", std::string_view(warning.as_string())), Style::kWarning, colour) + "\n";
   }

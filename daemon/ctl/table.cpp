@@ -42,6 +42,13 @@ std::string styled(std::string_view text, Style style, bool colour) {
   return fmt::format("\x1b[{}m{}\x1b[0m", sgr(style), text);
 }
 
+Style style_of_state(std::string_view state) {
+  const auto is_one_of = [state](const auto&... words) { return ((state == words) || ...); };
+  if (is_one_of("up", "active", "standby", "synced", "connected")) return Style::kGood;
+  if (is_one_of("down", "fault", "disconnected", "not connected")) return Style::kBad;
+  return Style::kWarning;
+}
+
 std::string Table::render(std::string_view indent, bool colour) const {
   std::vector<std::vector<Cell>> lines{{}};
   for (const Column& column : columns_) lines.front().push_back({column.title, Style::kDim});

@@ -12,6 +12,9 @@ enum class Style : unsigned char { kPlain, kBold, kDim, kGood, kWarning, kBad };
 /// `text` in that style (ECMA-48 SGR); as it is without `colour`.
 [[nodiscard]] std::string styled(std::string_view text, Style style, bool colour);
 
+/// Of a state as status names it: of a backend, a role, the sync session.
+[[nodiscard]] Style style_of_state(std::string_view state);
+
 struct Cell {
   std::string text;
   Style style = Style::kPlain;

@@ -11,6 +11,8 @@ namespace wsl4::ctl {
 
 /// Node, warnings, and each service with its backends and its pool.
 [[nodiscard]] std::string status_text(const boost::json::object& status, bool colour);
+/// A line each for election, peer, sync and, once there was one, the last takeover; empty on a single node. Takes status's `ha`.
+[[nodiscard]] std::string pair_text(const boost::json::object& ha, bool colour);
 /// A table, or words if there is no flow.
 [[nodiscard]] std::string flows_text(const boost::json::object& flows, bool colour);
 /// A line for each event.

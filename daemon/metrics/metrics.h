@@ -1,4 +1,4 @@
-// What /metrics shows, in Prometheus' text format 0.0.4. Each metric is declared once, in the table in metrics.cpp.
+// What /metrics shows, in Prometheus' text format 0.0.4. Each metric is declared once, in the tables that metric.h names.
 #pragma once
 
 #include <string>

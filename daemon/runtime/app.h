@@ -52,6 +52,8 @@ class App final : public control::Node {
                                                                                  service::BackendChange change) override;
   boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
   boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
+  boost::asio::awaitable<control::Outcome<std::string>> failover(bool force) override;
+  boost::asio::awaitable<control::Outcome<std::string>> set_role(bool active) override;
   [[nodiscard]] bool alive() const override { return kernel_ && kernel_->is_alive(); }
   [[nodiscard]] bool ready() const override { return ready_; }
 

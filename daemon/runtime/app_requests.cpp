@@ -243,4 +243,14 @@ asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string se
   co_return control::RebalanceReport{surplus};
 }
 
+asio::awaitable<Outcome<std::string>> App::failover(bool /*force*/) {
+  if (!config_.ha) co_return refused(409, "single node: there is no peer to fail over to");
+  co_return refused(501, "the pair is not available in this version");
+}
+
+asio::awaitable<Outcome<std::string>> App::set_role(bool /*active*/) {
+  if (!config_.ha) co_return refused(409, "single node: there is no peer to change roles with");
+  co_return refused(501, "the pair is not available in this version");
+}
+
 }  // namespace wsl4::runtime

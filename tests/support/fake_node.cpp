@@ -62,6 +62,27 @@ control::Status example_status() {
   return status;
 }
 
+control::HaStatus example_ha() {
+  control::HaStatus ha;
+  ha.election = "vrrp";
+  ha.peer = {"lb-b", *Endpoint::parse("198.51.100.2:4440"), true, "standby"};
+  ha.sync.state = "synced";
+  ha.sync.flows = 100'000;
+  ha.sync.lag_ms = 1.2;
+  ha.sync.sent = 1;
+  ha.sync.bytes_sent = 4'400'000;
+  ha.sync.bytes_received = 2'000;
+  ha.transitions = 1;
+  ha.priority = 150;
+  ha.adverts_sent = 120;
+  ha.adverts_received = 3;
+  ha.adverts_rejected = {{"ttl", 2}, {"vrid", 0}};
+  ha.link_refusals = {{"unknown_key", 4}};
+  ha.takeover_plan = "take";
+  ha.takeover = {{"guard-drop", std::chrono::microseconds(87), true}, {"add-addresses", std::chrono::microseconds(2'350), true}};
+  return ha;
+}
+
 awaitable<Outcome<control::Status>> FakeNode::status() { co_return status_answer; }
 
 awaitable<Outcome<control::ReloadReport>> FakeNode::reload(bool dry_run) {
@@ -99,6 +120,16 @@ awaitable<Outcome<control::PickedBackend>> FakeNode::pick(std::string service) {
 awaitable<Outcome<control::RebalanceReport>> FakeNode::rebalance(std::string service, std::uint32_t rate) {
   rebalances.emplace_back(std::move(service), rate);
   co_return rebalance_answer;
+}
+
+awaitable<Outcome<std::string>> FakeNode::failover(bool force) {
+  failovers.push_back(force);
+  co_return failover_answer;
+}
+
+awaitable<Outcome<std::string>> FakeNode::set_role(bool active) {
+  roles.push_back(active);
+  co_return role_answer;
 }
 
 }  // namespace wsl4::test

@@ -13,6 +13,8 @@ namespace wsl4::test {
 
 /// The status of the contract's example, less what a single node does not have.
 [[nodiscard]] control::Status example_status();
+/// What it has of the pair, and what a takeover adds.
+[[nodiscard]] control::HaStatus example_ha();
 
 class FakeNode final : public control::Node {
  public:
@@ -23,6 +25,7 @@ class FakeNode final : public control::Node {
   control::Outcome<control::ChangeReport> change_answer = control::ChangeReport{service::Applied::kChanged, 33'333, {}};
   control::Outcome<control::PickedBackend> pick_answer = tl::make_unexpected(control::Refusal{503, "No backend has room", {}});
   control::Outcome<control::RebalanceReport> rebalance_answer = control::RebalanceReport{5'000};
+  control::Outcome<std::string> failover_answer = "lb-b is active", role_answer = "this node is active";
   std::function<void(std::size_t)> on_events;  // before the n-th request for events is answered; on the server's thread
   bool is_ready = true, is_alive = true;
 
@@ -33,6 +36,7 @@ class FakeNode final : public control::Node {
   std::vector<std::tuple<std::string, std::string, service::BackendChange>> changes;  // service, backend, what
   std::vector<std::string> picks;
   std::vector<std::pair<std::string, std::uint32_t>> rebalances;
+  std::vector<bool> failovers, roles;  // force, active of each
 
   boost::asio::awaitable<control::Outcome<control::Status>> status() override;
   boost::asio::awaitable<control::Outcome<control::ReloadReport>> reload(bool dry_run) override;
@@ -43,6 +47,8 @@ class FakeNode final : public control::Node {
                                                                                  service::BackendChange change) override;
   boost::asio::awaitable<control::Outcome<control::PickedBackend>> pick(std::string service) override;
   boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
+  boost::asio::awaitable<control::Outcome<std::string>> failover(bool force) override;
+  boost::asio::awaitable<control::Outcome<std::string>> set_role(bool active) override;
   [[nodiscard]] bool alive() const override { return is_alive; }
   [[nodiscard]] bool ready() const override { return is_ready; }
 };

@@ -1,5 +1,6 @@
 #include "daemon/control/body.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +66,29 @@ TEST(Bodies, WhatIsRequiredIsMissed) {
   EXPECT_THAT(problems(parse_rebalance(R"({"rate": "fast"})"), 422),
               ElementsAre("rate: is a string, must be an integer (0-1000000)"));
   EXPECT_EQ(parse_rebalance(R"({"rate": 1000000})").value(), 1'000'000U);
+}
+
+TEST(Bodies, OfAFailoverMayBeEmpty) {
+  EXPECT_FALSE(parse_failover("").value());
+  EXPECT_FALSE(parse_failover("{}").value());
+  EXPECT_FALSE(parse_failover(R"({"force": false})").value());
+  EXPECT_TRUE(parse_failover(R"({"force": true})").value());
+  for (const char* body : {"force", "true", "[]"}) problems(parse_failover(body), 400);
+  for (const char* value : {"1", "null", "\"true\"", "{}"})
+    EXPECT_THAT(problems(parse_failover(fmt::format(R"({{"force": {}}})", value)), 422),
+                ElementsAre("force: must be true or false"));
+  EXPECT_THAT(problems(parse_failover(R"({"Force": true, "force": 1})"), 422),
+              UnorderedElementsAre("\"Force\": there is no such member (here: force)", "force: must be true or false"));
+}
+
+TEST(Bodies, OfARoleNameIt) {
+  EXPECT_TRUE(parse_role(R"({"role": "active"})").value());
+  EXPECT_FALSE(parse_role(R"({"role": "standby"})").value());
+  problems(parse_role(""), 400);
+  EXPECT_THAT(problems(parse_role("{}"), 422), ElementsAre("role: is missing (active | standby)"));
+  for (const char* value : {"true", "null", "\"fault\"", "\"Active\"", "[\"active\"]"})
+    EXPECT_THAT(problems(parse_role(fmt::format(R"({{"role": {}}})", value)), 422),
+                ElementsAre("role: must be \"active\" or \"standby\""));
 }
 
 TEST(Refusals, HaveTheStatusOfTheirKind) {

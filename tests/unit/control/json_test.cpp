@@ -16,8 +16,10 @@ constexpr const char* kContract = R"json({
   "version": "0.1.0",
   "node": {"name": "lb-a", "role": "active", "role_since": "2026-11-23T13:41:00Z", "uptime_s": 12},
   "ha": {"election": "none", "peer": {"name": null, "address": null, "connected": false, "role": null},
-         "sync": {"state": "none", "flows": 0, "pending": 0, "lag_ms": 0, "sent": 0, "received": 0, "resyncs": 0},
-         "transitions": 0},
+         "sync": {"state": "none", "flows": 0, "pending": 0, "lag_ms": 0, "sent": 0, "received": 0, "resyncs": 0,
+                  "repairs": 0, "refused": 0, "bytes_sent": 0, "bytes_received": 0},
+         "transitions": 0, "priority": 0, "adverts": {"sent": 0, "received": 0, "rejected": {}}, "link_refusals": {},
+         "takeover": null, "differing_keys": []},
   "services": [
     {"name": "chat", "protocol": "tcp", "listen": ["203.0.113.10:443", "[2001:db8::10]:443"], "scheduler": "round-robin",
      "mode": "snat",
@@ -38,6 +40,28 @@ constexpr const char* kContract = R"json({
 
 TEST(StatusJson, IsTheContractsToTheLetter) {
   EXPECT_EQ(http::to_text(to_json(test::example_status())), http::to_text(json::parse(kContract)));
+}
+
+// The contract's example for a pair, with what wsl4 adds.
+TEST(StatusJson, APairIsTheContractsToTheLetter) {
+  auto status = test::example_status();
+  status.ha = test::example_ha();
+  status.ha.differing_keys = {"pool[0].ports"};
+  EXPECT_EQ(http::to_text(to_json(status).at("ha")), http::to_text(json::parse(R"json({
+    "election": "vrrp", "peer": {"name": "lb-b", "address": "198.51.100.2:4440", "connected": true, "role": "standby"},
+    "sync": {"state": "synced", "flows": 100000, "pending": 0, "lag_ms": 1.2, "sent": 1, "received": 0, "resyncs": 0,
+             "repairs": 0, "refused": 0, "bytes_sent": 4400000, "bytes_received": 2000},
+    "transitions": 1, "priority": 150, "adverts": {"sent": 120, "received": 3, "rejected": {"ttl": 2, "vrid": 0}},
+    "link_refusals": {"unknown_key": 4},
+    "takeover": {"plan": "take", "phases": [{"step": "guard-drop", "took_ms": 0.087, "done": true},
+                                            {"step": "add-addresses", "took_ms": 2.35, "done": true}]},
+    "differing_keys": ["pool[0].ports"]})json")));
+}
+
+TEST(StatusJson, APeerThatWasNotHeardOfHasAnAddressOnly) {
+  auto ha = test::example_ha();
+  ha.peer = PeerStatus{"", *netlink::Endpoint::parse("[2001:db8::2]:4440"), false, ""};
+  EXPECT_EQ(http::to_text(to_json(ha).at("peer")), R"({"name":null,"address":"[2001:db8::2]:4440","connected":false,"role":null})");
 }
 
 TEST(StatusJson, WithoutTranslationThereIsNoPool) {

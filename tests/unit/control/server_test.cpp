@@ -257,10 +257,36 @@ TEST_F(Api, Rebalance) {
   EXPECT_EQ(node_.rebalances, (std::vector<std::pair<std::string, std::uint32_t>>{{"chat", 50}}));
 }
 
-TEST_F(Api, WhatComesLaterSaysSo) {
+TEST_F(Api, Failover) {
   start();
-  for (const char* target : {"/v1/failover", "/v1/role"})
-    EXPECT_EQ(problem("POST", target, 501).at("title"), "Not available in this version");
+  for (const char* body : {"", R"({"force": false})", R"({"force": true})"})
+    EXPECT_EQ(ask("POST", "/v1/failover", body).body, "{\"detail\":\"lb-b is active\"}\n") << body;
+  problem("POST", "/v1/failover?force=1", 400);
+  problem("POST", "/v1/failover", 400, "yes");
+  EXPECT_EQ(problem("POST", "/v1/failover", 422, R"({"force": 1})").at("problems"), (json::array{"force: must be true or false"}));
+  thread_.run([this] { node_.failover_answer = tl::make_unexpected(Refusal{409, "the peer is not synced", {}}); });
+  EXPECT_EQ(problem("POST", "/v1/failover", 409).at("title"), "the peer is not synced");
+  problem("GET", "/v1/failover", 405);
+  thread_.stop();
+  EXPECT_EQ(node_.failovers, (std::vector<bool>{false, false, true, false}));
+}
+
+TEST_F(Api, Role) {
+  start();
+  for (const char* body : {R"({"role": "active"})", R"({"role": "standby"})"})
+    EXPECT_EQ(ask("POST", "/v1/role", body).body, "{\"detail\":\"this node is active\"}\n") << body;
+  problem("POST", "/v1/role?role=active", 400);
+  problem("POST", "/v1/role", 400);
+  problem("POST", "/v1/role", 422, "{}");
+  problem("POST", "/v1/role", 422, R"({"role": "init"})");
+  thread_.run([this] { node_.role_answer = tl::make_unexpected(Refusal{409, "election is \"vrrp\": use failover", {}}); });
+  EXPECT_EQ(problem("POST", "/v1/role", 409, R"({"role": "active"})").at("title"), "election is \"vrrp\": use failover");
+  thread_.stop();
+  EXPECT_EQ(node_.roles, (std::vector<bool>{true, false, true}));
+}
+
+TEST_F(Api, MethodsOfABackend) {
+  start();
   EXPECT_EQ(ask("GET", kBackend).header("Allow"), "DELETE, PATCH, PUT");
 }
 
@@ -317,6 +343,8 @@ TEST_F(ReadOnlyApi, ServesWhatReadsAndNothingElse) {
   }
   thread_.stop();
   EXPECT_TRUE(node_.reloads.empty());
+  EXPECT_TRUE(node_.failovers.empty());
+  EXPECT_TRUE(node_.roles.empty());
   EXPECT_TRUE(node_.changes.empty());
 }
 

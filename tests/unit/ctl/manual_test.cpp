@@ -51,7 +51,7 @@ std::set<std::string> words(const std::vector<std::string>& command = {}) {
 }
 
 TEST(Manual, NamesEveryCommandAndOption) {
-  ASSERT_GE(words().size(), 28U);
+  ASSERT_GE(words().size(), 32U);
   for (const char* file : {"packaging/man/wsl4ctl.1", "packaging/completion/wsl4ctl.bash", "packaging/completion/_wsl4ctl",
                            "packaging/completion/wsl4ctl.fish"}) {
     const std::string text = std::regex_replace(content(kSource + "/" + file), std::regex(R"(\\-)"), "-");
@@ -126,7 +126,8 @@ TEST(BashCompletion, OffersExactlyTheOptionsOfEachCommand) {
     for (const char* everywhere : {"--socket", "--json", "--help"}) found.insert(everywhere);
     return found;
   };
-  for (const std::string command : {"status", "check", "reload", "rebalance", "pick", "flows", "events", "purge"})
+  for (const std::string command :
+       {"status", "check", "reload", "rebalance", "pick", "flows", "failover", "promote", "demote", "events", "purge"})
     EXPECT_EQ(completed("wsl4ctl " + command + " --"), options({command})) << command;
   for (const std::string action : {"add", "remove", "enable", "disable", "drain", "weight", "reset"})
     EXPECT_EQ(completed("wsl4ctl backend " + action + " --"), options({"backend", action})) << action;

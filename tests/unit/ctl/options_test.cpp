@@ -118,7 +118,11 @@ TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
                                 Arguments{"backend", "remove", "chat", "b1", "--evict", "5"},
                                 Arguments{"rebalance", "chat"},
                                 Arguments{"rebalance", "--rate", "5"},
-                                Arguments{"pick"}}) {
+                                Arguments{"pick"},
+                                Arguments{"failover", "lb-b"},
+                                Arguments{"failover", "--forced"},
+                                Arguments{"promote", "--force"},
+                                Arguments{"demote", "lb-a"}}) {
     const auto options = parse_options(arguments);
     ASSERT_FALSE(options) << testing::PrintToString(arguments);
     const auto& ending = options.error();
@@ -129,24 +133,24 @@ TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
   }
 }
 
-TEST(CommandLine, CommandsOfLaterVersionsSaySo) {
-  for (const char* command : {"failover", "promote", "demote"}) {
-    const auto options = parse_options({"--socket", "/s", command, "chat"});
-    ASSERT_FALSE(options);
-    EXPECT_EQ(options.error().status, 2);
-    EXPECT_EQ(options.error().err, std::string("wsl4ctl: the command '") + command +
-                                       "' is not available in this version (" WSL4_VERSION "); see wsl4ctl --help\n");
-  }
+TEST(CommandLine, ChangesOfRole) {
+  const auto failover = parse_options({"failover"});
+  ASSERT_TRUE(failover);
+  EXPECT_EQ(failover->command, Command::kFailover);
+  EXPECT_FALSE(failover->force);
+  EXPECT_TRUE(parse_options({"--json", "failover", "--force"})->force);
+  EXPECT_EQ(parse_options({"promote"})->command, Command::kPromote);
+  EXPECT_EQ(parse_options({"demote", "--json"})->command, Command::kDemote);
 }
 
 TEST(CommandLine, HelpAndVersionAreNoErrors) {
   const auto help = parse_options({"--help"});
   ASSERT_FALSE(help);
   EXPECT_EQ(help.error().status, 0);
-  for (const char* command : {"status", "check", "reload", "backend", "rebalance", "pick", "flows", "events", "keygen", "purge"}) {
+  for (const char* command : {"status", "check", "reload", "backend", "rebalance", "pick", "flows", "failover", "promote", "demote",
+                              "events", "keygen", "purge"}) {
     EXPECT_NE(help.error().out.find(command), std::string::npos) << command;
   }
-  EXPECT_EQ(help.error().out.find("failover"), std::string::npos);
   EXPECT_NE(parse_options({"flows", "--help"}).error().out.find("--snat"), std::string::npos);
   EXPECT_NE(parse_options({"backend", "--help"}).error().out.find("drain"), std::string::npos);
   EXPECT_NE(parse_options({"backend", "drain", "--help"}).error().out.find("--evict"), std::string::npos);

@@ -22,6 +22,53 @@ chat  tcp, snat, round-robin, health websocket, on 203.0.113.10:443 [2001:db8::1
 )");
 }
 
+TEST(StatusText, APair) {
+  auto status = test::example_status();
+  status.ha = test::example_ha();
+  status.warnings = {"careful"};
+  const std::string text = status_text(control::to_json(status), false);
+  EXPECT_EQ(text.substr(0, text.find("\n\n") + 1),
+            R"(lb-a  active since 2026-11-23 13:41:00 UTC, up 12 s
+wsl4 0.1.0 on Linux 6.12.5, rules in sync, 100,321 of 4,000,000 conntrack entries, 0 event overruns
+  election  vrrp, priority 150, 1 role change
+  peer      lb-b at 198.51.100.2:4440, connected, standby
+  sync      synced, 100,000 flows, 0 pending, lag 1.2 ms, 1 sent, 0 received
+  takeover  take, 2.4 ms: guard-drop 0.1 ms, add-addresses 2.4 ms
+warning: careful
+)");
+}
+
+TEST(PairText, APeerThatWasNotHeardOf) {
+  control::HaStatus ha;
+  EXPECT_EQ(pair_text(control::to_json(ha), false), "") << "a single node";
+  ha.election = "external";
+  ha.peer = control::PeerStatus{"", *netlink::Endpoint::parse("198.51.100.2:4440"), false, ""};
+  ha.sync.state = "disconnected";
+  EXPECT_EQ(pair_text(control::to_json(ha), false),
+            "  election  external, 0 role changes\n"
+            "  peer      198.51.100.2:4440, not connected\n"
+            "  sync      disconnected, 0 flows, 0 pending, lag 0.0 ms, 0 sent, 0 received\n");
+}
+
+TEST(PairText, WhatIsUnusualIsSeen) {
+  auto ha = test::example_ha();
+  ha.peer->role = "fault";
+  ha.sync.state = "bulk";
+  ha.sync.resyncs = 2;
+  ha.sync.repairs = 1'500;
+  ha.sync.refused = 3;
+  ha.takeover_plan = "hand-over";
+  ha.takeover = {{"drain", std::chrono::seconds(1), false}};
+  const std::string text = pair_text(control::to_json(ha), true);
+  for (const char* part : {"\x1b[32mconnected\x1b[0m, \x1b[31mfault\x1b[0m", "\x1b[33mbulk\x1b[0m, 100,000 flows",
+                           ", 2 resyncs, \x1b[33m1,500 repaired\x1b[0m, \x1b[33m3 refused by this kernel\x1b[0m",
+                           "takeover  hand-over, 1000.0 ms: \x1b[31mdrain 1000.0 ms (given up)\x1b[0m"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+  }
+  ha.takeover.clear();
+  EXPECT_NE(pair_text(control::to_json(ha), false).find("  takeover  hand-over, begun\n"), std::string::npos);
+}
+
 control::BackendStatus backend_like(const control::BackendStatus& other, const std::string& name, const std::string& state,
                                     const std::string& reason) {
   auto backend = other;

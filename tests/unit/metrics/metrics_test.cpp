@@ -29,7 +29,9 @@ TEST(Metrics, AreDeclaredAsPrometheusAdvises) {
 TEST(Metrics, FollowTheTextFormat) {
   const std::regex help(R"(# HELP (\w+) .+)"), type(R"(# TYPE (\w+) (counter|gauge))");
   const std::regex sample(R"re((\w+)(\{(\w+="([^"\\\n]|\\["\\n])*",?)+\})? -?[0-9.]+(e[+-]?[0-9]+)?)re");
-  std::istringstream text(render(test::example_status()));
+  auto status = test::example_status();
+  status.ha = test::example_ha();
+  std::istringstream text(render(status));
   std::map<std::string, int> types, helps;
   std::set<std::string> seen;
   std::string line, current;
@@ -68,15 +70,23 @@ TEST(Metrics, TellWhatTheStatusTells) {
         "wsl4_service_refused_total{service=\"chat\",reason=\"no_backend\"} 7\n",
         "wsl4_snat_address_connections{service=\"chat\",pool=\"main\",address=\"198.51.100.16\"} 6250\n",
         "wsl4_snat_address_ports_used{service=\"chat\",pool=\"main\",address=\"198.51.100.16\"} 6260\n",
-        "wsl4_snat_pairs_full{service=\"chat\",pool=\"main\"} 0\n", "wsl4_service_health{service=\"chat\",type=\"websocket\"} 1\n",
+        "wsl4_snat_pairs_full{service=\"chat\",pool=\"main\"} 0\n",
+        "wsl4_service_health{service=\"chat\",type=\"websocket\"} 1\n",
         "wsl4_backend_connections_max{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 60000\n",
         "wsl4_backend_check_ok{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 1\n",
         "wsl4_backend_check_age_seconds{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 1.1\n",
         "wsl4_backend_changed{service=\"chat\",backend=\"erlang-1\",address=\"198.51.100.101:8888\"} 0\n",
         "wsl4_snat_ports_capacity{service=\"chat\",pool=\"main\"} 3145680\n",
-        "wsl4_snat_worst_use_ratio{service=\"chat\",pool=\"main\"} 0.033\n", "wsl4_conntrack_entries 100321\n",
-        "wsl4_conntrack_entries_max 4000000\n", "wsl4_ruleset_in_sync 1\n", "wsl4_uptime_seconds 12\n",
-        "wsl4_build_info{version=\"0.1.0\",kernel=\"6.12.5\"} 1\n", "wsl4_role{role=\"active\"} 1\n"}) {
+        "wsl4_snat_worst_use_ratio{service=\"chat\",pool=\"main\"} 0.033\n",
+        "wsl4_conntrack_entries 100321\n",
+        "wsl4_conntrack_entries_max 4000000\n",
+        "wsl4_ruleset_in_sync 1\n",
+        "wsl4_uptime_seconds 12\n",
+        "wsl4_build_info{version=\"0.1.0\",kernel=\"6.12.5\"} 1\n",
+        "wsl4_role{role=\"active\"} 1\n",
+        "wsl4_role{role=\"init\"} 0\n",
+        "wsl4_role{role=\"standby\"} 0\n",
+        "wsl4_role{role=\"fault\"} 0\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
   }
 }
@@ -107,6 +117,45 @@ TEST(Metrics, TellWhoJoined) {
                            "wsl4_service_backends{service=\"chat\",source=\"file\"} 0\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line;
   }
+}
+
+TEST(Metrics, TellOfThePair) {
+  auto status = test::example_status();
+  status.ha = test::example_ha();
+  status.ha.sync.pending = 7;
+  status.ha.sync.repairs = 2;
+  const std::string text = render(status);
+  for (const char* line : {"wsl4_role_changes_total 1\n",
+                           "wsl4_peer_connected 1\n",
+                           "wsl4_sync_state{state=\"disconnected\"} 0\n",
+                           "wsl4_sync_state{state=\"bulk\"} 0\n",
+                           "wsl4_sync_state{state=\"synced\"} 1\n",
+                           "wsl4_sync_flows 100000\n",
+                           "wsl4_sync_pending 7\n",
+                           "wsl4_sync_lag_seconds 0.0012\n",
+                           "wsl4_sync_sent_flows_total 1\n",
+                           "wsl4_sync_received_flows_total 0\n",
+                           "wsl4_sync_sent_bytes_total 4400000\n",
+                           "wsl4_sync_received_bytes_total 2000\n",
+                           "wsl4_sync_resyncs_total 0\n",
+                           "wsl4_sync_repairs_total 2\n",
+                           "wsl4_sync_refused_total 0\n",
+                           "wsl4_link_refusals_total{reason=\"unknown_key\"} 4\n",
+                           "wsl4_adverts_sent_total 120\n",
+                           "wsl4_adverts_received_total 3\n",
+                           "wsl4_adverts_rejected_total{reason=\"ttl\"} 2\n",
+                           "wsl4_adverts_rejected_total{reason=\"vrid\"} 0\n",
+                           "wsl4_takeover_phase_seconds{step=\"guard-drop\"} 8.7e-05\n",
+                           "wsl4_takeover_phase_seconds{step=\"add-addresses\"} 0.00235\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << "is not in\n" << text;
+  }
+}
+
+TEST(Metrics, OfAPairAreNotASingleNodes) {
+  const std::string text = render(test::example_status());
+  for (const char* metric :
+       {"wsl4_role_changes_total", "wsl4_peer_", "wsl4_sync_", "wsl4_link_", "wsl4_adverts_", "wsl4_takeover_"})
+    EXPECT_EQ(text.find(std::string("\n") + metric), std::string::npos) << metric;
 }
 
 TEST(Metrics, EscapeLabelValues) {
