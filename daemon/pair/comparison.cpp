@@ -4,12 +4,12 @@
 #include <cstring>
 #include <span>
 
-#include <xxhash.h>
+#include "daemon/pair/hash.h"
 
 namespace wsl4::pair {
 
 std::uint64_t hash_of(const sync::Flow& flow) {
-  std::array<std::uint8_t, 37> bytes{};
+  std::array<char, 37> bytes{};
   auto* place = bytes.data();
   const auto put = [&place](const void* data, std::size_t size) {
     std::memcpy(place, data, size);
@@ -20,7 +20,7 @@ std::uint64_t hash_of(const sync::Flow& flow) {
     put(&end->port, sizeof(end->port));
   }
   put(&flow.protocol, 1);
-  return XXH3_64bits(bytes.data(), bytes.size());
+  return hash({bytes.data(), bytes.size()});
 }
 
 void Comparison::begin(const std::vector<sync::Flow>& under_way) {

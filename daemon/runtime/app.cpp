@@ -298,14 +298,16 @@ asio::awaitable<void> App::reload_on_signal() {
   for (const auto& detail : report.error().details) log::error("reload-failed", "error=\"{}\"", detail);
 }
 
+bool App::alive() const { return kernel_ && kernel_->is_alive() && (!pair_ || pair_->is_alive()); }
+
 /// A hung control thread does not feed; of a hung kernel thread systemd is told. Both end the daemon within 2 s.
 void App::feed_watchdog() {
   const auto interval = notify::watchdog_interval();
   if (!interval) return;
-  if (kernel_->is_alive()) {
+  if (alive()) {
     notify::watchdog();
   } else {
-    log::error("kernel-thread-hangs", "detail=\"systemd is asked to end the daemon\"");
+    log::error("thread-hangs", "detail=\"systemd is asked to end the daemon\"");
     notify::watchdog_trigger();
   }
   watchdog_timer_.expires_after(std::min<std::chrono::microseconds>(*interval / 4, Pulse::kLookInterval));

@@ -54,7 +54,7 @@ class App final : public control::Node {
   boost::asio::awaitable<control::Outcome<control::RebalanceReport>> rebalance(std::string service, std::uint32_t rate) override;
   boost::asio::awaitable<control::Outcome<std::string>> failover(bool force) override;
   boost::asio::awaitable<control::Outcome<std::string>> set_role(bool active) override;
-  [[nodiscard]] bool alive() const override { return kernel_ && kernel_->is_alive(); }
+  [[nodiscard]] bool alive() const override;
   [[nodiscard]] bool ready() const override { return ready_; }
 
  private:
@@ -105,7 +105,10 @@ class App final : public control::Node {
   boost::asio::awaitable<void> follow_role();
   void peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
+  void save_pair_state();
   void update_pair();
+  boost::asio::awaitable<control::HaStatus> pair_status();
+  boost::asio::awaitable<bool> comes_to(election::Role role);
   boost::asio::awaitable<void> leave_pair();
   [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }
   void watch_signals();

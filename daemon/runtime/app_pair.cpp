@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/runtime/app.h"
@@ -23,11 +23,63 @@ namespace {
 
 /// A hand-over is given up after RoleMachine::kOfferLimit; the rest is for the steps.
 constexpr std::chrono::seconds kLeaveLimit{6};
-constexpr std::chrono::milliseconds kLeavePause{5};
-/// So long `failover` waits for what comes of it.
-constexpr std::chrono::seconds kFailoverLimit{5};
+constexpr std::chrono::milliseconds kLookPause{5};
+/// So long an operator waits for what comes of a change of roles.
+constexpr std::chrono::seconds kRoleLimit{6};
 
 tl::unexpected<Refusal> conflict(std::string title) { return tl::make_unexpected(Refusal{409, std::move(title), {}}); }
+
+std::string_view to_string(sync::State state) {
+  switch (state) {
+    case sync::State::kBulk:
+      return "bulk";
+    case sync::State::kSynced:
+      return "synced";
+    case sync::State::kDisconnected:
+      break;
+  }
+  return "disconnected";
+}
+
+control::SyncStatus to_status(const sync::Status& sync, const peer::LinkStats& link) {
+  control::SyncStatus status;
+  status.state = to_string(sync.state);
+  status.flows = sync.flows;
+  status.pending = sync.pending;
+  status.lag_ms = std::chrono::duration<double, std::milli>(sync.lag).count();
+  status.sent = sync.sent;
+  status.received = sync.received;
+  status.resyncs = sync.resyncs;
+  status.repairs = sync.repairs;
+  status.refused = sync.refusals;
+  status.bytes_sent = link.traffic.sent;
+  status.bytes_received = link.traffic.received;
+  return status;
+}
+
+control::HaStatus to_status(pair::PairStatus pair) {
+  control::HaStatus status;
+  status.election = pair.election;
+  const bool connected = pair.sync.state != sync::State::kDisconnected;
+  status.peer = control::PeerStatus{pair.sync.peer.node, pair.peer_address, connected,
+                                    connected ? std::string(to_string(pair.peer_role)) : ""};
+  status.sync = to_status(pair.sync, pair.link);
+  status.transitions = pair.transitions;
+  status.priority = pair.priority;
+  if (pair.adverts) {
+    status.adverts_sent = pair.adverts->sent;
+    status.adverts_received = pair.adverts->received;
+    for (std::size_t i = 0; i < pair.adverts->rejected.size(); ++i)
+      status.adverts_rejected.emplace(to_string(static_cast<election::Rejection>(i)), pair.adverts->rejected.at(i));
+  }
+  for (std::size_t i = 0; i < pair.link.refusals.size(); ++i)
+    status.link_refusals.emplace(to_string(static_cast<peer::Refusal>(i)), pair.link.refusals.at(i));
+  status.takeover_plan = std::move(pair.takeover_plan);
+  for (const auto& phase : pair.takeover)
+    status.takeover.push_back({std::string(to_string(phase.step)), std::chrono::duration_cast<std::chrono::microseconds>(phase.took), phase.done});
+  status.differing_keys = std::move(pair.differing_keys);
+  return status;
+}
 
 }  // namespace
 
@@ -86,6 +138,10 @@ asio::awaitable<void> App::follow_role() {
 /// What `wsl4d --release` has to know after a crash.
 void App::peer_synced(bool synced) {
   pair_state_.peer_synced = synced;
+  save_pair_state();
+}
+
+void App::save_pair_state() {
   if (const auto saved = pair_file_->save(pair_state_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
 }
 
@@ -105,12 +161,49 @@ asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
   }
 }
 
+// ---- what operators ask ----------------------------------------------------------------------------------------
+
+asio::awaitable<control::HaStatus> App::pair_status() {
+  auto status = co_await pair_->status();
+  co_return to_status(std::move(status));
+}
+
+asio::awaitable<bool> App::comes_to(Role role) {
+  const auto deadline = std::chrono::steady_clock::now() + kRoleLimit;
+  asio::steady_timer pause(io_);
+  while (role_ != role && std::chrono::steady_clock::now() < deadline) {
+    pause.expires_after(kLookPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  co_return role_ == role;
+}
+
+asio::awaitable<Outcome<std::string>> App::failover(bool force) {
+  if (!pair_) co_return conflict("single node: there is no peer to fail over to");
+  const auto begun = co_await pair_->failover(force);
+  if (!begun) co_return conflict(begun.error());
+  if (!co_await comes_to(Role::kStandby)) co_return conflict("the peer did not take the active role; this node keeps it");
+  const auto peer = (co_await pair_->status()).sync.peer.node;
+  co_return peer.empty() ? "this node has given the active role up" : fmt::format("{} is active", peer);
+}
+
+asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
+  if (!pair_) co_return conflict("single node: there is no peer to change roles with");
+  const auto begun = co_await pair_->set_role(active);
+  if (!begun) co_return conflict(begun.error());
+  pair_state_.promoted = active;
+  save_pair_state();
+  const auto wanted = active ? Role::kActive : Role::kStandby;
+  if (!co_await comes_to(wanted)) co_return conflict(fmt::format("this node is {} still: see its events", to_string(role_)));
+  co_return fmt::format("{} is {}", config_.node.name, to_string(wanted));
+}
+
 asio::awaitable<void> App::leave_pair() {
   const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
   pair_->stop();
   asio::steady_timer pause(io_);
   while (!left_pair_ && std::chrono::steady_clock::now() < deadline) {
-    pause.expires_after(kLeavePause);
+    pause.expires_after(kLookPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
   peer_synced(false);  // withdrawn already

@@ -134,6 +134,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   for (const auto& [service, backends] : wanted_.overlay.changes())
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);
+  if (pair_) status.ha = co_await pair_status();
   describe_services(status, desired_, surroundings, counts);
   co_return status;
 }
@@ -241,16 +242,6 @@ asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string se
   events_.add("rebalancing",
               fmt::format("{} connections are above their backends' fair part; {} a second are reset", surplus, rate), service);
   co_return control::RebalanceReport{surplus};
-}
-
-asio::awaitable<Outcome<std::string>> App::failover(bool /*force*/) {
-  if (!config_.ha) co_return refused(409, "single node: there is no peer to fail over to");
-  co_return refused(501, "the pair is not available in this version");
-}
-
-asio::awaitable<Outcome<std::string>> App::set_role(bool /*active*/) {
-  if (!config_.ha) co_return refused(409, "single node: there is no peer to change roles with");
-  co_return refused(501, "the pair is not available in this version");
 }
 
 }  // namespace wsl4::runtime
