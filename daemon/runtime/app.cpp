@@ -443,8 +443,11 @@ tl::expected<void, std::string> App::load_overlay() {
   return {};
 }
 
-tl::expected<void, std::string> App::save_overlay(const service::Overlay& overlay) const {
-  return util::replace_file(overlay_path(), service::to_text(overlay.changes()));
+tl::expected<void, std::string> App::save_overlay(const service::Overlay& overlay) {
+  const auto text = service::to_text(overlay.changes());
+  auto saved = util::replace_file(overlay_path(), text);
+  if (saved) share(pair::Document::kOverlay, text);
+  return saved;
 }
 
 void App::settle_overlay() {

@@ -21,6 +21,7 @@
 #include "daemon/host/host.h"
 #include "daemon/pair/pair.h"
 #include "daemon/pair/pair_file.h"
+#include "daemon/pair/sharing.h"
 #include "daemon/runtime/event_log.h"
 #include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/joining.h"
@@ -89,7 +90,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> suspect();
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
-  [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay) const;
+  [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay);
   void settle_overlay();
   [[nodiscard]] std::string overlay_path() const;
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
@@ -107,6 +108,12 @@ class App final : public control::Node {
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
   void save_pair_state();
   void update_pair();
+  void share(pair::Document kind, std::string_view text);
+  void share_all();
+  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document);
+  boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text);
+  /// Why changes are for the peer, if they are.
+  [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
   boost::asio::awaitable<control::HaStatus> pair_status();
   boost::asio::awaitable<bool> comes_to(election::Role role);
   boost::asio::awaitable<void> leave_pair();
@@ -138,6 +145,7 @@ class App final : public control::Node {
   service::DesiredState desired_;
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
   std::unique_ptr<pair::PairFile> pair_file_;
+  std::optional<pair::Sharing> sharing_;
   pair::PairState pair_state_;
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();
@@ -160,7 +168,8 @@ class App final : public control::Node {
                    changing_,
                    events_,
                    {[this](config::Config base) { return apply_joined(std::move(base)); },
-                    [this]() -> const config::Config& { return config_; }}};
+                    [this]() -> const config::Config& { return config_; }, [this] { return refusal_of_follower(); },
+                    [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
 };
 
 }  // namespace wsl4::runtime

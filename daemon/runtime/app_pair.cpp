@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/runtime/app.h"
+#include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
 
@@ -96,11 +97,16 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
     });
   };
   told.on_synced = [this](bool synced) { asio::post(io_, [this, synced] { peer_synced(synced); }); };
-  told.on_shared = [](const sync::SharedState&) {};
+  told.on_shared = [this](const sync::SharedState& piece) {
+    asio::post(io_, [this, piece] {
+      if (auto document = sharing_->take(piece)) asio::co_spawn(io_, follow_peer(std::move(*document)), asio::detached);
+    });
+  };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
   auto pair = pair::Pair::open(config_, pair_state_.promoted, std::move(told));
   if (!pair) return tl::make_unexpected(pair.error());
   pair_ = std::move(*pair);
+  sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); });
   callbacks.replication = pair_->replicator_callbacks();
   callbacks.replication->on_unknown_backend = [this](const flows::BackendNumbers::Place& place) {
     asio::post(io_, [this, place] {
@@ -124,6 +130,7 @@ void App::role_changed(Role role, Cause cause) {
   role_since_ = control::WallClock::now();
   ready_ = role == Role::kActive;
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
+  if (is_active()) share_all();
   if (health_) health_->set_targets(config_, marks_, is_active());
   asio::co_spawn(io_, follow_role(), asio::detached);
 }
@@ -207,6 +214,46 @@ asio::awaitable<void> App::leave_pair() {
     co_await pause.async_wait(asio::use_awaitable);
   }
   peer_synced(false);  // withdrawn already
+}
+
+// ---- what the nodes share: the active's counts ----------------------------------------------------------------------
+
+void App::share(pair::Document kind, std::string_view text) {
+  if (pair_ && is_active()) sharing_->publish(kind, text);
+}
+
+void App::share_all() {
+  share(pair::Document::kOverlay, service::to_text(wanted_.overlay.changes()));
+  share(pair::Document::kJoined, joining_.text());
+}
+
+std::optional<Refusal> App::refusal_of_follower() const {
+  if (is_active()) return std::nullopt;
+  return Refusal{409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), config_.ha->peer.to_string()), {}};
+}
+
+asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
+  const auto held = co_await changing_.acquire();
+  if (is_active()) co_return;
+  tl::expected<void, std::string> followed;
+  if (document.kind == pair::Document::kOverlay) {
+    followed = co_await follow_overlay(std::move(document.text));
+  } else if (document.kind == pair::Document::kJoined) {
+    followed = co_await joining_.follow(std::move(document.text));
+  }
+  if (!followed) events_.add("peer-not-followed", followed.error());
+}
+
+asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string text) {
+  auto changes = service::parse_changes(text, "the peer's changes at run time");
+  if (!changes) co_return tl::make_unexpected(changes.error());
+  if (*changes == wanted_.overlay.changes()) co_return tl::expected<void, std::string>{};
+  const service::Overlay overlay(std::move(*changes));
+  auto pending = apply_new({wanted_.file, overlay});
+  const auto changed = co_await std::move(pending);
+  if (!changed) co_return tl::make_unexpected(changed.error().title);
+  events_.add("changes-followed", "what was changed at run time on the active is in effect here");
+  co_return save_overlay(overlay);
 }
 
 }  // namespace wsl4::runtime

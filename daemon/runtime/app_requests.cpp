@@ -171,6 +171,7 @@ asio::awaitable<Outcome<std::vector<control::NodeEvent>>> App::events(std::uint6
 asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string service, std::string backend,
                                                                     service::BackendChange change) {
   const auto held = co_await changing_.acquire();
+  if (auto refusal = refusal_of_follower()) co_return tl::make_unexpected(std::move(*refusal));
   control::ChangeReport report;
   auto overlay = wanted_.overlay;
   const auto applied = overlay.change(wanted_.file, service, backend, change, std::chrono::steady_clock::now());
@@ -237,6 +238,7 @@ asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) 
 asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string service, std::uint32_t rate) {
   const auto place = desired_.services.find(service);
   if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
+  if (auto refusal = refusal_of_follower()) co_return tl::make_unexpected(std::move(*refusal));
   auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
   const auto surplus = co_await util::ask(kernel_->io(), std::move(question));
   events_.add("rebalancing",

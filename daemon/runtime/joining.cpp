@@ -87,6 +87,7 @@ void Joining::take(service::Joined joined) {
 asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std::string backend,
                                                         service::Registration registration) {
   const auto held = co_await changing_.acquire();
+  if (auto refusal = hooks_.obstacle()) co_return tl::make_unexpected(std::move(*refusal));
   const Leases::Key key{service, backend};
   if (auto refusal = obstacle(key, registration)) co_return tl::make_unexpected(std::move(*refusal));
   auto leases = leases_;
@@ -113,6 +114,7 @@ asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std
 
 asio::awaitable<Outcome<void>> Joining::leave(std::string service, std::string backend) {
   const auto held = co_await changing_.acquire();
+  if (auto refusal = hooks_.obstacle()) co_return tl::make_unexpected(std::move(*refusal));
   auto leases = leases_;
   if (!leases.end({service, backend})) co_return tl::make_unexpected(control::not_joined(service, backend));
   auto pending = go_over(std::move(leases));
@@ -175,7 +177,7 @@ asio::awaitable<void> Joining::lapse(Leases::Time now) {
 }
 
 asio::awaitable<void> Joining::tend() {
-  co_await lapse(control::WallClock::now());
+  if (!hooks_.obstacle()) co_await lapse(control::WallClock::now());
   if (found_more_) {
     auto leases = leases_;
     auto pending = go_over(std::move(leases));
@@ -186,10 +188,29 @@ asio::awaitable<void> Joining::tend() {
 }
 
 tl::expected<void, std::string> Joining::save(const Leases& leases) {
-  auto saved = util::replace_file(path_, service::to_text(leases, discovered_));
+  const auto text = service::to_text(leases, discovered_);
+  auto saved = util::replace_file(path_, text);
   unsaved_ = !saved;
   saved_ = std::chrono::steady_clock::now();
+  if (saved) hooks_.on_stored(text);
   return saved;
+}
+
+std::string Joining::text() const { return service::to_text(leases_, discovered_); }
+
+asio::awaitable<tl::expected<void, std::string>> Joining::follow(std::string text) {
+  auto stored = service::parse_joined(text, "the peer's registrations", control::WallClock::now());
+  if (!stored) co_return tl::make_unexpected(stored.error());
+  if (lay_joined(file_, stored->leases, discovered_).config == lay(file_).config) {
+    leases_ = std::move(stored->leases);
+    unsaved_ = true;
+    co_return tl::expected<void, std::string>{};
+  }
+  auto pending = go_over(std::move(stored->leases));
+  const auto changed = co_await std::move(pending);
+  if (!changed) co_return tl::make_unexpected(changed.error().title);
+  events_.add("registrations-followed", "what has registered on the active is in effect here");
+  co_return tl::expected<void, std::string>{};
 }
 
 void Joining::save_what_waits() {

@@ -30,6 +30,10 @@ class Joining final : public control::Joiner {
     std::function<boost::asio::awaitable<control::Outcome<bool>>(config::Config base)> apply;
     /// What is in effect, changes at run time too.
     std::function<const config::Config&()> effective;
+    /// Why this node takes no changes: it follows another one. Then leases do not lapse here either.
+    std::function<std::optional<control::Refusal>()> obstacle;
+    /// What has been stored is another text now.
+    std::function<void(const std::string& text)> on_stored;
   };
   /// `changing`: the lock of whoever changes what is in effect. All of it outlives this object.
   Joining(boost::asio::io_context& io, util::AsyncLock& changing, EventLog& events, Hooks hooks);
@@ -48,6 +52,12 @@ class Joining final : public control::Joiner {
 
   /// Once in a while, with the lock held: leases lapse, what could not be applied is tried again.
   boost::asio::awaitable<void> tend();
+
+  /// What the active has stored takes the place of this node's leases; what DNS says here stays. With the lock held. The error says
+  /// why it is not in effect.
+  boost::asio::awaitable<tl::expected<void, std::string>> follow(std::string text);
+  /// What is stored.
+  [[nodiscard]] std::string text() const;
 
   /// The configuration without them.
   [[nodiscard]] const config::Config& file() const { return file_; }
