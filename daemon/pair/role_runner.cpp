@@ -22,6 +22,9 @@ namespace {
 constexpr std::chrono::milliseconds kTendInterval{100};
 /// What an active had under way when it handed over goes to the peer within this, or is told by the comparison.
 constexpr std::chrono::milliseconds kHandOnLimit{300};
+/// A hung node answers for the addresses until its watchdog ends it: so long the neighbours are told whose they are.
+constexpr std::chrono::milliseconds kAnnounceInterval{500};
+constexpr std::chrono::seconds kAnnounceTime{5};
 
 sync::Role to_sync(Role role) {
   switch (role) {
@@ -233,7 +236,10 @@ void RoleRunner::look_at_links() {
       machine_->links(carrier, Clock::now());
     }
   }
-  if (places_) place_addresses();
+  if (places_) {
+    place_addresses();
+    if (const auto now = Clock::now(); now >= next_announcement_ && now < announces_until_) announce();
+  }
   act();
   tend_timer_.expires_after(kTendInterval);
   tend_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -298,7 +304,8 @@ void RoleRunner::begin(Step step) {
       place_addresses();
       return finish(step);
     case Step::kAnnounce:
-      for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
+      announces_until_ = Clock::now() + kAnnounceTime;
+      announce();
       return finish(step);
     case Step::kRemoveAddresses:
       remove_addresses();
@@ -364,6 +371,11 @@ void RoleRunner::place_addresses() {
   if (result.problems != problems_)
     for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
   problems_ = result.problems;
+}
+
+void RoleRunner::announce() {
+  next_announcement_ = Clock::now() + kAnnounceInterval;
+  for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
 }
 
 void RoleRunner::remove_addresses() {

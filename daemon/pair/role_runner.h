@@ -87,6 +87,7 @@ class RoleRunner {
   void settle_session_role();
   void advertise(int priority);
   void place_addresses();
+  void announce();
   void remove_addresses();
   void look_at_links();
   void arm();
@@ -107,6 +108,7 @@ class RoleRunner {
   election::SessionState session_;
   std::optional<election::Step> waits_for_;            // kDrain or kAwaitEntries, once what comes before has been handed over
   std::optional<election::TimePoint> hands_on_until_;  // not active any more, and the session still sends what it has
+  election::TimePoint announces_until_, next_announcement_;
   bool started_ = false, acting_ = false, places_ = false;
   std::vector<std::string> problems_;
   boost::asio::steady_timer timer_, tend_timer_;

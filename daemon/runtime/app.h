@@ -114,7 +114,8 @@ class App final : public control::Node {
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text);
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
-  boost::asio::awaitable<control::HaStatus> pair_status();
+  void take_keys(std::vector<std::string>& warnings);
+  boost::asio::awaitable<void> add_pair(control::Status& status);
   boost::asio::awaitable<bool> comes_to(election::Role role);
   boost::asio::awaitable<void> leave_pair();
   [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }

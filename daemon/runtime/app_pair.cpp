@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -125,6 +126,13 @@ void App::update_pair() {
   pair_->set_priority(config_.ha->priority);
 }
 
+/// The file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
+void App::take_keys(std::vector<std::string>& warnings) {
+  auto keys = peer::load_keys(config_.ha->key_file);
+  if (keys) return pair_->set_keys(std::move(*keys));
+  for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
+}
+
 void App::role_changed(Role role, Cause cause) {
   role_ = role;
   role_since_ = control::WallClock::now();
@@ -170,9 +178,15 @@ asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
 
 // ---- what operators ask ----------------------------------------------------------------------------------------
 
-asio::awaitable<control::HaStatus> App::pair_status() {
-  auto status = co_await pair_->status();
-  co_return to_status(std::move(status));
+asio::awaitable<void> App::add_pair(control::Status& status) {
+  auto pair = co_await pair_->status();
+  status.warnings.insert(status.warnings.end(), pair.warnings.begin(), pair.warnings.end());
+  if (pair.sync.state == sync::State::kDisconnected)
+    status.warnings.push_back(fmt::format("the peer {} is not connected: nobody has a copy of this node's connections",
+                                          pair.peer_address.to_string()));
+  if (!pair.differing_keys.empty())
+    status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));
+  status.ha = to_status(std::move(pair));
 }
 
 asio::awaitable<bool> App::comes_to(Role role) {

@@ -105,6 +105,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
+  if (pair_) take_keys(report.warnings);
   settle_overlay();
   report.warnings.insert(report.warnings.end(), dormant_.begin(), dormant_.end());
   events_.add("reloaded", report.changed ? fmt::format("{} services", desired_.services.size()) : "nothing changed");
@@ -134,7 +135,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   for (const auto& [service, backends] : wanted_.overlay.changes())
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);
-  if (pair_) status.ha = co_await pair_status();
+  if (pair_) co_await add_pair(status);
   describe_services(status, desired_, surroundings, counts);
   co_return status;
 }

@@ -32,7 +32,9 @@ class JoiningRun : public testing::Test {
   void start(const config::Config& file) {
     joining_ = std::make_unique<Joining>(io_, changing_, events_,
                                          Joining::Hooks{[this](config::Config base) { return apply(std::move(base)); },
-                                                        [this]() -> const config::Config& { return effective_; }});
+                                                        [this]() -> const config::Config& { return effective_; },
+                                                        [this] { return refusal_; },
+                                                        [this](const std::string& text) { stored_ = text; }});
     auto base = joining_->open(file, folder_.file(""));
     ASSERT_TRUE(base) << base.error();
     effective_ = *base;
@@ -78,6 +80,8 @@ class JoiningRun : public testing::Test {
   EventLog events_{io_};
   config::Config effective_;
   std::unique_ptr<Joining> joining_;
+  std::optional<control::Refusal> refusal_;
+  std::string stored_;
   int applied_ = 0;
   bool fails_ = false;
 };
@@ -156,9 +160,29 @@ TEST_F(JoiningRun, ARestartChangesNothing) {
   EXPECT_EQ(join("n1", at("198.18.2.21:80")), 200U);
 }
 
+TEST_F(JoiningRun, AStandbyTakesTheActivesRegistrationsAndNoneOfItsOwn) {
+  open();
+  ASSERT_EQ(join("n1", at("198.18.2.21:80")), 201U);
+  const auto of_the_active = stored_;
+  ASSERT_TRUE(run(joining_->leave("chat", "n1")));
+  ASSERT_THAT(backends(), ElementsAre("b1", "b2", "v6"));
+
+  refusal_ = control::Refusal{409, "this node is standby", {}};
+  EXPECT_EQ(join("n2", at("198.18.2.22:80")), 409U);
+  EXPECT_EQ(run(joining_->leave("chat", "n1")).error().http_status, 409);
+  ASSERT_TRUE(run(joining_->follow(of_the_active)));
+  EXPECT_THAT(backends(), ElementsAre("b1", "b2", "v6", "n1"));
+  EXPECT_EQ(stored_, of_the_active);
+  const auto applied = applied_;
+  ASSERT_TRUE(run(joining_->follow(of_the_active)));
+  EXPECT_EQ(applied_, applied) << "a renewal changes nothing here either";
+  EXPECT_THAT(run(joining_->follow("{")).error(), HasSubstr("the peer's registrations"));
+  EXPECT_THAT(backends(), ElementsAre("b1", "b2", "v6", "n1"));
+}
+
 TEST_F(JoiningRun, ABrokenStateFileIsAnError) {
   std::ofstream(folder_.file("joined.json")) << "{";
-  joining_ = std::make_unique<Joining>(io_, changing_, events_, Joining::Hooks{});
+  joining_ = std::make_unique<Joining>(io_, changing_, events_, Joining::Hooks{{}, {}, {}, {}});
   const auto opened = joining_->open(test::changeable_config(), folder_.file(""));
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error(), HasSubstr("joined.json is broken"));
