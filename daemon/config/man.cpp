@@ -179,7 +179,6 @@ void write_settings(const Section& section, const std::string& prefix, std::stri
 
 void write_section(const Section& section, const std::string& path, std::string& out) {
   out += fmt::format(".SH \"{}\"\n{}\n", escaped(header(section, path)), escaped(section.help));
-  if (!section.missing.empty()) out += escaped(fmt::format("Not available in this version: {}.", section.missing)) + '\n';
   write_settings(section, "", out);
   for (const Section* inner : section.sections) {
     if (!inner->dotted) write_section(*inner, path + '.' + std::string(inner->name), out);

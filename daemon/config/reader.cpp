@@ -91,7 +91,6 @@ class Reader {
     if (section.repeated) return read_repeated(section, item);
     const auto* table = std::get_if<Table>(&item.value);
     if (table == nullptr) return tell(fmt::format("is {}, must be one table (write [{}])", item.kind(), written_name()));
-    if (!section.missing.empty()) tell(fmt::format("is not available in this version: {} (leave it out)", section.missing));
     enter_and_read(section, *table);
   }
 

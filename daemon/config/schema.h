@@ -88,7 +88,6 @@ struct Section {
   std::string_view name = {};
   bool repeated = false;          // [[name]]
   bool dotted = false;            // usually written as name.key within its parent
-  std::string_view missing = {};  // as Setting::missing: the whole table is refused
   std::string_view help = {};
   std::span<const Setting> settings = {};
   std::span<const Section* const> sections = {};

@@ -11,9 +11,6 @@ namespace wsl4::config {
 
 extern const Section kNodeSection, kControlSection, kHaSection, kAddressesSection, kPoolSection, kServiceSection;
 
-// What this version lacks, as in "… is not available in this version: no pair of nodes yet".
-inline constexpr std::string_view kNoPair = "no pair of nodes yet";
-
 constexpr std::int64_t milliseconds(std::chrono::milliseconds duration) { return duration.count(); }
 
 }  // namespace wsl4::config

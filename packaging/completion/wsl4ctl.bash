@@ -61,7 +61,7 @@ _wsl4ctl() {
 
     local options="--socket --json --help" offered=""
     case ${given[0]}:${#given[@]} in
-        :*) offered="status check reload backend rebalance pick flows events keygen purge $options --version" ;;
+        :*) offered="status check reload backend rebalance failover promote demote pick flows events keygen purge $options --version" ;;
         status:*) offered="--watch $options" ;;
         check:* | keygen:*)
             offered=$options
@@ -76,6 +76,8 @@ _wsl4ctl() {
         backend:3) [[ ${given[1]} == add ]] || offered=$(_wsl4ctl_backends "${given[2]}") ;;
         flows:*) offered="--service --backend --client --snat --limit $options" ;;
         events:*) offered="--follow $options" ;;
+        failover:*) offered="--force $options" ;;
+        promote:* | demote:*) offered=$options ;;
         purge:*) offered="--config $options" ;;
     esac
     if [[ $cur == -* ]]; then

@@ -30,7 +30,7 @@ function __wsl4ctl_backend_arguments -a wanted
     test (math (count $given) - $at) -eq (math $wanted + 1)
 end
 
-set -l commands status check reload backend rebalance pick flows events keygen purge
+set -l commands status check reload backend rebalance failover promote demote pick flows events keygen purge
 set -l actions add remove enable disable drain weight reset
 
 complete -c wsl4ctl -f
@@ -44,6 +44,10 @@ complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a check -d '
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a reload -d 'Load the configuration file again'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a backend -d 'Change a backend at run time'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a rebalance -d 'Move the surplus of over-full backends'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a failover -d 'Hand the active role to the peer'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a promote -d 'Make this node active (external election)'
+complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a demote -d 'Make this node standby (external election)'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from failover' -l force -d 'Also to a peer that is not synced'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a pick -d 'Name the backend that a new client should use'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a flows -d 'List flows with their addresses on both sides'
 complete -c wsl4ctl -n "not __fish_seen_subcommand_from $commands" -a events -d 'Show what has happened to this node'

@@ -125,8 +125,7 @@ manage = 1
        R"~([addresses]
 extra = ["198.18.0.1"]
 )~",
-       R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only [])
-f:2:10: addresses.extra[0]: "198.18.0.1" is not an address with prefix length (ADDRESS/LENGTH such as 198.51.100.1/24 or 2001:db8::1/64))~"},
+       R"~(f:2:10: addresses.extra[0]: "198.18.0.1" is not an address with prefix length (ADDRESS/LENGTH such as 198.51.100.1/24 or 2001:db8::1/64))~"},
       {"string for a list",
        R"~([addresses]
 extra = "198.18.0.1/24"

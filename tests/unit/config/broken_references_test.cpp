@@ -361,8 +361,7 @@ peer = "198.18.3.1:4440"
 interface = "eth0"
 unicast_peer = "198.18.3.1"
 )~",
-       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out)
-f:3:8: ha.peer: is this node's own address, ha.listen (the other node's)
+       R"~(f:3:8: ha.peer: is this node's own address, ha.listen (the other node's)
 f:5:16: ha.unicast_peer: is this node's own address (the other node's))~"},
       {"a wrong value has no consequences",
        R"~([[pool]]

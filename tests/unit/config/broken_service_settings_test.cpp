@@ -382,8 +382,7 @@ preempt = "no"
 key_file = "peer.key"
 hooks.active = "on-active"
 )~",
-       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out)
-f:5:21: ha.virtual_router_id: 256 is out of range (1-255)
+       R"~(f:5:21: ha.virtual_router_id: 256 is out of range (1-255)
 f:6:12: ha.priority: 255 is out of range (1-254)
 f:7:19: ha.advert_interval: "15ms" is not a multiple of 10ms (10ms-40s in steps of 10ms, as a string such as "150ms", "2s", "1h")
 f:8:16: ha.unicast_peer: "224.0.0.18" is not a unicast address (a unicast address such as 203.0.113.3 or 2001:db8::3)
@@ -399,8 +398,7 @@ peer = "198.18.3.2:4440"
 interface = "eth0"
 advert_interval = "41s"
 )~",
-       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out)
-f:5:19: ha.advert_interval: "41s" is out of range (10ms-40s in steps of 10ms, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:5:19: ha.advert_interval: "41s" is out of range (10ms-40s in steps of 10ms, as a string such as "150ms", "2s", "1h"))~"},
   });
   return kFiles;
 }

@@ -154,19 +154,19 @@ f:5:11: service[0].listen[0]: "1.2.3.4" is not an address and port (ADDRESS:PORT
 f:7:3: service[0].backend[0].address: is missing (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified)
 f:8:12: service[0].backend[0].weight: is a string, must be an integer (0-1000)
 f:11:10: control.listen: is an integer, must be a string (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440))~"},
-      {"the pair is not available",
+      {"not available: a virtual MAC address",
        R"~([ha]
 listen = "198.18.3.1:4440"
 peer = "198.18.3.2:4440"
 interface = "eth0"
+virtual_mac = true
 )~",
-       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out))~"},
-      {"the pair is checked all the same",
+       R"~(f:5:15: ha.virtual_mac: true is not available in this version: no virtual MAC address yet (only false))~"},
+      {"what a pair needs",
        R"~([ha]
 election = "vrrp"
 )~",
-       R"~(f:1:1: ha: is not available in this version: no pair of nodes yet (leave it out)
-f:1:1: ha.listen: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
+       R"~(f:1:1: ha.listen: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
 f:1:1: ha.peer: is missing (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440)
 f:1:1: ha.interface: is missing (the network interface where adverts travel; only election = "external" does without))~"},
       {"registration without what it needs",
@@ -193,11 +193,6 @@ listen = ["198.18.0.1:80"]
        R"~(f:2:10: control.listen: 198.18.0.1:80 is also a listen address of service[0] (s) (an address and port of its own)
 f:3:12: control.register: is also control.listen (an address and port of its own)
 f:3:12: control.register: 198.18.0.1:80 is also a listen address of service[0] (s) (an address and port of its own))~"},
-      {"not available: extra addresses",
-       R"~([addresses]
-extra = ["198.18.0.1/24"]
-)~",
-       R"~(f:2:9: addresses.extra: is not available in this version: no pair of nodes yet (only []))~"},
       {"health checks that cannot be",
        R"~([[pool]]
 name = "p"

@@ -1,0 +1,135 @@
+#include "daemon/flows/replicator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_conntrack.h"
+#include "tests/support/sync_flows.h"
+
+namespace wsl4::flows {
+namespace {
+
+using Kind = FlowChange::Kind;
+using sync::Operation;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::uint32_t kMask = 0x00ffff00;
+
+service::DesiredState three_backends() {
+  service::DesiredState state;
+  auto& chat = state.services["chat"];
+  chat.listen = {*netlink::Endpoint::parse("198.18.0.100:443")};
+  for (unsigned n = 0; n < 3; ++n) {
+    auto& backend = chat.backends.emplace_back();
+    backend.id = service::BackendId{n + 1};
+    backend.address = *netlink::Endpoint::parse("198.18.2." + std::to_string(n) + ":8888");
+  }
+  return state;
+}
+
+class ReplicatorTest : public testing::Test {
+ protected:
+  void SetUp() override { replicator_.set_numbers(BackendNumbers(three_backends())); }
+  void apply(std::uint64_t number, std::vector<Operation> operations) {
+    replicator_.apply({number, std::move(operations)});
+    io_.restart();
+    io_.run();
+  }
+  [[nodiscard]] std::optional<netlink::conntrack::Flow> entry(std::uint32_t number) const {
+    return conntrack_.find(to_kernel(test::sync_flow(number)).original);
+  }
+  /// As the kernel shows a flow to backend `number` % 3.
+  static netlink::conntrack::Flow assured(std::uint32_t number) {
+    auto flow = to_kernel(test::sync_flow(number));
+    flow.status = netlink::conntrack::status::kAssured;
+    return flow;
+  }
+  std::vector<Kind> kinds() {
+    std::vector<Kind> kinds;
+    for (const auto& change : told_) kinds.push_back(change.kind);
+    return kinds;
+  }
+
+  boost::asio::io_context io_;
+  test::FakeConntrack conntrack_;
+  service::MarkLayout mark_{kMask};
+  FlowChanges told_;
+  std::vector<OperationsDone> done_;
+  std::vector<BackendNumbers::Place> unknown_;
+  int looks_ = 0;
+  Replicator replicator_{io_,
+                         mark_,
+                         conntrack_,
+                         {[this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); },
+                          [this](OperationsDone done) { done_.push_back(std::move(done)); },
+                          [this](const BackendNumbers::Place& place) { unknown_.push_back(place); }, [this] { ++looks_; }}};
+};
+
+TEST_F(ReplicatorTest, ACopyBearsTheNumberThatItsBackendHasHere) {
+  apply(1, {{Operation::Kind::kUpsert, test::sync_flow(4)}, {Operation::Kind::kUpsert, test::sync_flow(5)}});
+  ASSERT_TRUE(entry(4) && entry(5));
+  EXPECT_EQ(entry(4)->mark, mark_.to_mark(service::BackendId{2}));
+  EXPECT_EQ(entry(5)->mark, mark_.to_mark(service::BackendId{3}));
+  EXPECT_EQ(entry(4)->timeout, kCopyTimeout);
+  apply(2, {{Operation::Kind::kErase, test::sync_flow(4)}});
+  EXPECT_FALSE(entry(4));
+  ASSERT_EQ(done_.size(), 2U);
+  EXPECT_TRUE(done_[0].known && done_[1].known);
+}
+
+TEST_F(ReplicatorTest, ACopyThatClosesGetsAShortTimer) {
+  apply(1, {{Operation::Kind::kUpsert, test::sync_flow(4)}});
+  auto closing = test::sync_flow(4);
+  closing.flags = sync::kClosing;
+  closing.timeout_s = 60;
+  apply(2, {{Operation::Kind::kUpsert, closing}});
+  EXPECT_EQ(entry(4)->timeout, std::chrono::seconds(60));
+}
+
+TEST_F(ReplicatorTest, AFlowToABackendThatHasNoNumberIsRefusedUntilItHasOne) {
+  auto stranger = test::sync_flow(4);
+  stranger.backend.port = 9999;
+  apply(1, {{Operation::Kind::kUpsert, stranger}, {Operation::Kind::kUpsert, test::sync_flow(5)}});
+  EXPECT_THAT(unknown_, ElementsAre(place_of(stranger)));
+  ASSERT_EQ(done_.size(), 1U);
+  EXPECT_THAT(done_[0].refused, ElementsAre(stranger));
+  EXPECT_TRUE(entry(5));
+  EXPECT_FALSE(entry(4));
+}
+
+TEST_F(ReplicatorTest, TellsInOrderAndOnlyWhatIsCopied) {
+  auto half_open = assured(2);
+  half_open.status = 0;
+  replicator_.seen(assured(1));
+  replicator_.seen(half_open);
+  replicator_.ended(assured(1));
+  replicator_.dump_began();
+  replicator_.dumped(assured(3));
+  replicator_.dump_ended(true);
+  EXPECT_THAT(told_, IsEmpty()) << "in one piece, at the flush";
+  replicator_.flush();
+  EXPECT_THAT(kinds(), ElementsAre(Kind::kSeen, Kind::kEnded, Kind::kDumpBegan, Kind::kDumped, Kind::kDumpEnded));
+}
+
+TEST_F(ReplicatorTest, WhatThePairsThreadCannotTakeIsLeftToADump) {
+  for (std::size_t i = 0; i < Replicator::kMaxChanges; ++i) replicator_.seen(assured(1));
+  replicator_.flush();
+  ASSERT_EQ(told_.size(), Replicator::kMaxChanges);
+  told_.clear();
+  for (int i = 0; i < 3; ++i) {
+    replicator_.seen(assured(2));
+    replicator_.flush();
+  }
+  EXPECT_THAT(kinds(), ElementsAre(Kind::kLost)) << "once";
+  EXPECT_EQ(looks_, 0);
+  replicator_.taken(Replicator::kMaxChanges);
+  replicator_.flush();
+  EXPECT_EQ(looks_, 1);
+  replicator_.seen(assured(2));
+  replicator_.flush();
+  EXPECT_THAT(kinds(), ElementsAre(Kind::kLost, Kind::kSeen));
+}
+
+}  // namespace
+}  // namespace wsl4::flows
