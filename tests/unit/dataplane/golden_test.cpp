@@ -12,6 +12,13 @@
 namespace wsl4::dataplane {
 namespace {
 
+service::DesiredState one_service() {
+  service::DesiredState state;
+  state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
+  state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:8888", "198.18.2.2:8888"});
+  return state;
+}
+
 void expect_golden(const std::string& name, const netlink::nft::Transaction& transaction) {
   const auto path = std::string(WSL4_SOURCE_DIR) + "/tests/golden/" + name;
   if (std::getenv("WSL4_WRITE_GOLDEN") != nullptr) std::ofstream(path) << transaction.to_text();
@@ -23,10 +30,7 @@ void expect_golden(const std::string& name, const netlink::nft::Transaction& tra
 }
 
 TEST(Golden, OneService) {
-  service::DesiredState state;
-  state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
-  state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:8888", "198.18.2.2:8888"});
-  expect_golden("one_service.nft", netlink::nft::build_table(plan(state)));
+  expect_golden("one_service.nft", netlink::nft::build_table(plan(one_service())));
 }
 
 TEST(Golden, BothFamiliesProtocolsAndModesOnAnOldKernel) {
@@ -47,6 +51,24 @@ TEST(Golden, PortsInBlocks) {
   auto transition = mirror.transition(state);
   transition.append(go_on_dealing());
   expect_golden("blocks.nft", transition);
+}
+
+TEST(Golden, TakingTheRoleEmptiesTwoSets) {
+  auto state = one_service();
+  state.gate = service::Gate::kStandby;
+  expect_golden("standby.nft", netlink::nft::build_table(plan(state)));
+  Mirror mirror;
+  mirror.commit(state);
+  expect_golden("takeover.nft", mirror.transition(service::Gate::kOpen));
+}
+
+TEST(Gate, IsFoundAgainInTheTable) {
+  auto state = one_service();
+  EXPECT_EQ(gate_of(plan(state)), std::nullopt) << "a single node has none";
+  for (const auto gate : {service::Gate::kOpen, service::Gate::kFence, service::Gate::kStandby}) {
+    state.gate = gate;
+    EXPECT_EQ(gate_of(plan(state)), gate);
+  }
 }
 
 TEST(Golden, ABackendIsReweightedAndAnotherLeaves) {
