@@ -13,13 +13,13 @@ namespace wsl4::addresses {
 /// An address that this node should answer for.
 struct WantedAddress {
   netlink::IpAddress address;
-  std::string interface;          // empty: the one with the longest connected prefix that covers the address
+  std::string interface;           // empty: the one with the longest connected prefix that covers the address
   std::uint8_t prefix_length = 0;  // 0: alone, as /32 or /128
   friend auto operator<=>(const WantedAddress&, const WantedAddress&) = default;
 };
 
-/// VIPs, pool addresses and addresses.extra, each once, in the order of the configuration. A VIP of several services lives on the interface that any
-/// of them names.
+/// VIPs, pool addresses and addresses.extra, each once, in the order of the configuration. A VIP of several services lives on the
+/// interface that any of them names.
 [[nodiscard]] std::vector<WantedAddress> wanted_addresses(const config::Config& config);
 
 /// Whether wsl4 put the address there: the kernel keeps our mark with it (IFA_PROTO), and loses it when somebody else configures

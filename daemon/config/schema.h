@@ -86,8 +86,8 @@ struct Setting {
 /// A table of the file. `name` is empty for the file itself.
 struct Section {
   std::string_view name = {};
-  bool repeated = false;          // [[name]]
-  bool dotted = false;            // usually written as name.key within its parent
+  bool repeated = false;  // [[name]]
+  bool dotted = false;    // usually written as name.key within its parent
   std::string_view help = {};
   std::span<const Setting> settings = {};
   std::span<const Section* const> sections = {};

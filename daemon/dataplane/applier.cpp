@@ -78,9 +78,7 @@ Result<Applied> Applier::apply_gate(service::Gate gate) {
   return apply(std::move(next));
 }
 
-std::optional<service::Gate> Applier::found_gate() const {
-  return found_ && *found_ ? gate_of(**found_) : std::nullopt;
-}
+std::optional<service::Gate> Applier::found_gate() const { return found_ && *found_ ? gate_of(**found_) : std::nullopt; }
 
 Result<void> Applier::go_on_dealing() {
   if (found_) return {};

@@ -240,8 +240,7 @@ void Collector::finish_resync() {
 void Collector::start_timers() {
   if (untouched_.empty()) return;
   const auto established = dependencies_.established_timeout();
-  for (auto& flow : untouched_)
-    flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : kUdpStreamTimeout;
+  for (auto& flow : untouched_) flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : kUdpStreamTimeout;
   if (const auto set = dependencies_.conntrack.set_timeouts(untouched_); !set) {
     ++stats_.errors;
     log::warning("timers-not-started", "error=\"{}\"", set.error().message());

@@ -65,8 +65,8 @@ class Collector {
   void set_tight(Reaper::Backends backends);
   /// Handles all events that wait, however many.
   netlink::Result<void> catch_up();
-  /// Whether the kernel's timers mean anything here: those of copies that no packet has used are a standby's own (bridge.h), and are
-  /// set to what they would be. A node that holds nothing but copies leaves them. True at first.
+  /// Whether the kernel's timers mean anything here: those of copies that no packet has used are a standby's own (bridge.h), and
+  /// are set to what they would be. A node that holds nothing but copies leaves them. True at first.
   void set_active(bool active) { active_ = active; }
   /// Reads the table as soon as that does not cost more than a twentieth of the time.
   void look_soon();
@@ -121,7 +121,7 @@ class Collector {
   bool resync_again_ = false;     // events were lost while a dump was running
   bool look_again_ = false;       // a look was asked for meanwhile
   std::vector<netlink::conntrack::Flow> untouched_;  // copies that no packet has used, found by the present step
-  std::vector<netlink::conntrack::Flow> idle_;                                                // found by the present step
+  std::vector<netlink::conntrack::Flow> idle_;       // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };
 

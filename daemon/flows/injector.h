@@ -27,7 +27,7 @@ class Injector {
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
       kRefresh,  // the entry gets `timeout` anew, by the original tuple
-      kShorten  // the same, and a kPut where there is no entry
+      kShorten   // the same, and a kPut where there is no entry
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;

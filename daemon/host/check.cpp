@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/peer/key_file.h"
+
 namespace wsl4::host {
 
 using Severity = Finding::Severity;
@@ -80,6 +82,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_kernel(machine, findings);
   judge_sysctls(config, sysctls, findings);
   judge_interfaces(config, machine, findings);
+  judge_pair(config, machine, findings);
   judge_backends(config, machine, findings);
   judge_local_sockets(config, machine, findings);
   judge_forward_chains(machine, findings);
@@ -93,7 +96,11 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
 }
 
 std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) {
-  return judge(config, look_at_machine(), sysctls);
+  auto machine = look_at_machine();
+  if (config.ha) {
+    if (auto keys = peer::load_keys(config.ha->key_file); !keys) machine.key_problems = std::move(keys.error());
+  }
+  return judge(config, machine, sysctls);
 }
 
 }  // namespace wsl4::host

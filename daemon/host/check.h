@@ -19,6 +19,7 @@ struct Machine {
   std::vector<netlink::rtnl::Neighbour> neighbours;
   LocalSocketsByEndpoint sockets;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
+  std::vector<std::string> key_problems;                            // of ha.key_file
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
 
@@ -40,6 +41,8 @@ void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sy
 void judge_reverse_path(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
 void judge_router_advertisements(const config::Config& config, const Machine& machine, Sysctls& sysctls,
                                  std::vector<Finding>& findings);
+// check_pair.cpp
+void judge_pair(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 // check_traffic.cpp
 void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);

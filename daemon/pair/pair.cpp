@@ -118,9 +118,7 @@ flows::Replicator::Callbacks Pair::replicator_callbacks() {
       if (kernel_ != nullptr) kernel_->replicator().taken(size);
     });
   };
-  callbacks.on_done = [this](flows::OperationsDone done) {
-    post([this, done = std::move(done)] { replication_.done(done); });
-  };
+  callbacks.on_done = [this](flows::OperationsDone done) { post([this, done = std::move(done)] { replication_.done(done); }); };
   return callbacks;
 }
 

@@ -110,14 +110,13 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
     if (std::ranges::find(carriers, link) == carriers.end()) settings.sync_link = std::move(link);
   }
   if (!settings.external) {
-    election::Transport::Options options{
-        ha.interface, static_cast<std::uint8_t>(ha.virtual_router_id), ha.unicast_peer, {}};
+    election::Transport::Options options{ha.interface, static_cast<std::uint8_t>(ha.virtual_router_id), ha.unicast_peer, {}};
     auto sources = advert_sources(ha, *links, *present);
     if (!sources) return tl::make_unexpected(sources.error());
     options.sources = std::move(*sources);
     settings.vrrp.address = options.sources.front();
-    auto transport = election::Transport::open(
-        io_, options, [this](const election::Advert& advert, const netlink::IpAddress& source) {
+    auto transport =
+        election::Transport::open(io_, options, [this](const election::Advert& advert, const netlink::IpAddress& source) {
           if (!started_) return;
           machine_->advert(advert, source, Clock::now());
           act();
@@ -179,9 +178,7 @@ void RoleRunner::session_changed() {
   act();
 }
 
-void RoleRunner::heartbeat() {
-  machine_->set_flows(replication_.session().flows().size());
-}
+void RoleRunner::heartbeat() { machine_->set_flows(replication_.session().flows().size()); }
 
 void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle) {
   moving_ = std::move(moving);

@@ -1,4 +1,5 @@
-// The documents that a node of a pair shares (pair/shared.h), as texts: what the active publishes, and what has come. Control thread.
+// The documents that a node of a pair shares (pair/shared.h), as texts: what the active publishes, and what has come. Control
+// thread.
 #pragma once
 
 #include <array>

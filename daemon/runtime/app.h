@@ -165,12 +165,12 @@ class App final : public control::Node {
   std::vector<std::string> sysctl_problems_, address_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes config_, desired_, resolver_ and the kernel
-  Joining joining_{io_,
-                   changing_,
-                   events_,
-                   {[this](config::Config base) { return apply_joined(std::move(base)); },
-                    [this]() -> const config::Config& { return config_; }, [this] { return refusal_of_follower(); },
-                    [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
+  Joining joining_{
+      io_,
+      changing_,
+      events_,
+      {[this](config::Config base) { return apply_joined(std::move(base)); }, [this]() -> const config::Config& { return config_; },
+       [this] { return refusal_of_follower(); }, [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
 };
 
 }  // namespace wsl4::runtime

@@ -78,7 +78,8 @@ control::HaStatus to_status(pair::PairStatus pair) {
     status.link_refusals.emplace(to_string(static_cast<peer::Refusal>(i)), pair.link.refusals.at(i));
   status.takeover_plan = std::move(pair.takeover_plan);
   for (const auto& phase : pair.takeover)
-    status.takeover.push_back({std::string(to_string(phase.step)), std::chrono::duration_cast<std::chrono::microseconds>(phase.took), phase.done});
+    status.takeover.push_back(
+        {std::string(to_string(phase.step)), std::chrono::duration_cast<std::chrono::microseconds>(phase.took), phase.done});
   status.differing_keys = std::move(pair.differing_keys);
   return status;
 }
@@ -122,9 +123,7 @@ tl::expected<void, std::string> App::begin_pair() {
   return pair_->begin();
 }
 
-void App::update_pair() {
-  pair_->set_priority(config_.ha->priority);
-}
+void App::update_pair() { pair_->set_priority(config_.ha->priority); }
 
 /// The file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
 void App::take_keys(std::vector<std::string>& warnings) {
@@ -182,8 +181,8 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   auto pair = co_await pair_->status();
   status.warnings.insert(status.warnings.end(), pair.warnings.begin(), pair.warnings.end());
   if (pair.sync.state == sync::State::kDisconnected)
-    status.warnings.push_back(fmt::format("the peer {} is not connected: nobody has a copy of this node's connections",
-                                          pair.peer_address.to_string()));
+    status.warnings.push_back(
+        fmt::format("the peer {} is not connected: nobody has a copy of this node's connections", pair.peer_address.to_string()));
   if (!pair.differing_keys.empty())
     status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));
   status.ha = to_status(std::move(pair));
@@ -243,7 +242,8 @@ void App::share_all() {
 
 std::optional<Refusal> App::refusal_of_follower() const {
   if (is_active()) return std::nullopt;
-  return Refusal{409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), config_.ha->peer.to_string()), {}};
+  return Refusal{
+      409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), config_.ha->peer.to_string()), {}};
 }
 
 asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {

@@ -96,8 +96,8 @@ enum class Gate : std::uint8_t {
 
 struct DesiredState {
   MarkLayout mark = MarkLayout();
-  bool owned_table = false;  // kernel >= 6.9
-  bool double_dnat = false;  // kernels that can miss an element during a commit (before 6.17)
+  bool owned_table = false;    // kernel >= 6.9
+  bool double_dnat = false;    // kernels that can miss an element during a commit (before 6.17)
   std::optional<Gate> gate{};  // none: a single node, which has no gate
   std::map<std::string, PoolState> pools;
   std::map<std::string, ServiceState> services;

@@ -29,9 +29,7 @@ void expect_golden(const std::string& name, const netlink::nft::Transaction& tra
   EXPECT_EQ(text.str(), transaction.to_text());
 }
 
-TEST(Golden, OneService) {
-  expect_golden("one_service.nft", netlink::nft::build_table(plan(one_service())));
-}
+TEST(Golden, OneService) { expect_golden("one_service.nft", netlink::nft::build_table(plan(one_service()))); }
 
 TEST(Golden, BothFamiliesProtocolsAndModesOnAnOldKernel) {
   auto state = test::two_services();

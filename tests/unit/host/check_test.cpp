@@ -60,6 +60,21 @@ class Check : public testing::Test {
 
 TEST_F(Check, AMachineInOrderHasNoFinding) { EXPECT_THAT(findings(), IsEmpty()); }
 
+TEST_F(Check, ANodeOfAPairNeedsItsKeyItsInterfaceAndItsAddress) {
+  auto& ha = config_.ha.emplace();
+  ha.listen = test::endpoint("198.18.0.1:4440");
+  ha.peer = test::endpoint("198.18.0.2:4440");
+  ha.key_file = "/etc/wsl4/peer.key";
+  ha.interface = "eth0";
+  EXPECT_THAT(findings(), IsEmpty());
+  machine_.key_problems = {"cannot open it"};
+  ha.interface = "eth7";
+  ha.listen = test::endpoint("198.18.0.3:4440");
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "ha.key_file: cannot open it", "wsl4ctl keygen /etc/wsl4/peer.key"),
+                                      finding(Severity::kError, "there is no interface eth7", "ip link"),
+                                      finding(Severity::kError, "198.18.0.3 is no address of this machine", "correct it")));
+}
+
 TEST_F(Check, AnOldKernelIsAnError) {
   machine_.kernel = {5, 15};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "kernel 5.15 is too old", "apt install")));
