@@ -29,6 +29,13 @@ Reconciled Manager::reconcile(const std::vector<WantedAddress>& wanted, const st
   return result;
 }
 
+Reconciled Manager::withdraw() {
+  in_order_ = false;
+  leftover_.clear();
+  announcing_.clear();
+  return remove_ours(rtnl_);
+}
+
 Reconciled Manager::look_and_mend(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
   Reconciled result;
   in_order_ = false;

@@ -30,6 +30,9 @@ class Manager {
   /// Tells the neighbours of every address of ours, at once. Returns why that failed.
   std::vector<std::string> announce_all();
 
+  /// Takes off every address of ours; goes on after one that cannot be removed.
+  Reconciled withdraw();
+
   /// Ours that is wanted no more and was still there after the last reconcile.
   [[nodiscard]] const std::vector<netlink::IpAddress>& leftover() const { return leftover_; }
 

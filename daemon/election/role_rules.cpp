@@ -142,6 +142,7 @@ void RoleMachine::mind_silence(TimePoint now) {
   const bool alone = able() && heartbeats_silent(now) && !patient(now) && !listens;
   if (settings_.external) {
     if (alone && promoted_) become_active(Cause::kPromoted, now);
+    if (role_ == Role::kInit && !promoted_ && !patient(now)) become(Role::kStandby, Cause::kDemoted);
     return;
   }
   vrrp_.set_preempt(wants_back());

@@ -87,6 +87,9 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   auto rtnl = netlink::rtnl::open_rtnl();
   if (!rtnl) return tl::make_unexpected(message(rtnl.error()));
   rtnl_ = std::move(*rtnl);
+  auto watch = netlink::rtnl::open_rtnl();
+  if (!watch) return tl::make_unexpected(message(watch.error()));
+  watch_ = std::move(*watch);
   auto announcer = netlink::rtnl::open_announcer();
   if (!announcer) return tl::make_unexpected(message(announcer.error()));
   announcer_ = std::move(*announcer);
@@ -225,9 +228,8 @@ void RoleRunner::stop() {
 
 /// Carrier is read where something has changed; addresses are mended once in a while.
 void RoleRunner::look_at_links() {
-  const bool changed = rtnl_->changed();
-  if (changed) {
-    if (const auto links = rtnl_->links()) {
+  if (watch_->changed()) {
+    if (const auto links = watch_->links()) {
       std::map<std::string, bool> carrier;
       for (const auto& link : *links) carrier[link.name] = link.up && link.carrier;
       machine_->links(carrier, Clock::now());
@@ -378,7 +380,7 @@ void RoleRunner::announce() {
 void RoleRunner::remove_addresses() {
   places_ = false;
   if (!moving_.manage) return;
-  auto result = addresses::remove_ours(*rtnl_);
+  auto result = addresses_->withdraw();
   for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
   problems_ = std::move(result.problems);
   if (!result.removed.empty()) {

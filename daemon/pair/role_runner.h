@@ -95,7 +95,7 @@ class RoleRunner {
   boost::asio::io_context& io_;
   Replication& replication_;
   Callbacks callbacks_;
-  std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
+  std::unique_ptr<netlink::rtnl::Rtnl> rtnl_, watch_;  // each is told of changes once; `watch_` is for carrier
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<addresses::Manager> addresses_;
   MovingAddresses moving_;

@@ -72,11 +72,7 @@ class Bed:
 
     def _lay_out(self):
         for name in (self.clients, self.balancer, self.backends, self.switch):
-            run("ip", "netns", "add", name)
-            self._made.append(name)
-            self.ip(name, "link set lo up")
-            self.sysctl(name, **{"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0,
-                                 "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0})
+            self._make(name)
         for bridge, end in (("front", self.clients), ("back", self.backends)):
             if self.direct:
                 self.ip(end, f"link add {bridge} type veth peer name {bridge} netns {self.balancer}", f"link set {bridge} up")
@@ -92,6 +88,13 @@ class Bed:
         for name in (self.clients, self.backends):
             self.sysctl(name, **{"net.ipv4.ip_local_port_range": "1024 65535", "net.core.somaxconn": 65535,
                                  "net.ipv4.tcp_max_syn_backlog": 65535, "net.ipv4.tcp_max_tw_buckets": 20000})
+
+    def _make(self, name):
+        run("ip", "netns", "add", name)
+        self._made.append(name)
+        self.ip(name, "link set lo up")
+        self.sysctl(name, **{"net.ipv6.conf.all.accept_dad": 0, "net.ipv6.conf.default.accept_dad": 0,
+                             "net.ipv4.conf.all.rp_filter": 0, "net.ipv4.conf.default.rp_filter": 0})
 
     def _cable(self, name, bridge):
         port = f"{bridge}-{name[-1]}"

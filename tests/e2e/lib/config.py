@@ -67,12 +67,12 @@ class Service:
         return "\n".join(lines) + "\n" + "".join(backend.toml() for backend in self.backends)
 
 
-def toml(services, pools, state_dir, socket, listen="", node="", control="", log_level="debug"):
-    """`node`, `control`: more lines for those tables."""
-    text = f'[node]\nname = "lb-a"\nstate_dir = "{state_dir}"\nlog_level = "{log_level}"\n{node}[control]\nsocket = "{socket}"\n'
+def toml(services, pools, state_dir, socket, listen="", node="", control="", log_level="debug", name="lb-a", ha=""):
+    """`node`, `control`: more lines for those tables; `ha`: the lines of that one."""
+    text = f'[node]\nname = "{name}"\nstate_dir = "{state_dir}"\nlog_level = "{log_level}"\n{node}[control]\nsocket = "{socket}"\n'
     if listen:
         text += f'listen = "{listen}"\n'
-    text += control
+    text += control + (f"[ha]\n{ha}" if ha else "")
     return text + "".join(pool.toml() for pool in pools) + "".join(service.toml() for service in services)
 
 

@@ -11,14 +11,17 @@ from lib.wait import until
 
 
 class Daemon:
-    def __init__(self, bed, services, pools, wrap=(), listen="", node="", control="", log_level="debug", program=None):
-        """`wrap`: words before the program, such as setpriv's; `program`: another path of wsl4d."""
+    def __init__(self, bed, services, pools, wrap=(), listen="", node="", control="", log_level="debug", program=None,
+                 namespace=None, name="lb-a", ha=""):
+        """`wrap`: words before the program, such as setpriv's; `program`: another path of wsl4d; `namespace`: the balancer's if none;
+        `name`, `ha`: of a pair's node, whose files are in a folder of that name."""
+        self.namespace = namespace or bed.balancer
         self.bed, self.services, self.pools, self.wrap = bed, services, pools, list(wrap)
-        self.more = {"listen": listen, "node": node, "control": control, "log_level": log_level}
+        self.more = {"listen": listen, "node": node, "control": control, "log_level": log_level, "name": name, "ha": ha}
         self.program = program or bed.program("wsl4d")
-        self.state, self.socket = bed.path("state"), bed.path("wsl4d.sock")
-        self.config = bed.path("wsl4.toml")
-        self.notify_path = bed.path("notify")
+        folder = bed.path(name) if ha else bed.path("")
+        self.state, self.socket, self.config, self.notify_path = (
+            os.path.join(folder, file) for file in ("state", "wsl4d.sock", "wsl4.toml", "notify"))
         self.child = self._notify = None
         self.environment = {}    # more of it for the daemon
         bed.on_exit(self._close_notify)
@@ -43,7 +46,7 @@ class Daemon:
         """Starts it and does not wait."""
         self._close_notify()
         self._notify = self._notify_socket()
-        self.child = self.bed.child(self.bed.balancer, *self.wrap, self.program, "--config", self.config, stdin=False,
+        self.child = self.bed.child(self.namespace, *self.wrap, self.program, "--config", self.config, stdin=False,
                                     env={**os.environ, "NOTIFY_SOCKET": self.notify_path, **self.environment})
 
     def wait_until_ready(self, seconds=30.0):
@@ -54,7 +57,7 @@ class Daemon:
 
     def start_and_fail(self, seconds=30.0):
         """Starts it, expects it to end by itself, and returns its exit status and what it said."""
-        child = self.bed.child(self.bed.balancer, *self.wrap, self.program, "--config", self.config, stdin=False)
+        child = self.bed.child(self.namespace, *self.wrap, self.program, "--config", self.config, stdin=False)
         status = child.wait(seconds)
         return status, child.errors() + child.process.stdout.read().decode()
 
@@ -131,5 +134,5 @@ class Daemon:
 
     def purge(self):
         """Purge needs the configuration to find the state directory."""
-        return run("ip", "netns", "exec", self.bed.balancer, self.bed.program("wsl4ctl"), "--socket", self.socket, "purge",
+        return run("ip", "netns", "exec", self.namespace, self.bed.program("wsl4ctl"), "--socket", self.socket, "purge",
                    "--config", self.config, check=False)

@@ -241,6 +241,16 @@ TEST_F(ManagerTest, ARemovedAddressIsAnnouncedNoMore) {
   EXPECT_THAT(announcer_.announced, SizeIs(1));
 }
 
+TEST_F(ManagerTest, WhatWasWithdrawnComesBackAlsoIfAnotherReaderHasSeenThatItWent) {
+  const std::vector<WantedAddress> wanted{{address(kVip), ""}};
+  reconcile(wanted);
+  reconcile(wanted);  // sees that all is well
+  EXPECT_THAT(manager_.withdraw().removed, ElementsAre(address(kVip)));
+  EXPECT_THAT(all_ours(), IsEmpty());
+  EXPECT_TRUE(rtnl_.changed());
+  EXPECT_THAT(reconcile(wanted).added, ElementsAre(address(kVip)));
+}
+
 TEST_F(ManagerTest, RemovingOursGoesOnAfterAFailure) {
   reconcile({{address(kVip), ""}, {address(kVip6), ""}, {address("198.18.1.10"), ""}});
   configure(front_, kVip, 24);

@@ -238,7 +238,7 @@ TEST(RoleOfALivingActive, IsClaimedAtOnceWhenTheActiveSaysThatItIsNoMore) {
 TEST(RoleExternal, IsSetByPromoteAndDemoteAndNothingElse) {
   RoleBed bed(settings(false, true));
   bed.pass(10'000);
-  EXPECT_EQ(bed.machine.role(), Role::kInit);
+  EXPECT_EQ(bed.done(), Words{"role standby demoted"}) << "nobody has said that it be active";
   EXPECT_TRUE(bed.machine.promote(bed.now()));
   bed.note();
   EXPECT_EQ(bed.done(),

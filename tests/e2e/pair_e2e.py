@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# timeout: 600
+"""A pair under live echoing WebSocket connections, IPv4 and IPv6: whatever happens to one node, or between the two, no connection
+is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a second in the takeover."""
+
+import signal
+import threading
+
+from lib.bed import VIP4
+from lib.case import main
+from lib.load import Clients
+from lib.pair import LONG, PairTest
+from lib.wait import until
+
+CUT = "table inet cut {{ chain in {{ type filter hook input priority -400; {rules} }}; }}"
+ADVERTS = "meta l4proto 112 drop;"
+SYNC = "tcp dport 4440 drop; tcp sport 4440 drop;"
+
+
+class Takeover(PairTest):
+    def setUp(self):
+        super().setUp()
+        active, standby = self.start_pair()
+        self.assertIs(active, self.a, "the higher priority")
+        self.assertEqual((active.owns(), standby.owns()), (sorted(active.moving), []))
+        self.load()
+
+    def cut(self, *rules):
+        for node in (self.a, self.b):
+            self.bed.nft(CUT.format(rules=" ".join(rules)), node.namespace)
+
+    def heal(self):
+        for node in (self.a, self.b):
+            self.bed.run(node.namespace, "nft", "delete", "table", "inet", "cut")
+
+    def expect_pair(self, active):
+        """Settled, with this one active, and every flow on both."""
+        self.until_active(active)
+        standby = self.b if active is self.a else self.a
+        self.until_copied()
+        self.assertEqual((active.owns(), standby.owns()), (sorted(active.moving), []))
+        self.expect_unharmed()
+
+    def test_power_cut_of_the_active_and_its_return(self):
+        self.probe.ask("report")
+        self.a.power_off()
+        self.until_active(self.b)
+        self.expect_unharmed()
+        self.outage("power cut, 100 ms adverts (bound: 3 adverts + skew + 100 ms = 461 ms)")
+        self.a.power_on()
+        self.expect_pair(self.b)
+        self.b.power_off()
+        self.until_active(self.a)
+        self.expect_unharmed()
+        self.b.power_on()
+        self.expect_pair(self.a)
+        self.end_load()
+
+    def test_daemons_die_alone(self):
+        self.a.kill()               # its kernel still answers for the addresses
+        self.until_active(self.b)
+        self.expect_unharmed()
+        self.a.start()
+        self.expect_pair(self.b)
+        self.a.kill()               # a standby's
+        self.goes_on()
+        self.assertEqual(self.b.role(), "active")
+        self.a.start()
+        self.expect_pair(self.b)
+        self.b.restart()            # a stop hands over first
+        self.expect_pair(self.a)
+        self.end_load()
+
+    def test_planned_failover_ten_times(self):
+        active, standby = self.a, self.b
+        gaps = []
+        self.probe.ask("report")
+        for _ in range(10):
+            self.assertIn("is active", active.ctl("failover").stdout)
+            active, standby = standby, active
+            self.assertIs(self.until_synced()[0], active)
+            gaps.append(self.probe.ask("report")["gap_ms"])
+        print(f"    planned failovers: longest gaps {gaps} ms (bound 20)", flush=True)
+        self.expect_pair(self.a)
+        self.end_load()
+
+    def test_the_sync_link_is_cut_and_heals(self):
+        self.a.links("down", "sync")
+        until(lambda: self.a.sync()["state"] == "disconnected", "the loss of the link noticed")
+        self.assertRegex(self.a.ctl("failover", check=False).stderr, "not connected")
+        more = Clients(self.bed, f"{VIP4}:443", source="198.19.200.1")
+        self.assertEqual(more.open(200)["ok"], 200)
+        self.clients[more] = 200
+        self.live += 200
+        self.goes_on()
+        self.assertEqual(self.roles(), {"lb-a": "active", "lb-b": "standby"})
+        self.a.links("up", "sync")
+        self.expect_pair(self.a)
+        self.assertEqual(self.a.status()["ha"]["transitions"], 1)
+        more.stop(30)
+        self.end_load()
+
+    def test_adverts_are_cut_while_the_session_stands(self):
+        self.cut(ADVERTS)
+        received = self.b.status()["ha"]["adverts"]["received"]
+        self.goes_on()
+        self.goes_on()
+        self.assertEqual(self.b.status()["ha"]["adverts"]["received"], received)
+        self.assertEqual(self.roles(), {"lb-a": "active", "lb-b": "standby"})
+        self.heal()
+        self.end_load()
+
+    def test_split_brain_heals(self):
+        self.cut(ADVERTS, SYNC)
+        until(lambda: self.roles() == {"lb-a": "active", "lb-b": "active"}, lambda: f"two actives: {self.roles()}")
+        self.goes_on()
+        self.heal()
+        self.expect_pair(self.a)
+        self.end_load()
+
+    def test_takeover_while_connections_arrive(self):
+        newcomers = Clients(self.bed, f"{VIP4}:443", source="198.19.100.1")
+        count = 20000 if LONG else 4000
+        result = {}
+        churn = threading.Thread(target=lambda: result.update(newcomers.churn(count, concurrency=32, echo=True, how="fin")))
+        churn.start()
+        before = self.a.sync()["sent"]
+        until(lambda: self.a.sync()["sent"] > before + count / 4, "connections coming")
+        self.a.power_off()
+        self.until_active(self.b)
+        churn.join()
+        lost = sum(result.get("lost", {}).values())
+        print(f"    {count} arrive meanwhile: {result['ok']} opened, {lost} lost younger than the sync lag, {result['failed']} failed", flush=True)
+        self.assertLessEqual(lost, 32, "no more than were under way")
+        self.expect_unharmed()
+        self.end_load()
+
+    def test_signals_and_operators(self):
+        self.probe.ask("report")
+        self.a.stop(signal.SIGTERM)
+        self.until_active(self.b)
+        self.outage("clean stop")
+        self.assertEqual(self.a.owns(), [])
+        self.expect_unharmed()
+        self.a.start()
+        self.expect_pair(self.b)
+        refused = self.a.ctl("backend", "drain", "chat", "b0", check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, "standby: changes are for the active one")
+        self.b.ctl("backend", "drain", "chat", "b0")
+        until(lambda: self.a.backend("chat", "b0")["state"] == "draining", "the drain on the standby")
+        self.b.ctl("failover")
+        self.until_active(self.a)
+        self.assertEqual(self.a.backend("chat", "b0")["state"], "draining")
+        self.end_load()
+
+
+class External(PairTest):
+    """Somebody else says who is active."""
+
+    def node(self, name, namespace, host, number, priority, **more):
+        return super().node(name, namespace, host, number, priority, election="external", **more)
+
+    def test_promote_and_demote(self):
+        self.a.start()
+        self.b.start()
+        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
+        self.assertEqual(self.roles(), {"lb-a": "standby", "lb-b": "standby"})
+        self.b.ctl("promote")
+        self.assertIs(self.until_synced()[0], self.b)
+        self.load(500)
+        self.a.ctl("promote")
+        self.assertIs(self.until_synced()[0], self.a)
+        self.expect_unharmed()
+        self.a.restart()
+        self.assertIs(self.until_synced()[0], self.a, "what was said last holds")
+        self.end_load()
+
+
+if __name__ == "__main__":
+    main()
