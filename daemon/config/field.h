@@ -61,6 +61,15 @@ Part& part(const Target& target) {
   if constexpr (std::is_same_v<Part, Backend>) return *target.backend;
 }
 
+template <class Part>
+const Part* part(const Source& source) {
+  if constexpr (kSingle<Part>) return single_part<Part>(*source.config);
+  if constexpr (std::is_same_v<Part, Pool>) return source.pool;
+  if constexpr (std::is_same_v<Part, Service>) return source.service;
+  if constexpr (std::is_same_v<Part, Health>) return &source.service->health;
+  if constexpr (std::is_same_v<Part, Backend>) return source.backend;
+}
+
 template <class T>
 T converted(const Value& value) {
   if constexpr (std::is_same_v<T, Protocol>) {
@@ -71,6 +80,20 @@ T converted(const Value& value) {
     return static_cast<T>(std::get<std::int64_t>(value));
   } else {
     return std::get<T>(value);
+  }
+}
+
+/// The reverse of converted().
+template <class T>
+Value value_of(const T& stored) {
+  if constexpr (std::is_same_v<T, Protocol>) {
+    return ChoiceIndex{stored == Protocol::kTcp ? 0U : 1U};
+  } else if constexpr (std::is_enum_v<T>) {
+    return ChoiceIndex{static_cast<std::size_t>(stored)};
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    return static_cast<std::int64_t>(stored);
+  } else {
+    return stored;
   }
 }
 
@@ -100,11 +123,27 @@ bool same(const Config& one, const Config& two) {
 }
 
 template <auto M>
+std::vector<Value> load(const Source& source) {
+  const auto* owner = part<PartOf<M>>(source);
+  if (owner == nullptr) return {};
+  const auto& member = owner->*M;
+  if constexpr (ItemOf<TypeOf<M>>::kList) {
+    std::vector<Value> values;
+    for (const auto& item : member) values.push_back(value_of(item));
+    return values;
+  } else if constexpr (requires { member.has_value(); }) {
+    return member ? std::vector{value_of(*member)} : std::vector<Value>{};
+  } else {
+    return {value_of(member)};
+  }
+}
+
+template <auto M>
 constexpr Field field() {
   if constexpr (kSingle<PartOf<M>>) {
-    return {store<M>, is_default<M>, same<M>};
+    return {store<M>, is_default<M>, same<M>, load<M>};
   } else {
-    return {store<M>, is_default<M>, nullptr};
+    return {store<M>, is_default<M>, nullptr, load<M>};
   }
 }
 
@@ -118,7 +157,11 @@ constexpr Field range_field() {
               owner.*Max = range->max;
             }
           },
-          [](const Target& target) { return is_default<Min>(target) && is_default<Max>(target); }, nullptr};
+          [](const Target& target) { return is_default<Min>(target) && is_default<Max>(target); }, nullptr,
+          [](const Source& source) {
+            const auto& owner = *part<PartOf<Min>>(source);
+            return std::vector<Value>{NumberRange{owner.*Min, owner.*Max}};
+          }};
 }
 
 }  // namespace wsl4::config::binding

@@ -27,6 +27,14 @@ struct Target {
   Backend* backend = nullptr;
 };
 
+/// The same for reading; `config` is always there.
+struct Source {
+  const Config* config = nullptr;
+  const Pool* pool = nullptr;
+  const Service* service = nullptr;
+  const Backend* backend = nullptr;
+};
+
 enum class Type : std::uint8_t {
   kBoolean,
   kInteger,
@@ -63,6 +71,7 @@ struct Field {
   void (*store)(const Target&, const Value&) = nullptr;          // of a list: appends
   bool (*is_default)(const Target&) = nullptr;                   // what is stored equals the default
   bool (*same)(const Config& one, const Config& two) = nullptr;  // null in tables that can occur more than once
+  std::vector<Value> (*load)(const Source&) = nullptr;           // the value, or a list's items; none where none is set
 };
 
 struct Setting {

@@ -35,7 +35,12 @@ constexpr Setting kPool[] = {
                  const auto* range = std::get_if<AddressRange>(&value);
                  target.draft->pool_ranges.back().push_back(range == nullptr ? AddressRange{} : *range);
                },
-               [](const Target& target) { return target.draft->pool_ranges.back().empty(); }, nullptr}},
+               [](const Target& target) { return target.draft->pool_ranges.back().empty(); }, nullptr,
+               [](const Source& source) {
+                 std::vector<Value> values;
+                 for (const IpAddress& address : source.pool->addresses) values.emplace_back(AddressRange{address, address});
+                 return values;
+               }}},
     {.key = "ports",
      .type = Type::kPorts,
      .default_text = R"("1-65535")",

@@ -1,6 +1,7 @@
 #include "daemon/config/value.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -214,6 +215,24 @@ tl::expected<Value, std::string> read_value(const Setting& setting, const Item& 
   if (text != nullptr && takes_text) return read_text(setting, *text);
   const std::string_view wanted = setting.type == Type::kBoolean ? "a boolean" : takes_text ? "a string" : "an integer";
   return wrong(fmt::format("is {}, must be {}", item.kind(), wanted));
+}
+
+std::string format_value(const Setting& setting, const Value& value) {
+  const auto format = [&](const auto& held) -> std::string {
+    using T = std::decay_t<decltype(held)>;
+    if constexpr (std::is_same_v<T, std::monostate>) return {};
+    if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::string>)
+      return fmt::format("{}", held);
+    if constexpr (std::is_same_v<T, milliseconds>) return format_duration(held);
+    if constexpr (std::is_same_v<T, netlink::Endpoint> || std::is_same_v<T, IpAddress> || std::is_same_v<T, Prefix>)
+      return held.to_string();
+    if constexpr (std::is_same_v<T, AddressRange>)
+      return held.first == held.last ? held.first.to_string() : held.first.to_string() + '-' + held.last.to_string();
+    if constexpr (std::is_same_v<T, NumberRange>)
+      return held.min == held.max ? fmt::format("{}", held.min) : fmt::format("{}-{}", held.min, held.max);
+    if constexpr (std::is_same_v<T, ChoiceIndex>) return std::string(setting.choices[held.index].word);
+  };
+  return std::visit(format, value);
 }
 
 std::string allowed(const Setting& setting) {

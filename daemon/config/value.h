@@ -30,6 +30,9 @@ using Value = std::variant<std::monostate, bool, std::int64_t, std::string, std:
 /// One document value as `setting` wants it (of a list setting: one item). The error says what is wrong, without what is allowed.
 [[nodiscard]] tl::expected<Value, std::string> read_value(const Setting& setting, const Item& item);
 
+/// As the file has it, without quotes.
+[[nodiscard]] std::string format_value(const Setting& setting, const Value& value);
+
 /// What is allowed, for messages and the man page: "0-1000", "tcp | udp", …
 [[nodiscard]] std::string allowed(const Setting& setting);
 

@@ -114,7 +114,7 @@ class App final : public control::Node {
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text);
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
-  void take_keys(std::vector<std::string>& warnings);
+  void reload_pair(std::vector<std::string>& warnings);
   boost::asio::awaitable<void> add_pair(control::Status& status);
   boost::asio::awaitable<bool> comes_to(election::Role role);
   boost::asio::awaitable<void> leave_pair();

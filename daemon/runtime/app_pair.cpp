@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "daemon/pair/digests.h"
 #include "daemon/runtime/app.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
@@ -120,13 +121,15 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
 
 tl::expected<void, std::string> App::begin_pair() {
   update_pair();
+  pair_->set_configuration(pair::config_digests(joining_.file()));
   return pair_->begin();
 }
 
 void App::update_pair() { pair_->set_priority(config_.ha->priority); }
 
-/// The file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
-void App::take_keys(std::vector<std::string>& warnings) {
+/// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
+void App::reload_pair(std::vector<std::string>& warnings) {
+  pair_->set_configuration(pair::config_digests(joining_.file()));
   auto keys = peer::load_keys(config_.ha->key_file);
   if (keys) return pair_->set_keys(std::move(*keys));
   for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));

@@ -105,7 +105,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
-  if (pair_) take_keys(report.warnings);
+  if (pair_) reload_pair(report.warnings);
   settle_overlay();
   report.warnings.insert(report.warnings.end(), dormant_.begin(), dormant_.end());
   events_.add("reloaded", report.changed ? fmt::format("{} services", desired_.services.size()) : "nothing changed");
