@@ -219,7 +219,13 @@ constexpr Setting kAddresses[] = {
 };
 
 constexpr Section kHooksSection = {
-    .name = "hooks", .dotted = true, .help = "Programs told of a change of role.", .settings = kHooks};
+    .name = "hooks",
+    .dotted = true,
+    .help =
+        "Programs told of a change of role. They run without capabilities and are never waited for, one at a time; one that "
+        "takes 30 s is killed. Their environment: WSL4_ROLE (active, standby, fault), WSL4_NODE, WSL4_VIPS and "
+        "WSL4_ADDRESSES (VIPs, pool addresses and addresses.extra), with spaces between them.",
+    .settings = kHooks};
 constexpr const Section* kHaSections[] = {&kHooksSection};
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "daemon/control/node.h"
 #include "daemon/control/server.h"
 #include "daemon/host/host.h"
+#include "daemon/pair/hook.h"
 #include "daemon/pair/pair.h"
 #include "daemon/pair/pair_file.h"
 #include "daemon/pair/sharing.h"
@@ -107,6 +108,7 @@ class App final : public control::Node {
   void peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
   void save_pair_state();
+  void run_hook();
   void update_pair();
   void share(pair::Document kind, std::string_view text);
   void share_all();
@@ -147,6 +149,8 @@ class App final : public control::Node {
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
   std::unique_ptr<pair::PairFile> pair_file_;
   std::optional<pair::Sharing> sharing_;
+  pair::HookRunner hooks_{
+      io_, [this](const pair::Hook& hook, const std::string& what) { events_.add("hook-failed", hook.program + " " + what); }};
   pair::PairState pair_state_;
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();

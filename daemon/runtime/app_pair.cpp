@@ -92,6 +92,8 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   auto state = pair_file_->load();
   if (!state) return tl::make_unexpected(state.error());
   pair_state_ = *state;
+  pair_state_.peer_synced = false;
+  if (auto saved = pair_file_->save(pair_state_); !saved) return saved;
   pair::Pair::Callbacks told;
   told.on_role = [this](Role role, Cause cause) { asio::post(io_, [this, role, cause] { role_changed(role, cause); }); };
   told.on_event = [this](std::string name, std::string detail) {
@@ -142,7 +144,23 @@ void App::role_changed(Role role, Cause cause) {
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
   if (is_active()) share_all();
   if (health_) health_->set_targets(config_, marks_, is_active());
+  run_hook();
   asio::co_spawn(io_, follow_role(), asio::detached);
+}
+
+void App::run_hook() {
+  const auto& program = is_active() ? config_.ha->hook_active : config_.ha->hook_standby;
+  if (program.empty()) return;
+  const auto moving = pair::moving_addresses(config_);
+  const auto texts = [](const auto& items, const auto& address_of) {
+    std::vector<std::string> all;
+    for (const auto& item : items) all.push_back(address_of(item).to_string());
+    return fmt::format("{}", fmt::join(all, " "));
+  };
+  hooks_.run({program,
+              {fmt::format("WSL4_ROLE={}", to_string(role_)), "WSL4_NODE=" + config_.node.name,
+               "WSL4_VIPS=" + texts(moving.vips, [](const netlink::IpAddress& vip) { return vip; }),
+               "WSL4_ADDRESSES=" + texts(moving.wanted, [](const addresses::WantedAddress& wanted) { return wanted.address; })}});
 }
 
 /// Whose verdicts and evictions count follows the role.

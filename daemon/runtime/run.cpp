@@ -7,6 +7,7 @@
 #include "daemon/config/load.h"
 #include "daemon/control/register_server.h"
 #include "daemon/runtime/app.h"
+#include "daemon/runtime/release.h"
 #include "daemon/util/log.h"
 #include "daemon/util/signals.h"
 
@@ -22,12 +23,17 @@ int check(const config::Config& config, const std::string& path) {
   return kFailed;
 }
 
+int give_up_addresses(const std::string& config_path) {
+  const auto released = release(config_path);
+  fmt::print(stderr, "{}\n", released ? *released : released.error());
+  return released ? kDone : kFailed;
+}
+
 }  // namespace
 
 int run(const Options& options) {
   util::hold_signals();
-  // Without a peer there is nobody to take over: the kernel goes on forwarding, and that is what must stay.
-  if (options.release) return kDone;
+  if (options.release) return give_up_addresses(options.config_path);
 
   auto config = config::load(options.config_path, control::inspect_register);
   if (!config) {

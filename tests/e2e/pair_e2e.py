@@ -6,7 +6,7 @@ is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a 
 import signal
 import threading
 
-from lib.bed import VIP4
+from lib.bed import VIP4, VIP6
 from lib.case import main
 from lib.load import Clients
 from lib.pair import LONG, PairTest
@@ -57,8 +57,15 @@ class Takeover(PairTest):
         self.end_load()
 
     def test_daemons_die_alone(self):
-        self.a.kill()               # its kernel still answers for the addresses
+        self.a.kill()
         self.until_active(self.b)
+        self.expect_unharmed()
+        self.assertEqual(self.a.owns(), sorted(self.a.moving), "nobody has released them: its kernel still answers")
+        self.assertIn("6 addresses withdrawn", self.a.release())
+        self.assertEqual(self.a.owns(), [])
+        until(lambda: self.b.sync()["state"] == "disconnected", "the loss of the peer noticed")
+        self.assertIn("no synced peer", self.b.release())
+        self.assertEqual(self.b.owns(), sorted(self.b.moving))
         self.expect_unharmed()
         self.a.start()
         self.expect_pair(self.b)
@@ -142,8 +149,10 @@ class Takeover(PairTest):
         self.outage("clean stop")
         self.assertEqual(self.a.owns(), [])
         self.expect_unharmed()
+        until(lambda: f"lb-b active {VIP4} {VIP6}" in self.hooks(), lambda: f"the hook of lb-b: {self.hooks()}")
         self.a.start()
         self.expect_pair(self.b)
+        until(lambda: self.hooks()[-1].startswith("lb-a standby"), lambda: f"the hook of lb-a: {self.hooks()}")
         refused = self.a.ctl("backend", "drain", "chat", "b0", check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertRegex(refused.stderr, "standby: changes are for the active one")

@@ -11,7 +11,7 @@ from lib.case import E2eTest
 from lib.config import Backend, Pool, Service
 from lib.daemon import Daemon
 from lib.load import Clients, Process, Servers
-from lib.run import Failed, tool
+from lib.run import Failed, run, tool
 from lib.wait import until
 
 LONG = bool(os.environ.get("WSL4_LONG"))
@@ -66,6 +66,10 @@ class Node(Daemon):
         self.bed.ip(self.namespace, f"route replace {CLIENT_RANGE6} via 2001:db8:1::10")
         self.start()
 
+    def release(self):
+        """As the unit does after a crash; what it says."""
+        return run("ip", "netns", "exec", self.namespace, self.program, "--config", self.config, "--release").stderr
+
     def entries(self):
         """Conntrack entries of wsl4's flows."""
         return int(self.bed.read_sysctl(self.namespace, "net.netfilter.nf_conntrack_count"))
@@ -83,7 +87,12 @@ class PairTest(E2eTest):
         self.bed = self.enterContext(PairBed())
         self.daemon = None
         os.chmod(self.bed.folder, 0o755)
-        self.key = self.bed.path("peer.key")
+        self.key, self.told = self.bed.path("peer.key"), self.bed.path("told")
+        self.hook = self.bed.path("hook")
+        for path, text, mode in ((self.told, "", 0o666), (self.hook, f'#!/bin/sh\necho "$WSL4_NODE $WSL4_ROLE $WSL4_VIPS" >>{self.told}\n', 0o755)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(path, mode)
         self.bed.run(self.bed.balancer, self.bed.program("wsl4ctl"), "keygen", self.key)
         self.a, self.b = self.node("lb-a", self.bed.balancer, 2, 1, 150), self.node("lb-b", self.bed.second, 3, 2, 100)
         self.addCleanup(self.tell_if_failed)
@@ -96,7 +105,7 @@ class PairTest(E2eTest):
 
     def node(self, name, namespace, host, number, priority, **more):
         ha = {"listen": f"198.18.3.{number}:4440", "peer": f"198.18.3.{3 - number}:4440", "key_file": self.key, "interface": "front",
-              "priority": priority, **more}
+              "priority": priority, "hooks.active": self.hook, "hooks.standby": self.hook, **more}
         os.makedirs(self.bed.path(name), exist_ok=True)
         node = Node(self.bed, self.services(), [Pool("main", pool4(2) + pool6(2))], namespace=namespace, name=name,
                     ha="".join(f"{key} = {json.dumps(value)}\n" for key, value in ha.items()))
@@ -109,6 +118,11 @@ class PairTest(E2eTest):
         self._tell_if_failed()
         self.daemon = self.b
         self._tell_if_failed()
+
+    def hooks(self):
+        """What the hooks were told, a line for each call."""
+        with open(self.told, encoding="utf-8") as file:
+            return file.read().splitlines()
 
     # ---- waiting ----------------------------------------------------------------------------------------------
 

@@ -76,11 +76,11 @@ Value another_value(const Setting& setting) {
 
 /// The digest that a setting belongs to; empty: it is the node's own.
 std::string digest_of(const std::string& key) {
-  static const std::set<std::string> kOwn{
-      "ha.listen", "ha.peer", "ha.key_file", "ha.interface", "ha.priority", "ha.unicast_peer", "ha.track", "ha.hooks.active",
-      "ha.hooks.standby", "pool.interface", "service.interface"};
+  static const std::set<std::string> kOwn{"ha.listen",        "ha.peer",         "ha.key_file",      "ha.interface",
+                                          "ha.priority",      "ha.unicast_peer", "ha.track",         "ha.hooks.active",
+                                          "ha.hooks.standby", "pool.interface",  "service.interface"};
   if (kOwn.contains(key) || key.starts_with("node.") || key.starts_with("control.")) return {};
-  if (key == "pool.name" || key == "service.name") return key.substr(0, key.find('.')) + (key == "pool.name" ? ".main" : ".chat");
+  if (key == "pool.name" || key == "service.name") return key.substr(0, key.find('.')) + (key == "pool.name" ? ".mainx" : ".chatx");
   if (key.starts_with("pool.")) return "pool.";
   if (key.starts_with("service.")) return "service.";
   return key;
@@ -99,8 +99,8 @@ TEST(ConfigDigests, EverySettingIsComparedOrTheNodesOwn) {
 
 /// Fails to compile when a member is added: give it a setting, which the test above then asks for.
 TEST(ConfigDigests, EveryMemberHasASetting) {
-  const auto& [service, protocol, listen, interface, scheduler, mode, pool_of, idle, on_down, slow_start, connections, rate, discovery,
-               health, backends] = config::Service{};
+  const auto& [service, protocol, listen, interface, scheduler, mode, pool_of, idle, on_down, slow_start, connections, rate,
+               discovery, health, backends] = config::Service{};
   const auto& [pool, addresses, port_min, port_max, pool_interface] = config::Pool{};
   const auto& [backend, address, weight, max_connections, public_address] = config::Backend{};
   const auto& [type, path, host, expect_min, expect_max, tls_verify, interval, timeout, rise, fall] = config::Health{};

@@ -1,0 +1,56 @@
+// Runs the programs of ha.hooks, one at a time, without ever waiting for them. They have neither capabilities nor root's rights,
+// and what they say goes to the daemon's log.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace wsl4::pair {
+
+struct Hook {
+  std::string program;
+  std::vector<std::string> environment;  // NAME=value; beside it the hook has only PATH
+};
+
+class HookRunner {
+ public:
+  /// A hook that takes longer is killed, with what it has started.
+  static constexpr std::chrono::seconds kTimeout{30};
+
+  /// What became of a hook that failed: "ended with status 1", "was killed after 30 s", …
+  using OnFailed = std::function<void(const Hook& hook, const std::string& what)>;
+
+  HookRunner(boost::asio::io_context& io, OnFailed on_failed, std::chrono::milliseconds timeout = kTimeout);
+  /// What runs goes on by itself.
+  ~HookRunner() = default;
+  HookRunner(const HookRunner&) = delete;
+  HookRunner& operator=(const HookRunner&) = delete;
+
+  /// Behind the one that runs; of those that wait only the last one counts.
+  void run(Hook hook);
+  [[nodiscard]] bool busy() const { return running_.has_value(); }
+
+ private:
+  void start(Hook hook);
+  void ended();
+
+  boost::asio::io_context& io_;
+  OnFailed on_failed_;
+  std::chrono::milliseconds timeout_;
+  std::optional<Hook> running_, waiting_;
+  pid_t process_ = 0;
+  bool timed_out_ = false;
+  boost::asio::posix::stream_descriptor process_fd_;
+  boost::asio::steady_timer timer_;
+};
+
+}  // namespace wsl4::pair

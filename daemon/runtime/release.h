@@ -1,0 +1,14 @@
+// After a crash: gives up the addresses where a synced peer takes over. Needs no valid configuration, since a broken one may be why
+// the daemon does not run.
+#pragma once
+
+#include <string>
+
+#include <tl/expected.hpp>
+
+namespace wsl4::runtime {
+
+/// A line for the log: what was done, and why. The error says what could not be done.
+[[nodiscard]] tl::expected<std::string, std::string> release(const std::string& config_path);
+
+}  // namespace wsl4::runtime

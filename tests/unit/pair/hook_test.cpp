@@ -1,0 +1,95 @@
+#include "daemon/pair/hook.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/eventually.h"
+#include "tests/support/http_bed.h"
+
+namespace wsl4::pair {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class HookRunnerTest : public testing::Test {
+ protected:
+  void SetUp() override { ::chmod(folder_.file("").c_str(), 0777); }
+  /// A shell script; "$OUT" is the file that `said` reads.
+  Hook script(const std::string& name, const std::string& lines) {
+    const auto path = folder_.file(name);
+    std::ofstream(path) << "#!/bin/sh\nexec >>\"$OUT\"\n" << lines;
+    ::chmod(path.c_str(), 0755);
+    return {path, {"OUT=" + folder_.file("out"), "WSL4_ROLE=active"}};
+  }
+  void run_until_idle() {
+    io_.restart();
+    while (runner_.busy()) io_.run_one();
+  }
+  std::string said() {
+    std::ifstream file(folder_.file("out"));
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  test::TemporaryFolder folder_;
+  boost::asio::io_context io_;
+  std::vector<std::string> failed_;
+  HookRunner runner_{io_, [this](const Hook&, const std::string& what) { failed_.push_back(what); }};
+};
+
+TEST_F(HookRunnerTest, HasTheRoleInItsEnvironmentAndNoCapability) {
+  runner_.run(script("hook", "echo role $WSL4_ROLE\ngrep -E 'CapAmb|NoNewPrivs' /proc/self/status\n"));
+  run_until_idle();
+  EXPECT_THAT(failed_, IsEmpty());
+  EXPECT_THAT(said(), HasSubstr("role active\n"));
+  EXPECT_THAT(said(), HasSubstr("CapAmb:\t0000000000000000\n"));
+  EXPECT_THAT(said(), HasSubstr("NoNewPrivs:\t1\n"));
+}
+
+TEST_F(HookRunnerTest, OneAtATimeAndOfThoseThatWaitTheLast) {
+  for (const auto* name : {"first", "second", "third"})
+    runner_.run(script(name, fmt::format("echo {0}\necho {0} is over\n", name)));
+  run_until_idle();
+  EXPECT_EQ(said(), "first\nfirst is over\nthird\nthird is over\n");
+}
+
+TEST_F(HookRunnerTest, FailuresAreTold) {
+  for (const auto* lines : {"exit 3\n", "kill -9 $$\n"}) {
+    runner_.run(script("hook", lines));
+    run_until_idle();
+  }
+  runner_.run({folder_.file("nobody"), {}});
+  run_until_idle();
+  EXPECT_THAT(failed_, ElementsAre("ended with status 3", "was ended by signal 9", HasSubstr("ended with status 1")));
+}
+
+/// A zombie counts as gone.
+bool is_gone(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/stat");
+  std::string number, name, state;
+  return !(file >> number >> name >> state) || state == "Z";
+}
+
+TEST_F(HookRunnerTest, OneThatHangsIsKilledWithWhatItStarted) {
+  HookRunner impatient(
+      io_, [this](const Hook&, const std::string& what) { failed_.push_back(what); }, std::chrono::seconds(1));
+  impatient.run(script("hook", "sleep 1000 &\necho $!\nwait\n"));
+  while (impatient.busy()) io_.run_one();
+  EXPECT_THAT(failed_, ElementsAre("was killed after 1000 ms"));
+  const auto child = said().substr(0, said().find('\n'));
+  ASSERT_FALSE(child.empty());
+  EXPECT_TRUE(test::eventually([&] { return is_gone(child); }));
+}
+
+}  // namespace
+}  // namespace wsl4::pair
