@@ -43,7 +43,7 @@ def source(path: str, text: str) -> Source:
 # Include directions (docs/architecture.md). A folder may include what its pattern matches; .cpp files of netlink/ the
 # kernel's headers and the netlink libraries too. POSIX headers and the standard library are free for all.
 FREE = re.compile(r'^[a-z_0-9]+$|^(sys|net|netinet|arpa)/[a-z_0-9]+\.h$'
-                  r'|^(unistd|fcntl|sched|poll|signal|pthread|grp|pwd|termios|ifaddrs|netdb|time|errno)\.h$')
+                  r'|^(unistd|fcntl|sched|poll|signal|pthread|grp|pwd|termios|ifaddrs|netdb|time|errno|spawn)\.h$')
 MAY_INCLUDE = {
     'netlink': re.compile(r'^(netlink|fmt|tl)/'),
     'sync': re.compile(r'^(sync|tl)/|^xxhash\.h$|^boost/unordered/'),

@@ -74,8 +74,8 @@ for signal in TERM:143 HUP:129; do
 done
 
 # ---- remains of an earlier one
-ip netns add wsl4-demo-node
-ip netns exec wsl4-demo-node sleep 600 &
+ip netns add wsl4-demo-a
+ip netns exec wsl4-demo-a sleep 600 &
 child=$!
 disown
 rm /run/asked
@@ -84,7 +84,7 @@ untouched || fail "it began beside an earlier one"
 mkdir /run/wsl4-demo
 expect 0 "removed" "$quickstart" --remove
 until_true "its process ended" [ ! -e "/proc/$child" ]
-[ ! -e /run/netns/wsl4-demo-node ] && [ ! -e /run/wsl4-demo ] || fail "something is left"
+[ ! -e /run/netns/wsl4-demo-a ] && [ ! -e /run/wsl4-demo ] || fail "something is left"
 
 # ---- the list of files is the same without git, and in somebody else's checkout
 mkdir -p "$work/tree"/{build/dev,tests/e2e/node_modules/ws}
