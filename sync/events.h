@@ -57,6 +57,7 @@ struct Status {
   PeerStatus peer;             // as last heard of
   std::size_t flows = 0;       // that this node holds, its own and copies
   std::size_t pending = 0;     // changes that the peer's kernel does not have yet; on a standby, that its own does not
+  bool drained = false;        // connected, and the peer's kernel has all that this node owns; one that is not active owns nothing
   std::size_t unapplied = 0;   // operations that this node's kernel has not answered; no comparison before it is 0
   Time lag{0};                 // on the active: age of the oldest pending change, or how long the last one took; else the peer's
   std::uint64_t sent = 0;      // flows and ends of flows, ever

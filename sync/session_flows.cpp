@@ -152,6 +152,7 @@ Status Session::status(Time now) const {
           .peer = {peer_.node, peer_.role, peer_.priority, peer_.flows, round_trip_},
           .flows = store_.size(),
           .pending = sends ? sender_.pending() : feed_.pending(),
+          .drained = phase_ == Phase::kEstablished && (!sends || (sender_.synced() && sender_.pending() == 0)),
           .unapplied = feed_.pending(),
           .lag = sends ? sender_.lag(now) : peer_lag_,
           .sent = sender_.sent(),

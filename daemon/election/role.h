@@ -15,7 +15,7 @@
 //     by `promote`                                  after a hand-over, if synced
 //
 // A hand-over takes the addresses off before it grants. Two actives that meet, by advert or by heartbeat: the lower one (priority,
-// then address) steps down after it has sent its flows, at most Takeover::kStepLimit later; the other one drops packets of no flow
+// then address) steps down after it has sent its flows, at most Takeover::kMeetLimit later; the other one drops packets of no flow
 // meanwhile. Against a router without a session (keepalived) it is the RFC alone, without preemption: such a node is never synced.
 #pragma once
 

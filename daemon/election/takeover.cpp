@@ -41,7 +41,7 @@ Takeover::Takeover(Plan plan, TimePoint now, std::optional<Step> outstanding)
 }
 
 std::optional<Step> Takeover::next(TimePoint now) {
-  if (begun_ && now >= begun_at_ + kStepLimit) end_step(false, now);
+  if (begun_ && now >= limit()) end_step(false, now);
   if (announce_at_ && now >= *announce_at_) {
     announce_at_ = now + kAnnounceInterval;
     if (*announce_at_ > announce_until_) announce_at_.reset();
@@ -78,11 +78,15 @@ std::optional<TimePoint> Takeover::due() const {
   std::optional<TimePoint> due = announce_at_;
   const auto sooner = [&](TimePoint at) { due = due ? std::min(*due, at) : at; };
   if (begun_) {
-    sooner(begun_at_ + kStepLimit);
+    sooner(limit());
   } else if (!complete() && !failed_) {
     sooner(begun_at_);
   }
   return due;
+}
+
+TimePoint Takeover::limit() const {
+  return begun_at_ + (plan_ == Plan::kMeet && steps_[at_] == Step::kAwaitEntries ? kMeetLimit : kStepLimit);
 }
 
 std::optional<Step> Takeover::outstanding() const {

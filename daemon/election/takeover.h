@@ -28,7 +28,7 @@ enum class Step : std::uint8_t {
   kAddAddresses,     // VIPs, pools and addresses.extra; those that are there stay
   kAnnounce,         // of all of them, to the neighbours
   kRemoveAddresses,  //
-  kAwaitEntries,     // until what the peer has sent is in the kernel
+  kAwaitEntries,     // until what the peer has sent is in the kernel; of another active until it has given the role up
   kDrain,            // until the peer has acknowledged what there was to send
 };
 [[nodiscard]] std::string_view to_string(Step step);
@@ -40,6 +40,8 @@ class Takeover {
   static constexpr std::chrono::milliseconds kAnnounceInterval{500}, kAnnounceFor{5000};
   /// Longer than this no step is waited for. Without the entries of a hand-over's queue nothing is handed over; else it goes on.
   static constexpr std::chrono::milliseconds kStepLimit{1000};
+  /// For the flows of another active, with which the session may not even stand yet.
+  static constexpr std::chrono::milliseconds kMeetLimit{3000};
 
   struct Phase {
     Step step;
@@ -71,6 +73,8 @@ class Takeover {
 
  private:
   void end_step(bool done, TimePoint now);
+  /// Of the step under way.
+  [[nodiscard]] TimePoint limit() const;
 
   Plan plan_;
   std::vector<Step> steps_;

@@ -87,8 +87,9 @@ Result<void> Injector::put(std::span<const Flow> flows, std::vector<Refused>& re
   for (std::size_t i = 0; i < flows.size(); ++i) {
     const int error = outcomes->at(i);
     if (error == 0) ++stats_.inserted;
-    if (error == EEXIST) clashing.push_back(flows[i]);
-    if (error != 0 && error != EEXIST) refuse(refused, flows[i], error);
+    const bool makes_room = error == EEXIST && !spares_;
+    if (makes_room) clashing.push_back(flows[i]);
+    if (error != 0 && !makes_room) refuse(refused, flows[i], error);
   }
   return clashing.empty() ? Result<void>{} : make_room(clashing, refused);
 }

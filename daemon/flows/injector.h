@@ -34,7 +34,7 @@ class Injector {
   };
   struct Refused {
     netlink::conntrack::Flow flow;
-    int error = 0;  // errno: ENOMEM table full, ENOSPC hash chain too long, ENOENT nothing to refresh
+    int error = 0;  // errno: ENOMEM table full, ENOSPC hash chain too long, ENOENT nothing to refresh, EEXIST see spare_present
   };
   struct Done {
     std::uint64_t number = 0;
@@ -52,6 +52,9 @@ class Injector {
   Injector(boost::asio::io_context& io, netlink::conntrack::Conntrack& conntrack, std::function<void(Done)> on_done,
            std::chrono::milliseconds slice = std::chrono::milliseconds{10})
       : io_(io), conntrack_(conntrack), on_done_(std::move(on_done)), slice_(slice) {}
+
+  /// True: a kPut whose tuples somebody holds is refused (EEXIST). For a node that serves: its own flows live.
+  void spare_present(bool spare) { spares_ = spare; }
 
   /// Takes a batch of changes of different flows. False: it would be more than kMaxWaiting, and nothing was taken.
   [[nodiscard]] bool submit(std::uint64_t number, std::vector<Change> changes);
@@ -82,7 +85,7 @@ class Injector {
   std::chrono::milliseconds slice_;
   std::deque<Batch> batches_;
   std::size_t waiting_ = 0;
-  bool scheduled_ = false;
+  bool scheduled_ = false, spares_ = false;
   Stats stats_;
 };
 

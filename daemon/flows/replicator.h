@@ -54,6 +54,8 @@ class Replicator final : public FlowObserver {
 
   // Kernel thread:
   void set_numbers(BackendNumbers numbers) { numbers_ = std::move(numbers); }
+  /// As Injector.
+  void spare_present(bool spare) { injector_.spare_present(spare); }
   void apply(const sync::Batch& batch);
   [[nodiscard]] const Injector::Stats& stats() const { return injector_.stats(); }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
@@ -54,6 +55,7 @@ int spawn(const Hook& hook, pid_t& process) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   const int failed = ::posix_spawnp(&process, command.front().c_str(), &actions, &attributes, pointers(command).data(),
                                     pointers(environment).data());
   ::posix_spawn_file_actions_destroy(&actions);
@@ -79,9 +81,18 @@ void HookRunner::start(Hook hook) {
     on_failed_(hook, fmt::format("could not be started: {}", std::strerror(failed)));
     return;
   }
+  const int process_fd = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));
+  if (process_fd < 0) {
+    // Nobody would see its end.
+    const int failed = errno;
+    ::kill(-process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+    on_failed_(hook, fmt::format("could not be watched: {}", std::strerror(failed)));
+    return;
+  }
   running_ = std::move(hook);
   timed_out_ = false;
-  process_fd_ = boost::asio::posix::stream_descriptor(io_, static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));
+  process_fd_.assign(process_fd);
   process_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& cancelled) {
     if (!cancelled) ended();
   });

@@ -165,6 +165,9 @@ RoleRunner::Callbacks Pair::runner_callbacks() {
   RoleRunner::Callbacks callbacks;
   callbacks.set_gate = [this](service::Gate gate, RoleRunner::Then then) { set_gate(gate, std::move(then)); };
   callbacks.catch_up = [this](RoleRunner::Then then) { catch_up(std::move(then)); };
+  callbacks.spare_present = [this](bool spare) {
+    asio::post(kernel_->io(), [this, spare] { kernel_->replicator().spare_present(spare); });
+  };
   callbacks.tell = [this](const election::PeerState& state) {
     replication_.session().publish(kElectionTopic, encode(state));
     if (link_) link_->wake();

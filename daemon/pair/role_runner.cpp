@@ -20,11 +20,9 @@ namespace {
 
 /// How often carrier is looked at, and addresses that somebody took away are put back.
 constexpr std::chrono::milliseconds kTendInterval{100};
-/// What an active had under way when it handed over goes to the peer within this, or is told by the comparison.
-constexpr std::chrono::milliseconds kHandOnLimit{300};
-/// A hung node answers for the addresses until its watchdog ends it: so long the neighbours are told whose they are.
-constexpr std::chrono::milliseconds kAnnounceInterval{500};
-constexpr std::chrono::seconds kAnnounceTime{5};
+/// What an active had under way when it lost the role goes to the peer within this, or is told by the comparison. After a split
+/// that is whatever began on this side.
+constexpr std::chrono::milliseconds kHandOnLimit{300}, kHandOnAfterSplit{5000};
 
 sync::Role to_sync(Role role) {
   switch (role) {
@@ -171,9 +169,12 @@ void RoleRunner::session_changed() {
   if (!started_) return;
   const auto status = replication_.status();
   const bool connected = status.state != sync::State::kDisconnected;
-  const election::SessionState session{connected, status.state == sync::State::kSynced, connected && status.pending == 0};
-  if (waits_for_ == Step::kDrain && session.drained) finish(Step::kDrain);
-  if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0) finish(Step::kAwaitEntries);
+  const election::SessionState session{connected, status.state == sync::State::kSynced, status.drained};
+  const auto plan = [this](election::Plan asked) { return machine_->takeover() && machine_->takeover()->plan() == asked; };
+  const bool forced = plan(election::Plan::kForcedHandOver);
+  const bool still_comes = plan(election::Plan::kMeet) && (!connected || status.peer.role == sync::Role::kActive);
+  if (waits_for_ == Step::kDrain && (status.drained || (forced && connected && status.pending == 0))) finish(Step::kDrain);
+  if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0 && !still_comes) finish(Step::kAwaitEntries);
   settle_session_role();
   if (session.connected == session_.connected && session.synced == session_.synced && session.drained == session_.drained) return;
   session_ = session;
@@ -235,10 +236,7 @@ void RoleRunner::look_at_links() {
       machine_->links(carrier, Clock::now());
     }
   }
-  if (places_) {
-    place_addresses();
-    if (const auto now = Clock::now(); now >= next_announcement_ && now < announces_until_) announce();
-  }
+  if (places_) place_addresses();
   act();
   tend_timer_.expires_after(kTendInterval);
   tend_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -303,8 +301,7 @@ void RoleRunner::begin(Step step) {
       place_addresses();
       return finish(step);
     case Step::kAnnounce:
-      announces_until_ = Clock::now() + kAnnounceTime;
-      announce();
+      for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
       return finish(step);
     case Step::kRemoveAddresses:
       remove_addresses();
@@ -323,20 +320,26 @@ void RoleRunner::wait_for(Step step) {
 
 void RoleRunner::finish(Step step) {
   if (waits_for_ == step) waits_for_.reset();
+  // All that was this node's to take over is in the kernel: what another active tells now makes no room for itself.
+  if (step == Step::kAwaitEntries) callbacks_.spare_present(true);
   machine_->finished(step, Clock::now());
   act();
 }
 
-/// An active that is none any more hands on what it still has first.
+/// An active that is none any more hands on what it still has first. After a split it keeps that until the session stands again.
 void RoleRunner::change_role(Role role, Cause cause) {
-  const bool hands_on = role == Role::kStandby && (cause == Cause::kHandedOver || cause == Cause::kHigher);
+  const bool was_active = std::exchange(role_, role) == Role::kActive;
   callbacks_.on_role(role, cause);
-  if (hands_on) {
-    hands_on_until_ = Clock::now() + kHandOnLimit;
-    callbacks_.catch_up([this] { settle_session_role(); });
+  if (role != Role::kActive) callbacks_.spare_present(false);
+  if (was_active && (cause == Cause::kHigher || replication_.connected())) {
+    hand_on_ = HandOn{cause == Cause::kHigher ? kHandOnAfterSplit : kHandOnLimit, {}};
+    callbacks_.catch_up([this] {
+      if (hand_on_) hand_on_->caught_up = true;
+      settle_session_role();
+    });
     return;
   }
-  hands_on_until_.reset();
+  hand_on_.reset();
   replication_.set_role(to_sync(role));
   // A node that never had the role has no step to take; but a daemon before it may have left something.
   if (role != Role::kActive && !machine_->takeover()) {
@@ -346,11 +349,13 @@ void RoleRunner::change_role(Role role, Cause cause) {
 }
 
 void RoleRunner::settle_session_role() {
-  if (!hands_on_until_) return;
-  const auto status = replication_.status();
-  const bool done = status.state == sync::State::kDisconnected || status.pending == 0;
-  if (!done && Clock::now() < *hands_on_until_) return;
-  hands_on_until_.reset();
+  if (!hand_on_) return;
+  const auto now = Clock::now();
+  if (replication_.connected() && !hand_on_->until) hand_on_->until = now + hand_on_->limit;
+  const bool done = hand_on_->caught_up && replication_.status().drained;
+  const bool too_long = hand_on_->until && now >= *hand_on_->until;
+  if (!done && !too_long) return;
+  hand_on_.reset();
   replication_.set_role(to_sync(machine_->role()));
 }
 
@@ -370,11 +375,6 @@ void RoleRunner::place_addresses() {
   if (result.problems != problems_)
     for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
   problems_ = result.problems;
-}
-
-void RoleRunner::announce() {
-  next_announcement_ = Clock::now() + kAnnounceInterval;
-  for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
 }
 
 void RoleRunner::remove_addresses() {

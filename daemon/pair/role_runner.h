@@ -38,6 +38,8 @@ class RoleRunner {
     std::function<void(service::Gate gate, Then then)> set_gate;
     /// All that the kernel has told is with the session when `then` is called.
     std::function<void(Then then)> catch_up;
+    /// Copies whose tuples a connection here holds are refused, instead of taking its place.
+    std::function<void(bool spare)> spare_present;
     /// To the peer, now.
     std::function<void(const election::PeerState& state)> tell;
     std::function<void(election::Role role, election::Cause cause)> on_role;
@@ -87,7 +89,6 @@ class RoleRunner {
   void settle_session_role();
   void advertise(int priority);
   void place_addresses();
-  void announce();
   void remove_addresses();
   void look_at_links();
   void arm();
@@ -106,9 +107,15 @@ class RoleRunner {
   election::RoleMachine::Settings settings_;
   std::optional<election::RoleMachine> machine_;
   election::SessionState session_;
-  std::optional<election::Step> waits_for_;            // kDrain or kAwaitEntries, once what comes before has been handed over
-  std::optional<election::TimePoint> hands_on_until_;  // not active any more, and the session still sends what it has
-  election::TimePoint announces_until_, next_announcement_;
+  std::optional<election::Step> waits_for_;  // kDrain or kAwaitEntries, once what comes before has been handed over
+  /// This node is not active any more, and its session still sends what it has.
+  struct HandOn {
+    std::chrono::milliseconds limit;
+    std::optional<election::TimePoint> until;  // from when the session stands
+    bool caught_up = false;                    // all that the kernel had to tell is with the session
+  };
+  std::optional<HandOn> hand_on_;
+  election::Role role_ = election::Role::kInit;
   bool started_ = false, acting_ = false, places_ = false;
   std::vector<std::string> problems_;
   boost::asio::steady_timer timer_, tend_timer_;

@@ -4,7 +4,6 @@
 connections outlive upgrade, crash, hang and a broken configuration, removal purges the kernel, purge removes files."""
 
 import json
-import os
 import re
 
 from lib import config
@@ -12,11 +11,9 @@ from lib.bed import BACKENDS4, VIP4, pool4
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.load import Clients, Servers
-from lib.machine import BASE, Machine, dependencies, tree
-from lib.run import run
+from lib.machine import BASE, Machine, build_package, dependencies, newer, tree
 from lib.wait import until
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = "/etc/wsl4/wsl4.toml"
 COUNT = 300
 
@@ -24,25 +21,12 @@ COUNT = 300
 class Package(E2eTest):
     def setUp(self):
         super().setUp()
-        package = os.path.join(ROOT, run(os.path.join(ROOT, "packaging/build-deb"), timeout=840).stdout.splitlines()[-1])
-        tar = tree(os.path.join(os.environ["WSL4_BUILD"], "nspawn"), BASE + dependencies(package))
+        package = build_package()
+        tar = tree(BASE + dependencies(package))
         self.machine = Machine(self.bed, self.bed.balancer, tar)
         self.addCleanup(self.machine.end)
         self.machine.put(package, "/srv/wsl4.deb")
-        self.machine.put(self.newer(package), "/srv/wsl4-newer.deb")
-
-    def newer(self, package):
-        """The same package with a higher version."""
-        folder, path = self.bed.path("newer"), self.bed.path("newer.deb")
-        run("dpkg-deb", "-R", package, folder)
-        control = os.path.join(folder, "DEBIAN/control")
-        with open(control, encoding="utf-8") as file:
-            text = file.read()
-        version = run("dpkg-deb", "-f", package, "Version").stdout.strip()
-        with open(control, "w", encoding="utf-8") as file:
-            file.write(text.replace(f"Version: {version}\n", f"Version: {version}+newer\n"))
-        run("dpkg-deb", "--root-owner-group", "-Znone", "-b", folder, path)
-        return path
+        self.machine.put(newer(self.bed, package), "/srv/wsl4-newer.deb")
 
     # ---- looking at the machine -------------------------------------------------------------------------------
 

@@ -8,41 +8,15 @@ import threading
 
 from lib.bed import VIP4, VIP6
 from lib.case import main
+from lib.live_pair import ADVERTS, SYNC, LivePair
 from lib.load import Clients
 from lib.pair import LONG, PairTest
 from lib.wait import until
 
-CUT = "table inet cut {{ chain in {{ type filter hook input priority -400; {rules} }}; }}"
-ADVERTS = "meta l4proto 112 drop;"
-SYNC = "tcp dport 4440 drop; tcp sport 4440 drop;"
 
-
-class Takeover(PairTest):
-    def setUp(self):
-        super().setUp()
-        active, standby = self.start_pair()
-        self.assertIs(active, self.a, "the higher priority")
-        self.assertEqual((active.owns(), standby.owns()), (sorted(active.moving), []))
-        self.load()
-
-    def cut(self, *rules):
-        for node in (self.a, self.b):
-            self.bed.nft(CUT.format(rules=" ".join(rules)), node.namespace)
-
-    def heal(self):
-        for node in (self.a, self.b):
-            self.bed.run(node.namespace, "nft", "delete", "table", "inet", "cut")
-
-    def expect_pair(self, active):
-        """Settled, with this one active, and every flow on both."""
-        self.until_active(active)
-        standby = self.b if active is self.a else self.a
-        self.until_copied()
-        self.assertEqual((active.owns(), standby.owns()), (sorted(active.moving), []))
-        self.expect_unharmed()
-
+class Takeover(LivePair):
     def test_power_cut_of_the_active_and_its_return(self):
-        self.probe.ask("report")
+        self.calm()
         self.a.power_off()
         self.until_active(self.b)
         self.expect_unharmed()
@@ -81,13 +55,13 @@ class Takeover(PairTest):
     def test_planned_failover_ten_times(self):
         active, standby = self.a, self.b
         gaps = []
-        self.probe.ask("report")
+        self.calm()
         for _ in range(10):
             self.assertIn("is active", active.ctl("failover").stdout)
             active, standby = standby, active
             self.assertIs(self.until_synced()[0], active)
             gaps.append(self.probe.ask("report")["gap_ms"])
-        print(f"    planned failovers: longest gaps {gaps} ms (bound 20)", flush=True)
+        print(f"    planned failovers: longest gaps {gaps} ms (bound 20), longest answer {self.longest_answer()} ms", flush=True)
         self.expect_pair(self.a)
         self.end_load()
 
@@ -143,7 +117,7 @@ class Takeover(PairTest):
         self.end_load()
 
     def test_signals_and_operators(self):
-        self.probe.ask("report")
+        self.calm()
         self.a.stop(signal.SIGTERM)
         self.until_active(self.b)
         self.outage("clean stop")

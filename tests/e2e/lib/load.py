@@ -93,6 +93,10 @@ class Clients:
     def report(self):
         return self._all("report", 30)
 
+    def longest(self):
+        """The longest time from a message to its echo since the last look, in ms."""
+        return self._all("longest", 30)["longest_ms"]
+
     def who(self):
         """Source address -> set of backends that its connections reached."""
         result = collections.defaultdict(set)
@@ -109,7 +113,7 @@ def _sum(reports):
         for key, value in report.items():
             if isinstance(value, dict):
                 total[key] = dict(collections.Counter(total.get(key, {})) + collections.Counter(value))
-            elif key == "seconds":
+            elif key in ("seconds", "longest_ms"):
                 total[key] = max(total.get(key, 0), value)
             elif isinstance(value, (int, float)):
                 total[key] = total.get(key, 0) + value

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from lib.run import Failed, run
@@ -13,14 +14,37 @@ from lib.wait import until
 BASE = ["systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "procps", "kmod", "man-db"]
 
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+def build_package():
+    """The path of the .deb of this tree."""
+    return os.path.join(ROOT, run(os.path.join(ROOT, "packaging/build-deb"), timeout=840).stdout.splitlines()[-1])
+
+
+def newer(bed, package):
+    """The same package with a higher version."""
+    folder, path = bed.path("newer"), bed.path("newer.deb")
+    run("dpkg-deb", "-R", package, folder)
+    control = os.path.join(folder, "DEBIAN/control")
+    with open(control, encoding="utf-8") as file:
+        text = file.read()
+    version = run("dpkg-deb", "-f", package, "Version").stdout.strip()
+    with open(control, "w", encoding="utf-8") as file:
+        file.write(text.replace(f"Version: {version}\n", f"Version: {version}+newer\n"))
+    run("dpkg-deb", "--root-owner-group", "-Znone", "-b", folder, path)
+    return path
+
+
 def dependencies(package):
     """Names of the packages that a .deb depends on, the first of each choice."""
     field = run("dpkg-deb", "-f", package, "Depends").stdout
     return sorted({re.split(r"[ (|]", choice.strip())[0] for choice in field.split(",") if choice.strip()})
 
 
-def tree(cache, packages):
+def tree(packages):
     """A tar of a minimal system with these packages, made on first use."""
+    cache = os.path.join(os.environ["WSL4_BUILD"], "nspawn")
     name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
     path = os.path.join(cache, f"tree-{name}.tar")
     if not os.path.exists(path):
@@ -33,17 +57,20 @@ def tree(cache, packages):
 
 class Machine:
     def __init__(self, bed, namespace, tar):
-        self.root = os.path.join(bed.folder, "machine")
+        self.namespace = namespace
+        self.root = os.path.join(bed.folder, f"machine-{namespace}")
         os.mkdir(self.root)
         run("tar", "-C", self.root, "-xf", tar)
-        with open(os.path.join(self.root, "etc/machine-id"), "w", encoding="ascii") as file:
-            file.write("uninitialized\n")
-        self.console = bed.path("console.log")
+        self.write("/etc/machine-id", "uninitialized\n")
+        self.console = bed.path(f"console-{namespace}.log")
+        self.boot()
+
+    def boot(self):
         with open(self.console, "wb") as console:
             # The network's sysctls are writable, as on a real machine; the rest of /proc/sys and /sys belongs to the host.
             self.process = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", "--capability=CAP_NET_ADMIN",
-                 f"--network-namespace-path=/run/netns/{namespace}", "--boot", "systemd.unified_cgroup_hierarchy=0",
+                 f"--network-namespace-path=/run/netns/{self.namespace}", "--boot", "systemd.unified_cgroup_hierarchy=0",
                  "systemd.legacy_systemd_cgroup_controller=1"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"})
         try:
@@ -80,6 +107,11 @@ class Machine:
 
     def has(self, target):
         return os.path.lexists(os.path.join(self.root, target.lstrip("/")))
+
+    def cut_power(self):
+        """Everything in it is gone at once; its disk is as it was, and so is the network namespace."""
+        os.kill(self.init, signal.SIGKILL)
+        self.process.wait(20)
 
     def end(self):
         """Switches it off; the hard way if it does not go by itself."""

@@ -47,6 +47,10 @@ class Node(Daemon):
     def alive(self):
         return self.child is not None and self.child.alive()
 
+    def log(self):
+        role = self.ctl("status", check=False).stdout if self.alive() else "dead"
+        return f"{super().log()}\n---- {self.more['name']}\n{role}"
+
     def links(self, state, *names):
         self.bed.ip(self.namespace, *(f"link set {name} {state}" for name in names or LINKS))
 

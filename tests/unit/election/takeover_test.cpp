@@ -32,6 +32,14 @@ Steps steps_of(Plan plan) {
 TEST(Takeover, HasItsOrder) {
   EXPECT_EQ(steps_of(Plan::kTake),
             (Steps{Step::kGuardDrop, Step::kAddAddresses, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject}));
+  Takeover meet(Plan::kMeet, kStart);
+  for (const auto step : {Step::kGuardDrop, Step::kAnnounce}) {
+    EXPECT_EQ(meet.next(kStart), step);
+    meet.finished(step, kStart);
+  }
+  EXPECT_EQ(meet.next(kStart), Step::kAwaitEntries);
+  EXPECT_EQ(meet.next(kStart + Takeover::kStepLimit).value_or(Step::kAnnounce), Step::kAnnounce);
+  EXPECT_FALSE(meet.complete());
   EXPECT_EQ(steps_of(Plan::kMeet), (Steps{Step::kGuardDrop, Step::kAnnounce, Step::kAwaitEntries, Step::kGuardReject}));
   EXPECT_EQ(steps_of(Plan::kHandOver), (Steps{Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses}));
   EXPECT_EQ(steps_of(Plan::kStepDown), (Steps{Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses}));

@@ -77,6 +77,19 @@ TEST_F(InjectorTest, AnOlderStateOfTheFlowMakesRoom) {
   EXPECT_EQ(injector.stats().clashes, 1U);
 }
 
+TEST_F(InjectorTest, WherePresentFlowsAreSparedAPutThatMeetsOneIsRefused) {
+  apply(1, {{Kind::kPut, flow(1)}});
+  injector.spare_present(true);
+  Flow other = flow(2);
+  other.reply = flow(1).reply;
+  apply(2, {{Kind::kPut, other}, {Kind::kPut, flow(3)}});
+  EXPECT_TRUE(conntrack.find(flow(1).original));
+  EXPECT_FALSE(conntrack.find(other.original));
+  EXPECT_TRUE(conntrack.find(flow(3).original));
+  ASSERT_EQ(done[1].refused.size(), 1U);
+  EXPECT_EQ(done[1].refused[0].error, EEXIST);
+}
+
 TEST_F(InjectorTest, AFlowWhoseEndWasMissedMakesRoom) {
   apply(1, puts(1, 3));
   Flow heir = flow(3);

@@ -54,6 +54,7 @@ void Client::command(const std::string& line) {
   if (verb == "stop" && words >> seconds) return stop(seconds);
   if (verb == "close" && words >> count >> how) return close_some(count, how == "reset");
   if (verb == "report") return report(verb);
+  if (verb == "longest") return longest();
   if (verb == "who") return who();
   answer(fmt::format(R"({{"error":"what is '{}'?"}})", line));
 }
@@ -155,6 +156,11 @@ void Client::close_some(std::uint64_t count, bool reset) {
 void Client::report(const std::string& what) {
   answer(fmt::format(R"({{"done":"{}","backends":{},"live_backends":{},"snats":{},"pairs":{},{}}})", what, to_json(backends_),
                      to_json(live_backends_), to_json(snats_), to_json(pairs_), counts()));
+}
+
+void Client::longest() {
+  answer(fmt::format(R"({{"done":"longest","longest_ms":{:.1f}}})", std::chrono::duration<double, std::milli>(longest_).count()));
+  longest_ = {};
 }
 
 void Client::who() {

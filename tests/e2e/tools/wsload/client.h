@@ -31,6 +31,7 @@ class Client {
     std::uint32_t sequence = 0;  // of the message sent last
     std::uint32_t size = 0;      // its payload's
     bool waiting = false;        // for its echo
+    Clock::time_point waiting_since;
     std::string backend, snat;
   };
   /// What became of connections whose opening ended, one way or the other.
@@ -49,6 +50,7 @@ class Client {
   void stop(double seconds);
   void close_some(std::uint64_t count, bool reset);
   void report(const std::string& what);
+  void longest();
   void who();
 
   void connect_one();
@@ -71,6 +73,7 @@ class Client {
   SourceRange sources_;
   std::vector<std::unique_ptr<Connection>> connections_;  // by descriptor
   std::uint64_t next_id_ = 0;
+  Clock::duration longest_{0};  // from a message to its echo, since last asked
   std::uint64_t connecting_ = 0, live_ = 0, waiting_ = 0, messages_ = 0, wrong_ = 0;
   std::map<std::string, std::uint64_t> lost_;                      // established connections lost, by reason
   std::map<std::string, std::uint64_t> backends_, snats_, pairs_;  // connections ever established, by what served them

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -147,6 +148,7 @@ bool Client::check(Connection& connection, const std::string& payload) {
 
 void Client::answered(Connection& connection) {
   connection.waiting = false;
+  longest_ = std::max(longest_, Clock::now() - connection.waiting_since);
   --waiting_;
   ++messages_;
   if (churning_) return close_one(connection, churn_reset_);
@@ -158,6 +160,7 @@ void Client::send_message(Connection& connection, std::uint32_t size) {
   ++connection.sequence;
   connection.size = size;
   connection.waiting = true;
+  connection.waiting_since = Clock::now();
   ++waiting_;
   const auto mask = static_cast<std::uint32_t>(connection.id * 2654435761U + connection.sequence);
   append_frame(connection.out, Opcode::kBinary, payload_of(connection.id, connection.sequence, size), mask);

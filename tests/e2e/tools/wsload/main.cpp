@@ -12,6 +12,7 @@
 //   bench SIZE SECONDS           each connection sends again as soon as its answer is there
 //   churn N CONCURRENCY ECHO HOW N connections in turn, with one message each if ECHO is 1, closed by HOW (fin or reset)
 //   close N HOW                  the first N connections (0: all)
+//   longest                      longest_ms, from a message to its echo, since last asked
 //   who                          source address and backend of every open connection
 // The server knows only report.
 #include <fmt/format.h>
