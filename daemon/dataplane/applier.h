@@ -3,12 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
-#include <span>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/dataplane/diff.h"
 #include "netlink/nft/nftables.h"
@@ -22,22 +19,19 @@ struct Applied {
 
 class Applier {
  public:
-  explicit Applier(netlink::nft::Nftables& nftables) : nftables_(nftables) {}
+  /// `nothing`: a state without services, with what holds for all of them.
+  Applier(netlink::nft::Nftables& nftables, service::DesiredState nothing) : nftables_(nftables), mirror_(std::move(nothing)) {}
 
   /// Reads what the kernel holds; the first `apply` changes only what differs from it. Returns the backends that it knows.
   netlink::Result<std::vector<AdoptedBackend>> adopt(const service::MarkLayout& mark);
 
   /// What `apply` would send.
-  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next) const;
+  [[nodiscard]] netlink::nft::Transaction preview(const service::StateChange& change) const;
 
-  /// One transaction, but for a table built from nothing, which comes in pieces (its base first). `between` is called between
-  /// pieces. After a failure the kernel's state is read again by the next call.
-  netlink::Result<Applied> apply(
-      service::DesiredState next, const std::function<void()>& between = [] {});
-
-  /// Gives services of the state that was applied last their new shares, in one transaction. Nothing is done (0 objects) while the
-  /// kernel's state is uncertain: the next `apply` or `repair` comes first.
-  netlink::Result<Applied> apply_shares(std::span<const service::ServiceState> services);
+  /// From the state that was applied last, in one transaction, but for a table built from nothing, which comes in pieces (its base
+  /// first). After a failure the next call reads the kernel's table and goes on from that: whatever had been done of the failed one
+  /// is put right.
+  netlink::Result<Applied> apply(service::StateChange change);
 
   /// Reads the table and puts right what somebody else changed. 0 objects: it stood as it should.
   netlink::Result<Applied> repair();
@@ -45,19 +39,27 @@ class Applier {
   /// What was applied last.
   [[nodiscard]] const service::DesiredState& state() const { return mirror_.state(); }
 
-  [[nodiscard]] bool in_sync() const { return !found_.has_value(); }
+  /// Whether the kernel's table is known to be the state's.
+  [[nodiscard]] bool in_sync() const { return knowledge_ == Knowledge::kMirror; }
 
  private:
+  enum class Knowledge : std::uint8_t {
+    kNone,    // before the start and after a failure
+    kFound,   // `found_` is the kernel's table
+    kMirror,  // `mirror_` is
+  };
+
+  netlink::Result<void> look();
   netlink::Result<void> commit(const netlink::nft::Transaction& transaction);
-  void read_again();
-  netlink::Result<Applied> apply_to_found(const service::DesiredState& next);
-  netlink::Result<Applied> build_in_pieces(const service::DesiredState& next, const std::function<void()>& between);
+  netlink::Result<Applied> apply_to_mirror(service::StateChange change);
+  netlink::Result<Applied> apply_to_found(service::StateChange change);
+  netlink::Result<Applied> mend(const netlink::nft::Table& found, service::DesiredState next);
+  netlink::Result<Applied> build_in_pieces(service::DesiredState next);
 
   netlink::nft::Nftables& nftables_;
   Mirror mirror_;
-  /// The kernel's table where it is not known to be the mirror's: before the first apply, after a failure. The inner optional: no
-  /// table.
-  std::optional<std::optional<netlink::nft::Table>> found_ = std::optional<netlink::nft::Table>();
+  Knowledge knowledge_ = Knowledge::kNone;
+  std::optional<netlink::nft::Table> found_;  // none: there is no table
 };
 
 }  // namespace wsl4::dataplane

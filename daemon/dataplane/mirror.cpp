@@ -1,4 +1,5 @@
 #include <unordered_map>
+#include <utility>
 
 #include "daemon/dataplane/diff.h"
 
@@ -8,6 +9,7 @@ namespace {
 using netlink::nft::Table;
 using netlink::nft::Transaction;
 using service::DesiredState;
+using service::StateChange;
 
 /// (set, key) of a shared element as one string; names hold no NUL.
 std::string place_key(const std::string& set, const netlink::nft::Bytes& key) {
@@ -17,37 +19,11 @@ std::string place_key(const std::string& set, const netlink::nft::Bytes& key) {
   return place;
 }
 
-/// Visits the entries of two sorted maps side by side: (old or null, new or null).
-template <class Map, class Visit>
-void for_each_pair(const Map& before, const Map& after, Visit visit) {
-  auto old = before.begin();
-  auto next = after.begin();
-  while (old != before.end() || next != after.end()) {
-    const int order = old == before.end() ? 1 : next == after.end() ? -1 : old->first.compare(next->first);
-    visit(order <= 0 ? &old->second : nullptr, order >= 0 ? &next->second : nullptr);
-    if (order <= 0) ++old;
-    if (order >= 0) ++next;
-  }
-}
-
-bool same_globals(const DesiredState& left, const DesiredState& right) {
-  return left.mark == right.mark && left.owned_table == right.owned_table && left.double_dnat == right.double_dnat;
-}
-
-const service::PoolState* pool_of(const DesiredState& state, const service::ServiceState& service) {
-  const auto pool = state.pools.find(service.pool);
-  return pool == state.pools.end() ? nullptr : &pool->second;
-}
-
-bool same_pool(const service::PoolState* left, const service::PoolState* right) {
-  return left == right || (left && right && *left == *right);
-}
-
 }  // namespace
 
 /// How many fragments hold each shared element.
 struct Mirror::Impl {
-  struct Change {
+  struct Fragments {
     std::vector<Fragment> before, after;
   };
   /// How often each shared element is held, in the fragments that change.
@@ -57,62 +33,78 @@ struct Mirror::Impl {
     const netlink::nft::Element* new_element = nullptr;
   };
   using Touched = std::map<std::pair<std::string, netlink::nft::Bytes>, Holders>;
+  /// The same of copies of pools' maps.
+  struct MapHolders {
+    std::int64_t before = 0, after = 0;
+    Fragment::PoolMap map;
+  };
+  using TouchedMaps = std::map<std::string, MapHolders>;
 
   DesiredState state;
-  bool exists = false;  // the kernel has a table
   std::unordered_map<std::string, std::uint32_t> holders;
 
-  /// The fragments of what differs between the present state and `next`.
-  [[nodiscard]] Change changed(const DesiredState& next) const {
-    Change change;
-    const bool all = exists && !same_globals(state, next);
-    for_each_pair(state.pools, next.pools, [&](const service::PoolState* old, const service::PoolState* now) {
-      if (old && now && !all && *old == *now) return;
-      if (old) change.before.push_back(plan_pool(*old));
-      if (now) change.after.push_back(plan_pool(*now));
-    });
-    std::map<std::string, bool> pool_is_same;
-    const auto keeps_pool = [&](const service::ServiceState& service) {
-      const auto [entry, unknown] = pool_is_same.try_emplace(service.pool);
-      if (unknown) entry->second = same_pool(pool_of(state, service), pool_of(next, service));
-      return entry->second;
-    };
-    for_each_pair(state.services, next.services, [&](const service::ServiceState* old, const service::ServiceState* now) {
-      if (old && now && !all && *old == *now && keeps_pool(*now)) return;
-      if (old) change.before.push_back(plan_service(state, *old));
-      if (now) change.after.push_back(plan_service(next, *now));
-    });
-    return change;
-  }
-
-  [[nodiscard]] Change changed(std::span<const service::ServiceState> services) const {
-    Change change;
-    for (const auto& now : services) {
-      const auto& old = state.services.at(now.name);
-      if (old == now) continue;
-      change.before.push_back(plan_service(state, old));
-      change.after.push_back(plan_service(state, now));
+  /// The fragments of what the change touches: pools, services, and those whose pool is another one.
+  [[nodiscard]] Fragments fragments(const StateChange& change, const DesiredState& after) const {
+    Fragments fragments;
+    for (const auto& [name, next] : change.pools) {
+      if (const auto old = state.pools.find(name); old != state.pools.end()) fragments.before.push_back(plan_pool(old->second));
+      if (next) fragments.after.push_back(plan_pool(*next));
     }
-    return change;
+    for (const auto& [name, next] : change.services) {
+      if (const auto old = state.services.find(name); old != state.services.end())
+        fragments.before.push_back(plan_service(state, old->second));
+      if (next) fragments.after.push_back(plan_service(after, *next));
+    }
+    if (change.pools.empty()) return fragments;
+    for (const auto& [name, service] : state.services) {
+      if (!change.pools.contains(service.pool) || change.services.contains(name)) continue;
+      fragments.before.push_back(plan_service(state, service));
+      fragments.after.push_back(plan_service(after, service));
+    }
+    return fragments;
   }
 
-  [[nodiscard]] Transaction to_transaction(const Change& change, Table have, Table want) const;
-  void count_holders(const Change& change);
+  /// The state after the change, as far as planning a service needs it: services aside.
+  [[nodiscard]] DesiredState surroundings_after(const StateChange& change) const {
+    DesiredState after{state.mark, state.owned_table, state.double_dnat, state.pools, {}};
+    service::make_change(after, {change.pools, {}});
+    return after;
+  }
 
-  [[nodiscard]] static Touched touched(const Change& change) {
+  [[nodiscard]] Transaction to_transaction(const StateChange& change) const;
+  void count_holders(const Fragments& fragments);
+
+  [[nodiscard]] static Touched touched(const Fragments& fragments) {
     Touched touched;
-    for (const auto& fragment : change.before) {
+    for (const auto& fragment : fragments.before) {
       for (const auto& [place, element] : fragment.shared) {
         auto& holders = touched[place];
         ++holders.before;
         holders.old_element = &element;
       }
     }
-    for (const auto& fragment : change.after) {
+    for (const auto& fragment : fragments.after) {
       for (const auto& [place, element] : fragment.shared) {
         auto& holders = touched[place];
         ++holders.after;
         holders.new_element = &element;
+      }
+    }
+    return touched;
+  }
+
+  [[nodiscard]] static TouchedMaps touched_maps(const Fragments& fragments) {
+    TouchedMaps touched;
+    for (const auto& fragment : fragments.before) {
+      for (const auto& [name, map] : fragment.pool_maps) {
+        touched[name].map = map;
+        ++touched[name].before;
+      }
+    }
+    for (const auto& fragment : fragments.after) {
+      for (const auto& [name, map] : fragment.pool_maps) {
+        touched[name].map = map;
+        ++touched[name].after;
       }
     }
     return touched;
@@ -136,6 +128,19 @@ struct Mirror::Impl {
       if (new_element) want.sets.at(place.first).elements.emplace(place.second, *new_element);
     }
   }
+
+  /// The same for copies of pools' maps; one that is there before and after, of a pool that stays as it is, is left out.
+  void add_pool_maps(const TouchedMaps& touched_maps, const StateChange& change, const DesiredState& after, Table& have,
+                     Table& want) const {
+    for (const auto& [name, holders_here] : touched_maps) {
+      const auto& [pool, family] = holders_here.map;
+      const auto others = holders_of(name) - holders_here.before;
+      const bool was = others + holders_here.before > 0, is = others + holders_here.after > 0;
+      if (was && is && !change.pools.contains(pool)) continue;
+      if (was) have.sets.emplace(name, pool_map(state.pools.at(pool), family));
+      if (is) want.sets.emplace(name, pool_map(after.pools.at(pool), family));
+    }
+  }
 };
 
 namespace {
@@ -150,47 +155,47 @@ void merge_own(Table& table, const std::vector<Fragment>& fragments) {
 
 }  // namespace
 
-Transaction Mirror::Impl::to_transaction(const Change& change, Table have, Table want) const {
-  merge_own(have, change.before);
-  merge_own(want, change.after);
-  add_shared(touched(change), have, want);
+Transaction Mirror::Impl::to_transaction(const StateChange& change) const {
+  const bool same_pools = change.pools.empty();
+  const auto other = same_pools ? DesiredState() : surroundings_after(change);
+  const auto& after = same_pools ? state : other;
+  const auto planned = fragments(change, after);
+  auto have = plan_base(state), want = have;
+  merge_own(have, planned.before);
+  merge_own(want, planned.after);
+  add_shared(touched(planned), have, want);
+  add_pool_maps(touched_maps(planned), change, after, have, want);
   return diff(have, want);
 }
 
-void Mirror::Impl::count_holders(const Change& change) {
-  for (const auto& [place, held] : touched(change)) {
-    auto& count = holders[place_key(place.first, place.second)];
-    count = static_cast<std::uint32_t>(count + held.after - held.before);
-    if (count == 0) holders.erase(place_key(place.first, place.second));
-  }
+void Mirror::Impl::count_holders(const Fragments& fragments) {
+  const auto count = [this](const std::string& place, std::int64_t before, std::int64_t after) {
+    auto& number = holders[place];
+    number = static_cast<std::uint32_t>(number + after - before);
+    if (number == 0) holders.erase(place);
+  };
+  for (const auto& [place, held] : touched(fragments)) count(place_key(place.first, place.second), held.before, held.after);
+  for (const auto& [name, held] : touched_maps(fragments)) count(name, held.before, held.after);
 }
 
-Mirror::Mirror() : impl_(std::make_unique<Impl>()) {}
+Mirror::Mirror(DesiredState state) : impl_(std::make_unique<Impl>()) {
+  auto services = std::exchange(state.services, {});
+  impl_->state = std::move(state);
+  for (const auto& [name, pool] : impl_->state.pools) impl_->count_holders({{}, {plan_pool(pool)}});
+  for (const auto& [name, service] : services) impl_->count_holders({{}, {plan_service(impl_->state, service)}});
+  impl_->state.services = std::move(services);
+}
 Mirror::~Mirror() = default;
 Mirror::Mirror(Mirror&&) noexcept = default;
 Mirror& Mirror::operator=(Mirror&&) noexcept = default;
 
-Transaction Mirror::transition(const DesiredState& next) const {
-  if (!impl_->exists) return netlink::nft::build_table(plan(next));
-  auto have = plan_base(impl_->state), want = plan_base(next);
-  if (have.owned != want.owned) return diff(table(), plan(next));
-  return impl_->to_transaction(impl_->changed(next), std::move(have), std::move(want));
-}
+Transaction Mirror::transition(const StateChange& change) const { return impl_->to_transaction(change); }
 
-void Mirror::commit(DesiredState next) {
-  impl_->count_holders(impl_->changed(next));
-  impl_->state = std::move(next);
-  impl_->exists = true;
-}
-
-Transaction Mirror::transition(std::span<const service::ServiceState> services) const {
-  const auto base = plan_base(impl_->state);
-  return impl_->to_transaction(impl_->changed(services), base, base);
-}
-
-void Mirror::commit(std::span<const service::ServiceState> services) {
-  impl_->count_holders(impl_->changed(services));
-  for (const auto& service : services) impl_->state.services.at(service.name) = service;
+void Mirror::commit(StateChange change) {
+  const bool same_pools = change.pools.empty();
+  const auto other = same_pools ? DesiredState() : impl_->surroundings_after(change);
+  impl_->count_holders(impl_->fragments(change, same_pools ? impl_->state : other));
+  service::make_change(impl_->state, std::move(change));
 }
 
 Table Mirror::table() const { return plan(impl_->state); }

@@ -233,7 +233,11 @@ class ServicePlanner {
     for (const auto& address : pool.addresses)
       if (address.family() == family && !std::ranges::binary_search(backend.dead_sources, address)) alive.push_back(address);
     const auto all = count_of(pool, family);
-    if (alive.empty() || alive.size() == all) return {names::pool_slots(pool, family), static_cast<std::uint32_t>(all)};
+    if (alive.empty() || alive.size() == all) {
+      auto shared = names::pool_slots(pool, family, backend.id / kMapBackends);
+      fragment_.pool_maps.emplace(shared, Fragment::PoolMap{pool.name, family});
+      return {std::move(shared), static_cast<std::uint32_t>(all)};
+    }
     auto map = slot_map({address_type(family)}, alive.size());
     for (std::size_t slot = 0; slot < alive.size(); ++slot) add_slot(map, slot, KeyBuilder().add(alive[slot]).take());
     map.comment = names::comment("pool " + pool.name + " without dead paths");
@@ -248,31 +252,31 @@ class ServicePlanner {
   Fragment fragment_;
 };
 
-void merge(Table& table, Fragment fragment) {
+void merge(Table& table, Fragment fragment, const service::DesiredState& state) {
   table.counters.merge(fragment.counters);
   table.sets.merge(fragment.sets);
   table.chains.merge(fragment.chains);
   for (auto& [place, element] : fragment.shared) table.sets.at(place.first).elements.emplace(place.second, std::move(element));
+  for (const auto& [name, map] : fragment.pool_maps)
+    if (!table.sets.contains(name)) table.sets.emplace(name, pool_map(state.pools.at(map.pool), map.family));
 }
 
 }  // namespace
 
+Set pool_map(const service::PoolState& pool, Family family) {
+  auto map = slot_map({address_type(family)}, count_of(pool, family));
+  map.comment = names::comment("pool " + pool.name);
+  std::size_t slot = 0;
+  for (const auto& address : pool.addresses)
+    if (address.family() == family) add_slot(map, slot++, KeyBuilder().add(address).take());
+  return map;
+}
+
 Fragment plan_pool(const service::PoolState& pool) {
   Fragment fragment;
-  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-    const auto number = count_of(pool, family);
-    if (number == 0) continue;
-    auto map = slot_map({address_type(family)}, number);
-    std::size_t slot = 0;
-    for (const auto& address : pool.addresses) {
-      if (address.family() != family) continue;
-      add_slot(map, slot++, KeyBuilder().add(address).take());
-      fragment.shared.emplace(std::pair(names::pool_addresses(family), KeyBuilder().add(address).take()),
-                              Element{std::monostate{}, names::comment(pool.name)});
-    }
-    map.comment = names::comment("pool " + pool.name);
-    fragment.sets.emplace(names::pool_slots(pool, family), std::move(map));
-  }
+  for (const auto& address : pool.addresses)
+    fragment.shared.emplace(std::pair(names::pool_addresses(address.family()), KeyBuilder().add(address).take()),
+                            Element{std::monostate{}, names::comment(pool.name)});
   return fragment;
 }
 
@@ -282,8 +286,8 @@ Fragment plan_service(const service::DesiredState& state, const service::Service
 
 Table plan(const service::DesiredState& state) {
   auto table = plan_base(state);
-  for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool));
-  for (const auto& [name, service] : state.services) merge(table, plan_service(state, service));
+  for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool), state);
+  for (const auto& [name, service] : state.services) merge(table, plan_service(state, service), state);
   return table;
 }
 

@@ -54,7 +54,8 @@ class Collector {
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
   netlink::Result<void> start();
 
-  void set_idle_timeouts(IdleTimeouts timeouts);
+  /// Of the backend's flows; 0: they are never idle.
+  void set_idle_timeout(service::BackendId backend, std::chrono::milliseconds timeout);
 
   [[nodiscard]] const FlowCounter& counter() const { return counter_; }
   [[nodiscard]] const CollectorStats& stats() const { return stats_; }

@@ -9,10 +9,11 @@
 #include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "daemon/flows/idle.h"
+#include "daemon/config/changes.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/file.h"
@@ -30,13 +31,12 @@ namespace {
 constexpr std::chrono::seconds kTendInterval{1};
 constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
-flows::IdleTimeouts idle_timeouts(const config::Config& config, const service::DesiredState& desired) {
-  flows::IdleTimeouts timeouts;
-  for (const auto& service : config.services) {
-    if (service.idle_timeout.count() == 0 || service.protocol != netlink::Protocol::kTcp) continue;
-    for (const auto& backend : desired.services.at(service.name).backends) timeouts[backend.id] = service.idle_timeout;
-  }
-  return timeouts;
+service::DesiredState no_services(const config::Config& config, const host::KernelFeatures& features) {
+  service::DesiredState state;
+  state.mark = service::MarkLayout(config.node.ct_mark_mask);
+  state.owned_table = features.owned_tables;
+  state.double_dnat = !features.steady_lookups;
+  return state;
 }
 
 std::vector<service::KnownBackend> to_known(const std::vector<dataplane::AdoptedBackend>& adopted) {
@@ -49,8 +49,10 @@ std::vector<service::KnownBackend> to_known(const std::vector<dataplane::Adopted
 /// Backends of flows whose table somebody removed while no daemon ran: told by the flows themselves.
 void add_from_flows(std::vector<service::KnownBackend>& known, const std::vector<BorneNumber>& numbers,
                     const config::Config& config) {
+  std::set<service::BackendId> ids;
+  for (const auto& entry : known) ids.insert(entry.backend.id);
   for (const auto& number : numbers) {
-    if (std::ranges::any_of(known, [&number](const auto& entry) { return entry.backend.id == number.id; })) continue;
+    if (ids.contains(number.id)) continue;
     const auto service = std::ranges::find_if(config.services, [&number](const config::Service& candidate) {
       return candidate.protocol == number.protocol && std::ranges::find(candidate.listen, number.vip) != candidate.listen.end();
     });
@@ -67,11 +69,10 @@ tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<
 
 App::App(std::string config_path, config::Config config)
     : config_path_(std::move(config_path)),
-      wanted_{std::move(config), {}},
-      config_(wanted_.file),
+      wanted_{std::make_shared<const config::Config>(std::move(config)), {}},
       features_(host::features_of(host::KernelVersion::running())),
-      store_(config_.node.state_dir),
-      resolver_(service::MarkLayout(config_.node.ct_mark_mask), {features_.owned_tables, !features_.steady_lookups}) {}
+      store_(wanted_.file->node.state_dir),
+      assembler_(no_services(*wanted_.file, features_)) {}
 
 App::~App() = default;
 
@@ -80,7 +81,7 @@ App::~App() = default;
 tl::expected<void, std::string> App::start() {
   if (!features_.supported)
     return tl::make_unexpected(fmt::format("kernel {} is too old: wsl4 needs 6.1 or newer", host::kernel_release()));
-  auto server = control::start_server(io_, {config_.control.socket, config_.control.listen}, *this);
+  auto server = control::start_server(io_, {wanted_.file->control.socket, wanted_.file->control.listen}, *this);
   if (!server) return tl::make_unexpected(server.error());
   server_ = std::move(*server);
   if (auto opened = open_state(); !opened) return opened;
@@ -95,7 +96,7 @@ tl::expected<void, std::string> App::start() {
     });
   };
   auto kernel = KernelWorker::open(
-      service::MarkLayout(config_.node.ct_mark_mask), [this] { return established_timeout(); }, std::move(callbacks));
+      assembler_.desired(), [this] { return established_timeout(); }, std::move(callbacks));
   if (!kernel) {
     const bool not_allowed = kernel.error().code == EPERM;
     return tl::make_unexpected(kernel.error().message() + (not_allowed ? " (wsl4d needs CAP_NET_ADMIN and CAP_NET_RAW)" : ""));
@@ -109,10 +110,11 @@ tl::expected<void, std::string> App::start() {
   announcer_ = std::move(*announcer);
 
   kernel_->look_at_timeout();
-  set_sysctls(config_);
+  set_sysctls(*wanted_.file);
   if (auto applied = adopt_and_apply(); !applied) return applied;
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
   place_addresses({});
+  while (addresses_->busy()) addresses_placed(addresses_->go_on());
   start_health();
   return {};
 }
@@ -120,14 +122,13 @@ tl::expected<void, std::string> App::start() {
 /// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.
 tl::expected<void, std::string> App::open_state() {
   std::error_code failed;
-  std::filesystem::create_directories(config_.node.state_dir, failed);
-  if (failed)
-    return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", config_.node.state_dir, failed.message()));
+  const auto& directory = wanted_.file->node.state_dir;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", directory, failed.message()));
   auto state = store_.load();
   if (!state) return tl::make_unexpected(state.error());
   state_ = std::move(*state);
   if (auto loaded_overlay = load_overlay(); !loaded_overlay) return loaded_overlay;
-  config_ = wanted_.overlay.apply(wanted_.file).config;
   return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
 }
 
@@ -156,25 +157,26 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   const auto numbers = kernel_->borne_numbers();
   if (!numbers) return tl::make_unexpected(numbers.error().message());
   auto known = to_known(*adopted);
-  add_from_flows(known, *numbers, config_);
-  resolver_.adopt(known, kernel_->collector().counter().live_backends());
-  std::vector<std::pair<std::string, netlink::Endpoint>> serving;
-  for (const auto& [service, backend] : known) serving.emplace_back(service, backend.address);
-  newcomers_ = service::Newcomers(serving, state_.newcomers);
-  auto assembled = assemble(wanted_);
-  if (!assembled) return tl::make_unexpected(assembled.error());
-  const auto applied = kernel_->apply(assembled->desired, idle_timeouts(config_, assembled->desired));
+  add_from_flows(known, *numbers, *wanted_.file);
+  assembler_.adopt(known, kernel_->collector().counter().live_backends(), state_.newcomers);
+  Names all;
+  for (const auto& service : wanted_.file->services) all.insert(service.name);
+  for (const auto& [service, changes] : wanted_.overlay.changes()) all.insert(service);
+  auto drafted = draft(wanted_, all);
+  if (!drafted) return tl::make_unexpected(drafted.error());
+  const auto applied = kernel_->apply(drafted->change);
   if (!applied) return tl::make_unexpected(applied.error().message());
-  take_over(wanted_, std::move(*assembled));
+  take_over(wanted_, *std::move(drafted));
+  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
   const auto flows = kernel_->collector().counter().size();
   events_.add("started", fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
-                                     desired_.services.size(), known.size(), flows, applied->objects, applied->duration.count()));
+                                     assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
 }
 
 void App::keep_newcomers() {
   auto next = state_;
-  next.newcomers = newcomers_.starting();
+  next.newcomers = assembler_.newcomers();
   if (next == state_) return;
   if (const auto saved = store_.save(next); !saved) {
     log::warning("state-not-saved", "error=\"{}\"", saved.error());
@@ -185,7 +187,7 @@ void App::keep_newcomers() {
 
 /// What somebody else has changed meanwhile is set again: without it flows would stop or be reset.
 void App::watch_sysctls() {
-  const auto wanted = host::wanted_sysctls(config_);
+  const auto wanted = host::wanted_sysctls(*wanted_.file);
   for (const auto& [name, value] : wanted) {
     const auto present = sysctls_->read(name);
     if (!present || *present == value) continue;
@@ -194,18 +196,31 @@ void App::watch_sysctls() {
 }
 
 void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
-  if (!config_.addresses.manage) return;
-  const auto result = addresses_->reconcile(addresses::wanted_addresses(config_), idle);
-  if (!result.added.empty())
-    events_.add("addresses-added", fmt::format("{} addresses, first {}", result.added.size(), result.added.front().to_string()));
-  if (!result.removed.empty()) {
-    events_.add("addresses-removed",
-                fmt::format("{} addresses, first {}", result.removed.size(), result.removed.front().to_string()));
+  if (!wanted_.file->addresses.manage) return;
+  addresses_placed(addresses_->reconcile(wanted_addresses_, idle));
+  if (addresses_->busy() && !std::exchange(placing_, true)) asio::co_spawn(io_, place_rest(), asio::detached);
+}
+
+/// Piece by piece, so that everything else on this thread has its turn between them.
+asio::awaitable<void> App::place_rest() {
+  while (addresses_->busy()) {
+    co_await asio::post(io_, asio::use_awaitable);
+    addresses_placed(addresses_->go_on());
   }
-  if (result.problems != address_problems_) {
-    for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
+  placing_ = false;
+}
+
+void App::addresses_placed(const std::optional<addresses::Reconciled>& result) {
+  if (!result) return;
+  const auto tell = [this](const char* event, const std::vector<netlink::IpAddress>& those) {
+    if (!those.empty()) events_.add(event, fmt::format("{} addresses, first {}", those.size(), those.front().to_string()));
+  };
+  tell("addresses-added", result->added);
+  tell("addresses-removed", result->removed);
+  if (result->problems != address_problems_) {
+    for (const auto& problem : result->problems) log::error("address-problem", "error=\"{}\"", problem);
   }
-  address_problems_ = result.problems;
+  address_problems_ = result->problems;
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -216,7 +231,7 @@ void App::run() {
   watch_signals();
   feed_watchdog();
   asio::co_spawn(io_, tend(), asio::detached);
-  notify::ready(fmt::format("{} services", config_.services.size()));
+  notify::ready(fmt::format("{} services", wanted_.file->services.size()));
   io_.run();
   ready_ = false;
   notify::stopping();
@@ -283,14 +298,18 @@ asio::awaitable<void> App::tend() {
 /// A check takes a port like a flow does: none is made where hardly any is left.
 void App::note_tight(const std::vector<flows::PairCount>& pairs) {
   constexpr double kTight = 0.95;
+  tight_.clear();
+  const auto& desired = assembler_.desired();
+  double fewest = 65535;
+  for (const auto& [name, pool] : desired.pools) fewest = std::min(fewest, pool.port_max - pool.port_min + 1.0);
+  if (std::ranges::none_of(pairs, [&](const auto& pair) { return static_cast<double>(pair.held) > fewest * kTight; })) return;
   std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
-  for (const auto& [name, service] : desired_.services) {
-    const auto pool = desired_.pools.find(service.pool);
-    if (pool == desired_.pools.end()) continue;
+  for (const auto& [name, service] : desired.services) {
+    const auto pool = desired.pools.find(service.pool);
+    if (pool == desired.pools.end()) continue;
     const double ports = pool->second.port_max - pool->second.port_min + 1;
     for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
   }
-  tight_.clear();
   for (const auto& pair : pairs) {
     const auto limit = limits.find(pair.backend);
     if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)
@@ -299,15 +318,18 @@ void App::note_tight(const std::vector<flows::PairCount>& pairs) {
 }
 
 asio::awaitable<void> App::drop_drained() {
-  auto question = [this] {
-    return std::pair(kernel_->collector().counter().live_backends(), kernel_->collector().stats().resyncs);
+  auto question = [this, leaving = assembler_.resolver().leaving()] {
+    std::set<service::BackendId> alive;
+    for (const auto id : leaving)
+      if (kernel_->collector().counter().backend(id).held != 0) alive.insert(id);
+    return std::pair(std::move(alive), kernel_->collector().stats().resyncs);
   };
-  const auto [live, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
-  const std::set<service::BackendId> alive(live.begin(), live.end());
-  if (!resolver_.forget_drained([&alive](service::BackendId id) { return alive.contains(id); }, resyncs)) co_return;
-  const auto applied = co_await apply_again();
+  const auto [alive, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
+  auto forgotten = assembler_.forget_drained([&alive = alive](service::BackendId id) { return alive.contains(id); }, resyncs);
+  if (forgotten.empty()) co_return;
+  auto pending = apply_settled(wanted_.file, std::move(forgotten));
+  const auto applied = co_await std::move(pending);
   if (applied) {
-    settle_overlay();
     events_.add("backends-drained", "backends that had left the configuration have no flow any more and are forgotten");
   } else {
     log::error("apply-failed", "error=\"{}\"", applied.error().title);
@@ -316,62 +338,84 @@ asio::awaitable<void> App::drop_drained() {
 
 // ---- change ---------------------------------------------------------------------------------------------------------
 
-tl::expected<App::Assembled, std::string> App::assemble(const Wanted& wanted) const {
-  Assembled assembled{wanted.overlay.apply(wanted.file), resolver_, {}, newcomers_};
-  auto desired = assembled.resolver.resolve(assembled.effective.config);
-  if (!desired) return tl::make_unexpected(desired.error());
-  assembled.desired = std::move(*desired);
-  service::apply_standing(assembled.desired, assembled.effective.marks, health_ ? health_->verdicts() : service::Verdicts{});
-  assembled.newcomers.update(assembled.desired, control::WallClock::now());
-  return assembled;
+tl::expected<service::Assembler::Draft, std::string> App::draft(const Wanted& wanted, const Names& touched) const {
+  const auto verdicts = [this](const std::string& service) { return health_ ? health_->verdicts(service) : service::Verdicts{}; };
+  return assembler_.draft({*wanted.file, wanted.overlay, verdicts, control::WallClock::now()}, touched);
 }
 
-void App::take_over(Wanted wanted, Assembled assembled) {
+App::Names App::touched_by(const config::Config& next) const {
+  auto touched = config::changed_services(*wanted_.file, next);
+  for (const auto& [service, changes] : wanted_.overlay.changes()) touched.insert(service);
+  return touched;
+}
+
+void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
+  const bool other_file = wanted.file != wanted_.file;
+  const bool other_pools = !draft.change.pools.empty();
+  Names looked_at;
+  for (const auto& [service, laid] : draft.laid) looked_at.insert(looked_at.end(), service);
   wanted_ = std::move(wanted);
-  config_ = std::move(assembled.effective.config);
-  marks_ = std::move(assembled.effective.marks);
-  dormant_ = std::move(assembled.effective.dormant);
-  resolver_ = std::move(assembled.resolver);
-  newcomers_ = std::move(assembled.newcomers);
-  desired_ = std::move(assembled.desired);
+  assembler_.accept(std::move(draft));
   keep_newcomers();
-  log::set_level(config_.node.log_level);
+  log::set_level(wanted_.file->node.log_level);
+  if (health_ && other_pools) health_->pools_changed();
+  if (health_) watch_health(std::move(looked_at));
+  if (!other_file) return;
+  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  place_addresses({});  // the next tending asks the counts before it takes any away
 }
 
-asio::awaitable<Outcome<std::string>> App::preview_new(const config::Config& next) {
-  auto assembled = assemble({next, wanted_.overlay});
-  if (!assembled) co_return refused(422, assembled.error());
-  auto preview = [this, desired = std::move(assembled->desired)] { return kernel_->preview(desired).to_text(); };
+asio::awaitable<Outcome<std::string>> App::preview_new(std::shared_ptr<const config::Config> next) {
+  auto touched = touched_by(*next);
+  touched.insert(touched_.begin(), touched_.end());
+  auto drafted = draft({std::move(next), wanted_.overlay}, touched);
+  if (!drafted) co_return refused(422, drafted.error());
+  auto preview = [this, change = std::move(drafted->change)] { return kernel_->preview(change).to_text(); };
   co_return co_await util::ask(kernel_->io(), std::move(preview));
 }
 
-asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
-  auto assembled = assemble(wanted);
-  if (!assembled) co_return refused(422, assembled.error());
-  set_sysctls(assembled->effective.config);
+asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
+  touched.merge(touched_);
+  touched_ = touched;  // until it has come true
+  auto drafted = draft(wanted, touched);
+  if (!drafted) co_return refused(422, drafted.error());
+  if (wanted.file != wanted_.file) set_sysctls(*wanted.file);
   const auto endings = take_endings();
-  auto work = [this, &desired = assembled->desired, endings,
-               timeouts = idle_timeouts(assembled->effective.config, assembled->desired)]() mutable {
+  touched_.clear();
+  auto work = [this, &change = drafted->change, endings] {
     // Clients of a dead backend come back at once: the others are dealt for that before they do.
     for (const auto& [id, tell] : endings) kernel_->expect(id, kernel_->collector().counter().backend(id).connections);
-    auto applied = kernel_->apply(desired, std::move(timeouts));
+    auto applied = kernel_->apply(change);
     if (applied)
       for (const auto& [id, tell] : endings) kernel_->evictions().end_all(id, tell);
     return applied;
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
-  if (!applied)
+  if (!applied) {
+    touched_.merge(touched);
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
+  }
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
-  take_over(std::move(wanted), std::move(*assembled));
-  if (health_) health_->set_targets(config_, marks_);
-  place_addresses({});  // the next tending asks the counts before it takes any away
+  take_over(std::move(wanted), *std::move(drafted));
   co_return applied->objects != 0;
 }
 
+asio::awaitable<Outcome<bool>> App::apply_settled(std::shared_ptr<const config::Config> file, Names touched) {
+  auto overlay = wanted_.overlay;
+  const auto drains = [this](const std::string& service, const netlink::Endpoint& address) {
+    return assembler_.resolver().is_draining(service, address);
+  };
+  const bool settled = overlay.settle(*file, drains);
+  auto pending = apply_new({std::move(file), std::move(overlay)}, std::move(touched));
+  const auto applied = co_await std::move(pending);
+  if (applied && settled) {
+    if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+  }
+  co_return applied;
+}
+
 asio::awaitable<Outcome<bool>> App::apply_again() {
-  auto same = wanted_;
-  auto pending = apply_new(std::move(same));
+  auto pending = apply_new(wanted_, {});
   co_return co_await std::move(pending);
 }
 
@@ -388,7 +432,18 @@ void App::start_health() {
                 "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
   };
   health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
-  health_->set_targets(config_, marks_);
+  Names all;
+  for (const auto& [service, state] : assembler_.desired().services) all.insert(all.end(), service);
+  watch_health(std::move(all));
+}
+
+void App::watch_health(Names services) {
+  for (const auto& own : wanted_.file->services) {
+    if (services.erase(own.name) == 0) continue;
+    health_->watch(service::in_effect(assembler_.laid(), own), wanted_.file->pools,
+                   service::marks_of(assembler_.laid(), own.name));
+  }
+  for (const auto& gone : services) health_->forget(gone);
 }
 
 void App::health_changed(const health::Status& status) {
@@ -397,6 +452,7 @@ void App::health_changed(const health::Status& status) {
   auto detail = standing.detail;
   if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
   events_.add(state, std::move(detail), status.service, status.backend.to_string());
+  touched_.insert(status.service);
   if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
 
@@ -412,8 +468,8 @@ std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_end
   std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
   if (!health_) return endings;
   for (const auto& ending : health_->take_endings()) {
-    const auto service = desired_.services.find(ending.service);
-    if (service == desired_.services.end()) continue;
+    const auto service = assembler_.desired().services.find(ending.service);
+    if (service == assembler_.desired().services.end()) continue;
     const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
     if (backend == service->second.backends.end()) continue;
     const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
@@ -439,15 +495,7 @@ tl::expected<void, std::string> App::save_overlay(const service::Overlay& overla
   return util::replace_file(overlay_path(), service::to_text(overlay.changes()));
 }
 
-void App::settle_overlay() {
-  const auto drains = [this](const std::string& service, const netlink::Endpoint& address) {
-    return resolver_.is_draining(service, address);
-  };
-  if (!wanted_.overlay.settle(wanted_.file, drains)) return;
-  if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
-}
-
-std::string App::overlay_path() const { return wanted_.file.node.state_dir + "/runtime.json"; }
+std::string App::overlay_path() const { return wanted_.file->node.state_dir + "/runtime.json"; }
 
 std::uint64_t App::sysctl_number(const std::string& name) const {
   const auto text = sysctls_->read(name);

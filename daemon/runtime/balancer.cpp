@@ -20,28 +20,29 @@ Balancer::Balancer(boost::asio::io_context& io, dataplane::Applier& applier, bal
                    std::function<void(const netlink::Error&)> on_failure)
     : applier_(applier), counts_(std::move(counts)), on_failure_(std::move(on_failure)), timer_(io) {}
 
-service::DesiredState Balancer::deal_all(const service::DesiredState& next) {
+service::StateChange Balancer::deal(service::StateChange change) {
   const auto now = steady_clock::now();
-  auto dealt = next;
-  std::map<std::string, balance::ServiceDealer> dealers;
-  services_.clear();
-  for (auto& [name, service] : dealt.services) {
-    for (const auto& backend : service.backends) services_[backend.id] = name;
-    auto known = dealers_.extract(name);
-    const bool same = !known.empty() && known.mapped().wanted() == service;
-    auto& dealer = known.empty() ? dealers[name] : dealers.insert(std::move(known)).position->second;
-    const auto standing = applier_.state().services.find(name);
-    if (same && standing != applier_.state().services.end()) {
-      service = standing->second;
+  for (const auto& [name, service] : change.services) forget(name);
+  for (auto& [name, service] : change.services) {
+    if (!service) {
+      dealers_.erase(name);
       continue;
     }
-    if (!same) dealer.want(service, counts_, now);
+    for (const auto& backend : service->backends) services_[backend.id] = name;
+    auto& dealer = dealers_[name];
+    dealer.want(*std::move(service), counts_, now);
     service = dealer.deal(counts_, now, system_clock::now());
     pending_.insert(name);
   }
-  dealers_ = std::move(dealers);
   wake(now);
-  return dealt;
+  return change;
+}
+
+/// Which backends it has.
+void Balancer::forget(const std::string& service) {
+  const auto dealer = dealers_.find(service);
+  if (dealer == dealers_.end()) return;
+  for (const auto& backend : dealer->second.wanted().backends) services_.erase(backend.id);
 }
 
 balance::ServiceDealer* Balancer::dealer_of(service::BackendId backend) {
@@ -75,20 +76,21 @@ void Balancer::wake(steady_clock::time_point when) {
 
 void Balancer::deal_what_is_due() {
   const auto now = steady_clock::now();
-  std::vector<service::ServiceState> dealt;
+  service::StateChange dealt;
   std::optional<steady_clock::time_point> next;
   for (auto name = pending_.begin(); name != pending_.end();) {
     const auto dealer = dealers_.find(*name);
     auto due = dealer == dealers_.end() ? std::nullopt : dealer->second.due();
-    if (due && *due <= now && dealt.size() < kServicesAtOnce) {
-      dealt.push_back(dealer->second.deal(counts_, now, system_clock::now()));
+    if (due && *due <= now && dealt.services.size() < kServicesAtOnce) {
+      dealt.services[*name] = dealer->second.deal(counts_, now, system_clock::now());
       due = dealer->second.due();
     }
     if (due && (!next || *due < *next)) next = due;
     name = due ? std::next(name) : pending_.erase(name);
   }
-  if (!dealt.empty()) {
-    if (const auto applied = applier_.apply_shares(dealt); !applied) on_failure_(applied.error());
+  // Where the kernel's state is uncertain, whoever mends it comes first.
+  if (!dealt.services.empty() && applier_.in_sync()) {
+    if (const auto applied = applier_.apply(std::move(dealt)); !applied) on_failure_(applied.error());
   }
   if (next) wake(*next);
 }

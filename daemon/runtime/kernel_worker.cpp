@@ -26,25 +26,26 @@ std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since
 
 }  // namespace
 
-KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
+KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts, std::function<std::chrono::seconds()> established_timeout,
                            KernelCallbacks callbacks)
-    : mark_(mark),
+    : mark_(nothing.mark),
       callbacks_(std::move(callbacks)),
       parts_(std::move(parts)),
       ender_(*parts_.conntrack, *parts_.prober),
-      collector_(io_, mark,
+      collector_(io_, mark_,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
                                                 [this](const auto& backends) { balancer_.counts_changed(backends); }}),
-      applier_(*parts_.nftables),
+      applier_(*parts_.nftables, nothing),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
           [this](const netlink::Error& error) {
             log::error("shares-not-applied", "error=\"{}\"", error.message());
             repair();
           }),
-      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark),
+      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark_),
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
+      wanted_(nothing),
       monitor_fd_(io_),
       beat_timer_(io_),
       repair_timer_(io_) {}
@@ -54,7 +55,7 @@ KernelWorker::~KernelWorker() {
   monitor_fd_.release();  // the monitor closes it
 }
 
-Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mark,
+Result<std::unique_ptr<KernelWorker>> KernelWorker::open(const service::DesiredState& nothing,
                                                          std::function<std::chrono::seconds()> established_timeout,
                                                          KernelCallbacks callbacks) {
   auto nftables = netlink::nft::KernelNftables::open();
@@ -64,7 +65,7 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mar
   auto conntrack = netlink::conntrack::KernelConntrack::open();
   if (!conntrack) return tl::make_unexpected(conntrack.error());
   netlink::conntrack::EventOptions options;
-  options.mark_any = mark.backend_mask();
+  options.mark_any = nothing.mark.backend_mask();
   auto events = netlink::conntrack::open_events(options);
   if (!events) return tl::make_unexpected(events.error());
   auto prober = netlink::open_tcp_prober();
@@ -72,7 +73,7 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mar
 
   Parts parts{std::move(*nftables), std::move(*conntrack), std::move(*events), std::move(*prober), std::move(*monitor)};
   std::unique_ptr<KernelWorker> worker(
-      new KernelWorker(mark, std::move(parts), std::move(established_timeout), std::move(callbacks)));
+      new KernelWorker(nothing, std::move(parts), std::move(established_timeout), std::move(callbacks)));
   boost::system::error_code failed;
   worker->monitor_fd_.assign(worker->parts_.monitor.fd(), failed);
   if (failed) return netlink::failure(failed.value(), "watch the ruleset");
@@ -126,29 +127,44 @@ void KernelWorker::beat() {
 
 bool KernelWorker::is_alive() const { return nanoseconds(steady_clock::now()) < alive_until_; }
 
-Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
+Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& change) {
   alive_until_ = nanoseconds(steady_clock::now() + kLongWorkLimit);
-  auto applied = applier_.apply(balancer_.deal_all(next));
+  auto applied = applier_.apply(balancer_.deal(change));
   beat();
   if (!applied) {
-    balancer_.deal_all(wanted_);
+    balancer_.deal(service::inverse(change, wanted_));
     repair();
     return applied;
   }
-  wanted_ = next;
-  Evictions::Rates drains;
-  for (const auto& [name, service] : next.services)
-    for (const auto& backend : service.backends)
-      if (backend.evict > 0) drains.emplace(backend.id, backend.evict);
-  evictions_.set_drains(drains);
-  evictions_.set_services(next.services);
-  collector_.set_idle_timeouts(std::move(idle_timeouts));
+  follow(change);
+  service::make_change(wanted_, change);
+  evictions_.set_drains(drains_);
+  evictions_.set_services(wanted_.services);
   return applied;
 }
 
-netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
-  auto transaction = applier_.preview(balancer_.deal_all(next));
-  balancer_.deal_all(wanted_);
+/// What depends on single backends.
+void KernelWorker::follow(const service::StateChange& change) {
+  for (const auto& [name, next] : change.services) {
+    const auto present = wanted_.services.find(name);
+    if (present == wanted_.services.end()) continue;
+    for (const auto& backend : present->second.backends) {
+      drains_.erase(backend.id);
+      collector_.set_idle_timeout(backend.id, std::chrono::milliseconds(0));
+    }
+  }
+  for (const auto& [name, next] : change.services) {
+    if (!next) continue;
+    for (const auto& backend : next->backends) {
+      if (backend.evict > 0) drains_.emplace(backend.id, backend.evict);
+      if (next->protocol == netlink::Protocol::kTcp) collector_.set_idle_timeout(backend.id, next->idle_timeout);
+    }
+  }
+}
+
+netlink::nft::Transaction KernelWorker::preview(const service::StateChange& change) {
+  auto transaction = applier_.preview(balancer_.deal(change));
+  balancer_.deal(service::inverse(change, wanted_));
   return transaction;
 }
 

@@ -55,7 +55,8 @@ struct KernelCallbacks {
 class KernelWorker {
  public:
   /// Opens the sockets: errors name what is missing (a capability, the conntrack module).
-  static netlink::Result<std::unique_ptr<KernelWorker>> open(service::MarkLayout mark,
+  /// `nothing`: a state without services, with what holds for all of them.
+  static netlink::Result<std::unique_ptr<KernelWorker>> open(const service::DesiredState& nothing,
                                                              std::function<std::chrono::seconds()> established_timeout,
                                                              KernelCallbacks callbacks);
   ~KernelWorker();
@@ -77,8 +78,9 @@ class KernelWorker {
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
 
   // On the kernel thread (or before `run`):
-  netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
-  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
+  /// From what was applied last; a change that fails leaves that in force.
+  netlink::Result<dataplane::Applied> apply(const service::StateChange& change);
+  [[nodiscard]] netlink::nft::Transaction preview(const service::StateChange& change);
   [[nodiscard]] KernelCounts counts();
   [[nodiscard]] Evictions& evictions() { return evictions_; }
   /// So many flows of the backend are about to come back together: its service is dealt for that.
@@ -100,8 +102,9 @@ class KernelWorker {
     netlink::nft::Monitor monitor;
   };
 
-  KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
+  KernelWorker(const service::DesiredState& nothing, Parts parts, std::function<std::chrono::seconds()> established_timeout,
                KernelCallbacks callbacks);
+  void follow(const service::StateChange& change);
   void watch_table();
   void repair();
   void beat();
@@ -116,6 +119,7 @@ class KernelWorker {
   dataplane::Applier applier_;
   Balancer balancer_;
   Evictions evictions_;
+  Evictions::Rates drains_;       // of wanted_
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;

@@ -12,12 +12,7 @@ namespace wsl4::service {
 /// Null if there is none of that name.
 [[nodiscard]] const config::Backend* find_backend(const config::Service& service, const std::string& name);
 
-/// `own` with its changes laid over, in the order of the file, added backends behind.
-struct LaidService {
-  config::Service service;
-  Marks marks;
-  std::vector<std::string> dormant;
-};
+/// `own` with its changes laid over.
 [[nodiscard]] LaidService lay_over(const config::Config& file, const config::Service& own, const ChangedService& changes);
 
 /// Why `added` cannot be a backend beside those that `service` has; nothing if it can.

@@ -39,11 +39,10 @@ TEST(Golden, BothFamiliesProtocolsAndModesOnAnOldKernel) {
 
 TEST(Golden, ABackendIsReweightedAndAnotherLeaves) {
   auto state = test::two_services();
-  Mirror mirror;
-  mirror.commit(state);
+  const Mirror mirror(state);
   state.services.at("chat").backends[0].share_weight = 300;
   state.services.at("dns").backends.pop_back();
-  expect_golden("transition.nft", mirror.transition(state));
+  expect_golden("transition.nft", mirror.transition(test::difference(mirror.state(), state)));
 }
 
 }  // namespace

@@ -29,14 +29,22 @@ service::DesiredState desired_state() {
 }
 
 /// The configuration knows a and b only.
-Surroundings surroundings() {
-  Surroundings surroundings;
-  auto& chat = surroundings.config.services.emplace_back();
+config::Config file() {
+  config::Config file;
+  auto& chat = file.services.emplace_back();
   chat.name = "chat";
   for (const auto* host : {"198.18.2.11:80", "198.18.2.12:80"}) chat.backends.emplace_back().address = endpoint(host);
-  surroundings.now = std::chrono::steady_clock::time_point(std::chrono::hours(1));
-  surroundings.wall = service::WallTime(std::chrono::hours(1000));
-  return surroundings;
+  return file;
+}
+
+control::Status describe(const service::DesiredState& desired, const KernelCounts& counts) {
+  const auto config = file();
+  const std::map<std::string, service::LaidService> laid;
+  const Surroundings surroundings{
+      config, laid, {}, std::chrono::steady_clock::time_point(1h), service::WallTime(std::chrono::hours(1000))};
+  control::Status status;
+  describe_services(status, desired, surroundings, counts);
+  return status;
 }
 
 KernelCounts counts_of(const service::DesiredState& desired) {
@@ -56,8 +64,7 @@ KernelCounts counts_of(const service::DesiredState& desired) {
 
 TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
   const auto desired = desired_state();
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   ASSERT_EQ(status.services.size(), 1U);
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.connections, 45U);
@@ -78,8 +85,7 @@ TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
 
 TEST(DescribeServices, CapacityCountsPoolAddressesOfTheBackendsFamily) {
   const auto desired = desired_state();
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   const auto& snat = *status.services[0].snat;
   EXPECT_EQ(snat.capacity, 2U * 2U * 1000U);
   EXPECT_EQ(snat.used, 50U);
@@ -98,8 +104,7 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   other.backends = {{"same", endpoint("198.18.2.11:80"), 4, 100, 100}};
   auto counts = counts_of(desired);
   counts.pairs.push_back({address("198.18.2.101"), 4, 900, 900});
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts);
+  const auto status = describe(desired, counts);
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
   ASSERT_EQ(status.warnings.size(), 2U);
@@ -109,8 +114,7 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
 TEST(DescribeServices, AServiceWithoutAShareWarns) {
   auto desired = desired_state();
   for (auto& backend : desired.services["chat"].backends) backend.share_weight = 0;
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   ASSERT_EQ(status.warnings.size(), 1U);
   EXPECT_EQ(status.warnings[0], "service chat: no backend takes new connections; they are refused");
 }

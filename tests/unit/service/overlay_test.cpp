@@ -57,7 +57,7 @@ class OverlayTest : public testing::Test {
     EXPECT_EQ(applied.error().kind, kind);
     return applied.error().problems;
   }
-  Effective effective() const { return overlay_.apply(file_); }
+  test::Effective effective() const { return test::effective(overlay_, file_); }
   Mark mark(const std::string& address) const {
     const auto marks = effective().marks;
     const auto place = marks.find({"chat", endpoint(address)});
