@@ -44,9 +44,7 @@ std::optional<Reconciled> Manager::go_on() {
   return take_result();
 }
 
-std::optional<Reconciled> Manager::take_result() {
-  return steps_.empty() ? std::exchange(result_, std::nullopt) : std::nullopt;
-}
+std::optional<Reconciled> Manager::take_result() { return steps_.empty() ? std::exchange(result_, std::nullopt) : std::nullopt; }
 
 void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
   in_order_ = false;

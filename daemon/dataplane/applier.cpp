@@ -1,5 +1,8 @@
 #include "daemon/dataplane/applier.h"
 
+#include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace wsl4::dataplane {
@@ -16,6 +19,34 @@ constexpr std::size_t kServicesPerPiece = 1024;
 
 std::chrono::microseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start);
+}
+
+using Services = std::map<std::string, service::ServiceState>;
+
+void move_one(Services& from, Services::iterator service, service::StateChange& to) {
+  auto node = from.extract(service);
+  to.services.emplace(std::move(node.key()), std::move(node.mapped()));
+}
+
+/// One service for each copy of a pool's map, so that these are made first: the kernel finds a set by walking all that are older,
+/// and the rules of all backends refer to the copies.
+service::StateChange first_piece(Services& services) {
+  service::StateChange piece;
+  std::set<std::pair<std::string, service::BackendId>> copies;
+  for (auto next = services.begin(); next != services.end();) {
+    const auto service = next++;
+    bool is_first = false;
+    for (const auto& backend : service->second.backends)
+      is_first |= copies.emplace(service->second.pool, backend.id / kMapBackends).second;
+    if (is_first) move_one(services, service, piece);
+  }
+  return piece;
+}
+
+service::StateChange next_piece(Services& services) {
+  service::StateChange piece;
+  while (piece.services.size() < kServicesPerPiece && !services.empty()) move_one(services, services.begin(), piece);
+  return piece;
 }
 
 }  // namespace
@@ -89,12 +120,7 @@ Result<Applied> Applier::build_in_pieces(service::DesiredState next) {
   const auto base = netlink::nft::build_table(mirror.table());
   Applied applied{base.weight()};
   if (auto committed = nftables_.commit(base); !committed) return tl::make_unexpected(committed.error());
-  while (!services.empty()) {
-    service::StateChange piece;
-    while (piece.services.size() < kServicesPerPiece && !services.empty()) {
-      auto service = services.extract(services.begin());
-      piece.services.emplace(std::move(service.key()), std::move(service.mapped()));
-    }
+  for (auto piece = first_piece(services); !piece.services.empty(); piece = next_piece(services)) {
     const auto transaction = mirror.transition(piece);
     if (auto committed = nftables_.commit(transaction); !committed) return tl::make_unexpected(committed.error());
     applied.objects += transaction.weight();

@@ -9,7 +9,6 @@
 #include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -169,8 +168,9 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   take_over(wanted_, *std::move(drafted));
   wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
   const auto flows = kernel_->collector().counter().size();
-  events_.add("started", fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
-                                     assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
+  events_.add("started",
+              fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
+                          assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
 }
 
@@ -193,34 +193,6 @@ void App::watch_sysctls() {
     if (!present || *present == value) continue;
     if (sysctls_->write(name, value)) events_.add("sysctl-restored", fmt::format("{} was {}, is {} again", name, *present, value));
   }
-}
-
-void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
-  if (!wanted_.file->addresses.manage) return;
-  addresses_placed(addresses_->reconcile(wanted_addresses_, idle));
-  if (addresses_->busy() && !std::exchange(placing_, true)) asio::co_spawn(io_, place_rest(), asio::detached);
-}
-
-/// Piece by piece, so that everything else on this thread has its turn between them.
-asio::awaitable<void> App::place_rest() {
-  while (addresses_->busy()) {
-    co_await asio::post(io_, asio::use_awaitable);
-    addresses_placed(addresses_->go_on());
-  }
-  placing_ = false;
-}
-
-void App::addresses_placed(const std::optional<addresses::Reconciled>& result) {
-  if (!result) return;
-  const auto tell = [this](const char* event, const std::vector<netlink::IpAddress>& those) {
-    if (!those.empty()) events_.add(event, fmt::format("{} addresses, first {}", those.size(), those.front().to_string()));
-  };
-  tell("addresses-added", result->added);
-  tell("addresses-removed", result->removed);
-  if (result->problems != address_problems_) {
-    for (const auto& problem : result->problems) log::error("address-problem", "error=\"{}\"", problem);
-  }
-  address_problems_ = result->problems;
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -440,8 +412,7 @@ void App::start_health() {
 void App::watch_health(Names services) {
   for (const auto& own : wanted_.file->services) {
     if (services.erase(own.name) == 0) continue;
-    health_->watch(service::in_effect(assembler_.laid(), own), wanted_.file->pools,
-                   service::marks_of(assembler_.laid(), own.name));
+    health_->watch(service::in_effect(assembler_.laid(), own), wanted_.file->pools, service::marks_of(assembler_.laid(), own.name));
   }
   for (const auto& gone : services) health_->forget(gone);
 }

@@ -147,8 +147,7 @@ std::vector<std::string> App::warnings() const {
 
 std::vector<std::string> App::dormant() const {
   std::vector<std::string> sentences;
-  for (const auto& [service, laid] : assembler_.laid())
-    sentences.insert(sentences.end(), laid.dormant.begin(), laid.dormant.end());
+  for (const auto& [service, laid] : assembler_.laid()) sentences.insert(sentences.end(), laid.dormant.begin(), laid.dormant.end());
   return sentences;
 }
 

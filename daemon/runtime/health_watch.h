@@ -63,9 +63,9 @@ class HealthWatch {
 
   Hooks hooks_;
   health::Scheduler scheduler_;
-  std::map<std::string, Policy> policies_;  // by service
+  std::map<std::string, Policy> policies_;                                      // by service
   std::map<std::pair<std::string, netlink::Family>, health::Sources> sources_;  // of a pool, shared by all that are checked from it
-  std::set<Key> down_;                      // whose flows are not decided about yet
+  std::set<Key> down_;                                                          // whose flows are not decided about yet
 };
 
 }  // namespace wsl4::runtime

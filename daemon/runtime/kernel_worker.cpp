@@ -26,8 +26,8 @@ std::int64_t nanoseconds(steady_clock::time_point when) { return when.time_since
 
 }  // namespace
 
-KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts, std::function<std::chrono::seconds()> established_timeout,
-                           KernelCallbacks callbacks)
+KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
+                           std::function<std::chrono::seconds()> established_timeout, KernelCallbacks callbacks)
     : mark_(nothing.mark),
       callbacks_(std::move(callbacks)),
       parts_(std::move(parts)),

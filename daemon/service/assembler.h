@@ -60,7 +60,6 @@ class Assembler {
   [[nodiscard]] const std::map<std::string, LaidService>& laid() const { return laid_; }
 
  private:
-
   DesiredState desired_;
   Resolver resolver_;
   Newcomers newcomers_;

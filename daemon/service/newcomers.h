@@ -32,8 +32,8 @@ class Newcomers {
   /// table nobody is one: all begin together.
   Newcomers(const std::vector<std::pair<std::string, netlink::Endpoint>>& serving, const std::vector<Newcomer>& starting);
 
-  /// Sets `serving_since` of every backend of a service with a slow start. One that takes flows now and did not before is a newcomer
-  /// since `now`.
+  /// Sets `serving_since` of every backend of a service with a slow start. One that takes flows now and did not before is a
+  /// newcomer since `now`.
   [[nodiscard]] OfService look_at(ServiceState& service, WallTime now) const;
   /// What was seen of these services is known from now on; the beginning is over.
   void accept(std::map<std::string, OfService> services);

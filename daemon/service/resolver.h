@@ -76,9 +76,9 @@ class Resolver {
 
   MarkLayout mark_;
   std::map<std::string, OfService> known_;
-  std::set<std::string> leaving_;                   // services with backends that are not configured
-  boost::unordered_flat_set<BackendId> used_;       // numbers of known backends
-  std::map<BackendId, std::uint64_t> orphans_;      // borne by flows of nobody we know -> left_at
+  std::set<std::string> leaving_;               // services with backends that are not configured
+  boost::unordered_flat_set<BackendId> used_;   // numbers of known backends
+  std::map<BackendId, std::uint64_t> orphans_;  // borne by flows of nobody we know -> left_at
   BackendId last_id_ = 0;
 };
 

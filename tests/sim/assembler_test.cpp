@@ -31,9 +31,9 @@ std::set<std::string> everything(const config::Config& file, const Assembler& as
   return names;
 }
 
-class Run {
+class Sequence {
  public:
-  explicit Run(unsigned seed) : random_(seed) {
+  explicit Sequence(unsigned seed) : random_(seed) {
     for (auto& service : file_.services)
       if (random_() % 2 == 0) service.slow_start = std::chrono::seconds(30);
     overlay_ = Overlay();
@@ -131,9 +131,9 @@ class Run {
 TEST(Assembler, ByPartsIsAsTheWhole) {
   int refused = 0;
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
-    Run run(seed);
-    for (int step = 0; step < kSteps; ++step) run.step();
-    refused += run.refused;
+    Sequence sequence(seed);
+    for (int step = 0; step < kSteps; ++step) sequence.step();
+    refused += sequence.refused;
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   EXPECT_LT(refused, static_cast<int>(kSeeds) * kSteps / 2) << "most changes are made";

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <random>
 
 #include "tests/support/desired_states.h"
@@ -29,7 +30,7 @@ class ApplierTest : public testing::Test {
 };
 
 TEST_F(ApplierTest, ATableFromNothingComesInPieces) {
-  ASSERT_TRUE(applier_.adopt({}));
+  ASSERT_TRUE(applier_.adopt(service::MarkLayout()));
   ASSERT_TRUE(move_to(test::many_services(1100)));
   EXPECT_GT(kernel_.committed().size(), 2U);
   const auto pieces = kernel_.committed().size();
@@ -42,7 +43,7 @@ TEST_F(ApplierTest, ATableFromNothingComesInPieces) {
 
 TEST_F(ApplierTest, WhatWasFoundIsKeptWhereItIsRight) {
   ASSERT_TRUE(kernel_.commit(netlink::nft::build_table(plan(test::two_services())), std::nullopt));
-  const auto adopted = applier_.adopt({});
+  const auto adopted = applier_.adopt(service::MarkLayout());
   ASSERT_TRUE(adopted);
   EXPECT_EQ(adopted->size(), 6U);
   auto next = test::two_services();
@@ -52,7 +53,7 @@ TEST_F(ApplierTest, WhatWasFoundIsKeptWhereItIsRight) {
 }
 
 TEST_F(ApplierTest, AfterAFailureTheNextOneIsFull) {
-  ASSERT_TRUE(applier_.adopt({}));
+  ASSERT_TRUE(applier_.adopt(service::MarkLayout()));
   const auto before = test::two_services();
   ASSERT_TRUE(move_to(before));
   kernel_.fail_next_commit({ENOMEM, "no memory"});
@@ -69,7 +70,7 @@ TEST_F(ApplierTest, AfterAFailureTheNextOneIsFull) {
 }
 
 TEST_F(ApplierTest, AFailureOfTheFirstTableIsMended) {
-  ASSERT_TRUE(applier_.adopt({}));
+  ASSERT_TRUE(applier_.adopt(service::MarkLayout()));
   kernel_.own_by_others(kTableName, true);
   EXPECT_FALSE(move_to(test::many_services(300)));
   kernel_.own_by_others(kTableName, false);
@@ -93,7 +94,7 @@ TEST_F(ApplierTest, RandomStatesWithFailuresFollowEachOther) {
 }
 
 TEST_F(ApplierTest, RepairPutsRightWhatSomebodyChanged) {
-  ASSERT_TRUE(applier_.adopt({}));
+  ASSERT_TRUE(applier_.adopt(service::MarkLayout()));
   ASSERT_TRUE(move_to(test::two_services()));
   EXPECT_EQ(applier_.repair()->objects, 0U);
   kernel_.replace_by_others(kTableName, std::nullopt);

@@ -103,7 +103,7 @@ TEST(Resolver, WhatTheKernelKnewIsAdopted) {
 }
 
 TEST(Resolver, NumbersOfARemovedServiceRestUntilItsFlowsHaveEnded) {
-  Resolver resolver(MarkLayout(0x00000700);  // numbers 1 to 3
+  Resolver resolver(MarkLayout(0x00000700));  // numbers 1 to 3
   ASSERT_TRUE(resolve(resolver, one_service({backend("a", "198.18.2.11:80"), backend("b", "198.18.2.12:80")})));
   auto other = one_service({backend("c", "198.18.2.13:80")});
   other.services[0].name = "other";
@@ -121,7 +121,7 @@ TEST(Resolver, NumbersOfARemovedServiceRestUntilItsFlowsHaveEnded) {
 }
 
 TEST(Resolver, ARefusedChangeLeavesWhatIsKnown) {
-  Resolver resolver(MarkLayout(0x00000300);  // number 1 only
+  Resolver resolver(MarkLayout(0x00000300));  // number 1 only
   const auto one = one_service({backend("a", "198.18.2.11:80")});
   const auto before = resolve(resolver, one);
   EXPECT_FALSE(resolve(resolver, one_service({backend("a", "198.18.2.11:80"), backend("b", "198.18.2.12:80")})));
