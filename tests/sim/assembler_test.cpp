@@ -78,6 +78,7 @@ class Sequence {
 
   void judge() {
     const auto& services = full_.desired().services;
+    if (services.empty()) return;
     auto place = services.begin();
     std::advance(place, random_() % services.size());
     for (const auto& backend : place->second.backends)
