@@ -22,7 +22,7 @@ def services(scale):
     processor's time daemon and kernel take for it, as the daemon's log tells. Reading the file is beside it, for information."""
     count = 10_000 if scale == 1 else 300
     many = [Service(f"s{n}", [f"198.18.{100 + n // 5000}.{n // 50 % 100 + 1}:{1000 + n % 50}"],
-                    [Backend(f"b{i}", BACKENDS4[i], 1024 + n) for i in range(4)]) for n in range(count)]
+                    [Backend(f"b{i}", BACKENDS4[i], 1024 + n) for i in range(4)], "least-connections") for n in range(count)]
     with contextlib.ExitStack() as stack:
         bed = stack.enter_context(Bed())
         bed.ip(bed.balancer, "addr add 198.18.100.254/24 dev front", "addr add 198.18.101.254/24 dev front")
