@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 
 #include "daemon/dataplane/applier.h"
 #include "netlink/nft/nftables.h"
@@ -22,7 +23,11 @@ void PrintTo(const Edit& edit, std::ostream* out) { *out << edit.name; }
 
 class DataplaneRepair : public testing::TestWithParam<Edit> {
  protected:
-  void SetUp() override { ASSERT_TRUE(applier_.apply(test::difference({}, test::two_services()))); }
+  /// In one piece, as the table is built anew: nft lists things in the order in which they came.
+  void SetUp() override {
+    ASSERT_TRUE(kernel_->commit(netlink::nft::build_table(plan(test::two_services())), std::nullopt));
+    ASSERT_TRUE(applier_.apply(test::difference({}, test::two_services())));
+  }
   netlink::nft::Table table() { return kernel_->read_table(kTableName).value().value(); }
 
   const test::Namespace where_{"repair"};
