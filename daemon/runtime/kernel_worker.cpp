@@ -133,18 +133,19 @@ void KernelWorker::begin_long_work(std::size_t services) { pulse_.beat(Pulse::Cl
 
 Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& change) {
   begin_long_work(services_looked_at(change));
-  auto applied = applier_.apply(deal(change));
+  const auto whole = with_ports(change);
+  auto applied = applier_.apply(deal(whole));
   beat();
   if (!applied) {
     ports_.dropped();
-    balancer_.deal(service::inverse(change, wanted_));
+    balancer_.deal(service::inverse(whole, wanted_));
     repair();
     return applied;
   }
   ports_.applied();
   follow(change);
   service::make_change(wanted_, change);
-  if (!change.pools.empty()) watch_unseen();
+  watch_unseen();
   evictions_.set_drains(drains_);
   evictions_.set_services(wanted_.services);
   return applied;
@@ -177,16 +178,22 @@ void KernelWorker::watch_unseen() {
 
 netlink::nft::Transaction KernelWorker::preview(const service::StateChange& change) {
   begin_long_work(services_looked_at(change));
-  auto transaction = applier_.preview(deal(change));
+  const auto whole = with_ports(change);
+  auto transaction = applier_.preview(deal(whole));
   ports_.dropped();
-  balancer_.deal(service::inverse(change, wanted_));
+  balancer_.deal(service::inverse(whole, wanted_));
   beat();
   return transaction;
 }
 
+/// And with the services whose ports have to be dealt anew because their pool is another one.
+service::StateChange KernelWorker::with_ports(service::StateChange change) const {
+  for (const auto& name : ports_.services_of(change.pools)) change.services.try_emplace(name, wanted_.services.at(name));
+  return change;
+}
+
 /// The ports first: how many are free goes into the shares.
 service::StateChange KernelWorker::deal(service::StateChange change) {
-  for (const auto& name : ports_.services_of(change.pools)) change.services.try_emplace(name, wanted_.services.at(name));
   ports_.deal_all(change);
   return balancer_.deal(std::move(change));
 }

@@ -116,6 +116,7 @@ class KernelWorker {
   void failed(const netlink::Error& error);
   void beat();
   void watch_unseen();
+  [[nodiscard]] service::StateChange with_ports(service::StateChange change) const;
   [[nodiscard]] service::StateChange deal(service::StateChange change);
   [[nodiscard]] std::size_t services_looked_at(const service::StateChange& change) const;
   void begin_long_work(std::size_t services);
