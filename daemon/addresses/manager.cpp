@@ -1,6 +1,8 @@
 #include "daemon/addresses/manager.h"
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "daemon/util/log.h"
 
@@ -14,6 +16,8 @@ using netlink::rtnl::Link;
 
 /// Switches and neighbours may miss one; three in as many seconds are customary.
 constexpr int kAnnouncements = 3;
+/// A few milliseconds.
+constexpr std::size_t kAnnouncementsAtOnce = 512;
 
 InterfaceAddress ours(const Missing& missing) {
   const auto length = missing.prefix_length != 0 ? missing.prefix_length : static_cast<std::uint8_t>(missing.address.bits());
@@ -22,67 +26,106 @@ InterfaceAddress ours(const Missing& missing) {
 
 }  // namespace
 
-Reconciled Manager::reconcile(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
-  const bool same = !rtnl_.changed() && in_order_ && idle.empty() && wanted == wanted_;
-  auto result = same ? Reconciled{} : look_and_mend(wanted, idle);
-  announce_again();
-  return result;
+std::optional<Reconciled> Manager::reconcile(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
+  if (steps_.empty() || wanted != wanted_) {
+    const bool same = !rtnl_.changed() && in_order_ && idle.empty() && wanted == wanted_;
+    steps_.clear();
+    result_ = Reconciled{};
+    if (!same) look(wanted, idle);
+  }
+  do_some_steps();
+  if (next_announced_ == announcing_.end()) next_announced_ = announcing_.begin();
+  do_some_announcements();
+  return take_result();
 }
 
 Reconciled Manager::withdraw() {
   in_order_ = false;
+  steps_.clear();
+  result_.reset();
   leftover_.clear();
   announcing_.clear();
+  next_announced_ = announcing_.end();
   return remove_ours(rtnl_);
 }
 
-Reconciled Manager::look_and_mend(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
-  Reconciled result;
+std::optional<Reconciled> Manager::go_on() {
+  do_some_steps();
+  do_some_announcements();
+  return take_result();
+}
+
+std::optional<Reconciled> Manager::take_result() { return steps_.empty() ? std::exchange(result_, std::nullopt) : std::nullopt; }
+
+void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle) {
   in_order_ = false;
   auto links = rtnl_.links();
   const auto present = rtnl_.addresses();
   if (!links || !present) {
-    result.problems.push_back(!links ? links.error().message() : present.error().message());
-    return result;
-  }
-  auto placement = place(wanted, Topology(std::move(*links), *present), *present);
-  result.problems = std::move(placement.problems);
-  for (const auto& missing : placement.missing) add(missing, result);
-  for (const auto& entry : placement.surplus) remove(entry, result.problems);
-  leftover_.clear();
-  for (const auto& entry : placement.leftover) {
-    const bool gone = idle.contains(entry.address) && remove(entry, result.problems);
-    (gone ? result.removed : leftover_).push_back(entry.address);
-  }
-  in_order_ = placement.missing.empty() && placement.surplus.empty() && result.problems.empty();
-  wanted_ = wanted;
-  return result;
-}
-
-void Manager::add(const Missing& missing, Reconciled& result) {
-  const auto added = rtnl_.add_address(ours(missing));
-  if (!added) {
-    result.problems.push_back(added.error().message());
+    result_->problems.push_back(!links ? links.error().message() : present.error().message());
     return;
   }
-  result.added.push_back(missing.address);
-  announcing_[missing.address] = {missing.link, kAnnouncements};
-}
-
-bool Manager::remove(const InterfaceAddress& entry, std::vector<std::string>& problems) {
-  const auto pending = announcing_.find(entry.address);
-  if (pending != announcing_.end() && pending->second.link.index == entry.link_index) announcing_.erase(pending);
-  const auto removed = rtnl_.remove_address(entry);
-  if (!removed) problems.push_back(removed.error().message());
-  return removed.has_value();
-}
-
-void Manager::announce_again() {
-  for (auto& [address, pending] : announcing_) {
-    announce(pending.link, address);
-    --pending.left;
+  auto placement = place(wanted, Topology(std::move(*links), *present), *present);
+  result_->problems = std::move(placement.problems);
+  for (const auto& missing : placement.missing) steps_.push_back({Step::Kind::kAdd, ours(missing), missing.link});
+  for (const auto& entry : placement.surplus) steps_.push_back({Step::Kind::kTakeOff, entry});
+  leftover_.clear();
+  for (const auto& entry : placement.leftover) {
+    leftover_.insert(entry.address);
+    if (idle.contains(entry.address)) steps_.push_back({Step::Kind::kRemove, entry});
   }
-  std::erase_if(announcing_, [](const auto& item) { return item.second.left == 0; });
+  in_order_ = placement.missing.empty() && placement.surplus.empty() && result_->problems.empty();
+  wanted_ = wanted;
+}
+
+void Manager::do_some_steps() {
+  for (auto left = netlink::rtnl::kAddressesAtOnce; left > 0 && !steps_.empty();) left -= do_group(left);
+}
+
+/// So many at most, of one kind.
+std::size_t Manager::do_group(std::size_t most) {
+  std::vector<Step> group;
+  std::vector<InterfaceAddress> entries;
+  while (!steps_.empty() && group.size() < most && (group.empty() || steps_.front().kind == group.front().kind)) {
+    entries.push_back(steps_.front().entry);
+    group.push_back(std::move(steps_.front()));
+    steps_.pop_front();
+  }
+  const bool adds = group.front().kind == Step::Kind::kAdd;
+  if (!adds)
+    for (const auto& entry : entries) forget_announcing(entry);
+  const auto outcomes = adds ? rtnl_.add_addresses(entries) : rtnl_.remove_addresses(entries);
+  for (std::size_t i = 0; i < group.size(); ++i) done(group[i], outcomes[i]);
+  return group.size();
+}
+
+void Manager::done(const Step& step, const netlink::Result<void>& outcome) {
+  const auto& address = step.entry.address;
+  if (!outcome) {
+    result_->problems.push_back(outcome.error().message());
+    in_order_ = false;
+  } else if (step.kind == Step::Kind::kAdd) {
+    result_->added.push_back(address);
+    announcing_[address] = {step.link, kAnnouncements};
+  } else if (step.kind == Step::Kind::kRemove) {
+    result_->removed.push_back(address);
+    leftover_.erase(address);
+  }
+}
+
+void Manager::forget_announcing(const InterfaceAddress& entry) {
+  const auto pending = announcing_.find(entry.address);
+  if (pending == announcing_.end() || pending->second.link.index != entry.link_index) return;
+  if (next_announced_ == pending) ++next_announced_;
+  announcing_.erase(pending);
+}
+
+void Manager::do_some_announcements() {
+  for (std::size_t made = 0; made < kAnnouncementsAtOnce && next_announced_ != announcing_.end(); ++made) {
+    auto& [address, pending] = *next_announced_;
+    announce(pending.link, address);
+    next_announced_ = --pending.left == 0 ? announcing_.erase(next_announced_) : std::next(next_announced_);
+  }
 }
 
 std::vector<std::string> Manager::announce_all() {
@@ -105,18 +148,20 @@ void Manager::announce(const Link& link, const IpAddress& address) {
 
 Reconciled remove_ours(netlink::rtnl::Rtnl& rtnl) {
   Reconciled result;
-  const auto present = rtnl.addresses();
-  if (!present) {
-    result.problems.push_back(present.error().message());
+  auto entries = rtnl.addresses();
+  if (!entries) {
+    result.problems.push_back(entries.error().message());
     return result;
   }
-  for (const auto& entry : *present) {
-    if (!is_ours(entry)) continue;
-    const auto removed = rtnl.remove_address(entry);
-    if (removed)
-      result.removed.push_back(entry.address);
-    else
-      result.problems.push_back(removed.error().message());
+  std::erase_if(*entries, [](const auto& entry) { return !is_ours(entry); });
+  for (std::span<const InterfaceAddress> rest = *entries; !rest.empty();) {
+    const auto group = rest.first(std::min(rest.size(), netlink::rtnl::kAddressesAtOnce));
+    rest = rest.subspan(group.size());
+    const auto outcomes = rtnl.remove_addresses(group);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (outcomes[i]) result.removed.push_back(group[i].address);
+      if (!outcomes[i]) result.problems.push_back(outcomes[i].error().message());
+    }
   }
   return result;
 }

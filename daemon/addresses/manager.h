@@ -3,7 +3,9 @@
 // after a crash.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,7 +27,12 @@ class Manager {
   /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that belongs on
   /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
   /// `idle`: known to be used by no flow. A machine that was in order and has not changed is not listed again.
-  Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
+  ///
+  /// It does a first piece of that, at most about 50 ms; while it is busy, `go_on` does the next. Returns what was done once all
+  /// of it is. Another call before that goes on too, and begins anew only if something else is wanted.
+  std::optional<Reconciled> reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
+  std::optional<Reconciled> go_on();
+  [[nodiscard]] bool busy() const { return !steps_.empty() || next_announced_ != announcing_.end(); }
 
   /// Tells the neighbours of every address of ours, at once. Returns why that failed.
   std::vector<std::string> announce_all();
@@ -34,26 +41,39 @@ class Manager {
   Reconciled withdraw();
 
   /// Ours that is wanted no more and was still there after the last reconcile.
-  [[nodiscard]] const std::vector<netlink::IpAddress>& leftover() const { return leftover_; }
+  [[nodiscard]] const std::set<netlink::IpAddress>& leftover() const { return leftover_; }
 
  private:
+  struct Step {
+    enum class Kind : std::uint8_t { kAdd, kTakeOff, kRemove };  // kTakeOff: it lives on another link too
+    Kind kind = Kind::kAdd;
+    netlink::rtnl::InterfaceAddress entry;
+    netlink::rtnl::Link link{};  // where it is added
+  };
   struct Pending {
     netlink::rtnl::Link link;
     int left;  // announcements still to be made
   };
+  using Announcing = std::map<netlink::IpAddress, Pending>;
 
-  Reconciled look_and_mend(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
-  void add(const Missing& missing, Reconciled& result);
-  bool remove(const netlink::rtnl::InterfaceAddress& entry, std::vector<std::string>& problems);
-  void announce_again();
+  std::optional<Reconciled> take_result();
+  void look(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
+  void do_some_steps();
+  std::size_t do_group(std::size_t most);
+  void done(const Step& step, const netlink::Result<void>& outcome);
+  void do_some_announcements();
   void announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address);
+  void forget_announcing(const netlink::rtnl::InterfaceAddress& entry);
 
   netlink::rtnl::Rtnl& rtnl_;
   netlink::rtnl::Announcer& announcer_;
   std::vector<WantedAddress> wanted_;  // at the last look
   bool in_order_ = false;              // found then, but for what is left over
-  std::vector<netlink::IpAddress> leftover_;
-  std::map<netlink::IpAddress, Pending> announcing_;
+  std::deque<Step> steps_;             // still to be done
+  std::optional<Reconciled> result_;   // of the steps up to now; none: told already
+  std::set<netlink::IpAddress> leftover_;
+  Announcing announcing_;
+  Announcing::iterator next_announced_ = announcing_.end();  // of this second's
 };
 
 /// Takes off every address that is ours; goes on after one that cannot be removed.

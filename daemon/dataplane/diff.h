@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "daemon/dataplane/plan.h"
+#include "daemon/service/state_change.h"
 
 namespace wsl4::dataplane {
 
@@ -24,21 +26,20 @@ struct BlocksChange {
   std::optional<std::vector<balance::PortBlock>> slots;
 };
 
-/// The daemon's own copy of what it programmed. `transition` yields the transaction from the present state to `next` and is cheap
-/// where little differs (unchanged services are recognised by comparison of their ServiceState, not of their rules). Call `commit`
-/// once the kernel took it; without it the mirror stays where it was.
+/// The daemon's own copy of what it programmed. `transition` yields the transaction that makes a change; it costs what changes,
+/// however many other services there are. Call `commit` once the kernel took it; without it the mirror stays where it was.
 class Mirror {
  public:
-  Mirror();
+  /// Of a table that stands as `state` has it.
+  explicit Mirror(service::DesiredState state);
   ~Mirror();
   Mirror(Mirror&&) noexcept;
   Mirror& operator=(Mirror&&) noexcept;
 
-  [[nodiscard]] netlink::nft::Transaction transition(const service::DesiredState& next) const;
-  void commit(service::DesiredState next);
+  [[nodiscard]] netlink::nft::Transaction transition(const service::StateChange& change) const;
+  void commit(service::StateChange change);
 
-  /// The same for services of the present state that have other shares; costs only those, however many others there are. Their
-  /// `blocks` are not looked at.
+  /// The same for services of the present state that have other shares. Their `blocks` are not looked at.
   [[nodiscard]] netlink::nft::Transaction transition(std::span<const service::ServiceState> services) const;
   void commit(std::span<const service::ServiceState> services);
 

@@ -1,5 +1,9 @@
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <span>
 #include <unordered_map>
+#include <utility>
 
 #include "daemon/dataplane/diff.h"
 #include "daemon/dataplane/names.h"
@@ -11,6 +15,7 @@ namespace {
 using netlink::nft::Table;
 using netlink::nft::Transaction;
 using service::DesiredState;
+using service::StateChange;
 
 /// (set, key) of a shared element as one string; names hold no NUL.
 std::string place_key(const std::string& set, const netlink::nft::Bytes& key) {
@@ -20,32 +25,11 @@ std::string place_key(const std::string& set, const netlink::nft::Bytes& key) {
   return place;
 }
 
-/// Visits the entries of two sorted maps side by side: (old or null, new or null).
-template <class Map, class Visit>
-void for_each_pair(const Map& before, const Map& after, Visit visit) {
-  auto old = before.begin();
-  auto next = after.begin();
-  while (old != before.end() || next != after.end()) {
-    const int order = old == before.end() ? 1 : next == after.end() ? -1 : old->first.compare(next->first);
-    visit(order <= 0 ? &old->second : nullptr, order >= 0 ? &next->second : nullptr);
-    if (order <= 0) ++old;
-    if (order >= 0) ++next;
-  }
-}
-
-bool same_globals(const DesiredState& left, const DesiredState& right) {
-  return left.mark == right.mark && left.owned_table == right.owned_table && left.double_dnat == right.double_dnat;
-}
-
-bool same_pool(const service::PoolState* left, const service::PoolState* right) {
-  return left == right || (left && right && *left == *right);
-}
-
 }  // namespace
 
 /// How many fragments hold each shared element.
 struct Mirror::Impl {
-  struct Change {
+  struct Fragments {
     std::vector<Fragment> before, after;
   };
   /// How often each shared element is held, in the fragments that change.
@@ -55,56 +39,58 @@ struct Mirror::Impl {
     const netlink::nft::Element* new_element = nullptr;
   };
   using Touched = std::map<std::pair<std::string, netlink::nft::Bytes>, Holders>;
+  /// The same of copies of pools' maps.
+  struct MapHolders {
+    std::int64_t before = 0, after = 0;
+    Fragment::PoolMap map;
+  };
+  using TouchedMaps = std::map<std::string, MapHolders>;
 
   DesiredState state;
-  bool exists = false;  // the kernel has a table
   std::unordered_map<std::string, std::uint32_t> holders;
 
-  /// The fragments of what differs between the present state and `next`.
-  [[nodiscard]] Change changed(const DesiredState& next) const {
-    Change change;
-    const bool all = exists && !same_globals(state, next);
-    for_each_pair(state.pools, next.pools, [&](const service::PoolState* old, const service::PoolState* now) {
-      if (old && now && !all && *old == *now) return;
-      if (old) change.before.push_back(plan_pool(*old));
-      if (now) change.after.push_back(plan_pool(*now));
-    });
-    std::map<std::string, bool> pool_is_same;
-    const auto keeps_pool = [&](const service::ServiceState& service) {
-      const auto [entry, unknown] = pool_is_same.try_emplace(service.pool);
-      if (unknown) entry->second = same_pool(pool_of(state, service), pool_of(next, service));
-      return entry->second;
-    };
-    for_each_pair(state.services, next.services, [&](const service::ServiceState* old, const service::ServiceState* now) {
-      if (old && now && !all && *old == *now && keeps_pool(*now)) return;
-      if (old) add_whole(change.before, state, *old);
-      if (now) add_whole(change.after, next, *now);
-    });
-    return change;
+  /// The fragments of what the change touches: pools, services, and those whose pool is another one.
+  [[nodiscard]] Fragments fragments(const StateChange& change, const DesiredState& after) const {
+    Fragments fragments;
+    for (const auto& [name, next] : change.pools) {
+      if (const auto old = state.pools.find(name); old != state.pools.end()) fragments.before.push_back(plan_pool(old->second));
+      if (next) fragments.after.push_back(plan_pool(*next));
+    }
+    for (const auto& [name, next] : change.services) {
+      if (const auto old = state.services.find(name); old != state.services.end()) add_whole(fragments.before, state, old->second);
+      if (next) add_whole(fragments.after, after, *next);
+    }
+    if (change.pools.empty()) return fragments;
+    for (const auto& [name, service] : state.services) {
+      if (!change.pools.contains(service.pool) || change.services.contains(name)) continue;
+      add_whole(fragments.before, state, service);
+      add_whole(fragments.after, after, service);
+    }
+    return fragments;
+  }
+
+  /// Without the services' blocks.
+  [[nodiscard]] Fragments fragments(std::span<const service::ServiceState> services) const {
+    Fragments fragments;
+    for (const auto& now : services) {
+      fragments.before.push_back(plan_service(state, state.services.at(now.name)));
+      fragments.after.push_back(plan_service(state, now));
+    }
+    return fragments;
+  }
+
+  /// None if only slots differ.
+  [[nodiscard]] std::optional<Fragments> fragments(const BlocksChange& blocks) const {
+    const auto& old = state.services.at(blocks.service);
+    if (blocks.slots && old.blocks.contains(blocks.backend)) return std::nullopt;
+    auto now = old;
+    set_blocks(now, blocks);
+    return Fragments{{plan_blocks(state, old, blocks.backend)}, {plan_blocks(state, now, blocks.backend)}};
   }
 
   static void add_whole(std::vector<Fragment>& fragments, const DesiredState& state, const service::ServiceState& service) {
     fragments.push_back(plan_service(state, service));
     for (const auto& [id, slots] : service.blocks) fragments.push_back(plan_blocks(state, service, id));
-  }
-
-  [[nodiscard]] Change changed(std::span<const service::ServiceState> services) const {
-    Change change;
-    for (const auto& now : services) {
-      const auto& old = state.services.at(now.name);
-      change.before.push_back(plan_service(state, old));
-      change.after.push_back(plan_service(state, now));
-    }
-    return change;
-  }
-
-  /// None if only slots differ.
-  [[nodiscard]] std::optional<Change> changed(const BlocksChange& blocks) const {
-    const auto& old = state.services.at(blocks.service);
-    if (blocks.slots && old.blocks.contains(blocks.backend)) return std::nullopt;
-    auto now = old;
-    set_blocks(now, blocks);
-    return Change{{plan_blocks(state, old, blocks.backend)}, {plan_blocks(state, now, blocks.backend)}};
   }
 
   static void set_blocks(service::ServiceState& service, const BlocksChange& blocks) {
@@ -115,24 +101,50 @@ struct Mirror::Impl {
     }
   }
 
-  [[nodiscard]] Transaction slots_that_differ(const BlocksChange& blocks) const;
-  [[nodiscard]] Transaction to_transaction(const Change& change, Table have, Table want) const;
-  void count_holders(const Change& change);
+  /// The state after the change, as far as planning a service needs it: services aside.
+  [[nodiscard]] DesiredState surroundings_after(const StateChange& change) const {
+    DesiredState after{state.mark, state.owned_table, state.double_dnat, state.gate, state.pools, {}};
+    service::make_change(after, {change.pools, {}});
+    return after;
+  }
 
-  [[nodiscard]] static Touched touched(const Change& change) {
+  [[nodiscard]] Transaction slots_that_differ(const BlocksChange& blocks) const;
+  /// `after`: the state with these pools changed.
+  [[nodiscard]] Transaction to_transaction(const Fragments& planned, const StateChange::Pools& pools,
+                                           const DesiredState& after) const;
+  void count_holders(const Fragments& fragments);
+
+  [[nodiscard]] static Touched touched(const Fragments& fragments) {
     Touched touched;
-    for (const auto& fragment : change.before) {
+    for (const auto& fragment : fragments.before) {
       for (const auto& [place, element] : fragment.shared) {
         auto& holders = touched[place];
         ++holders.before;
         holders.old_element = &element;
       }
     }
-    for (const auto& fragment : change.after) {
+    for (const auto& fragment : fragments.after) {
       for (const auto& [place, element] : fragment.shared) {
         auto& holders = touched[place];
         ++holders.after;
         holders.new_element = &element;
+      }
+    }
+    return touched;
+  }
+
+  [[nodiscard]] static TouchedMaps touched_maps(const Fragments& fragments) {
+    TouchedMaps touched;
+    for (const auto& fragment : fragments.before) {
+      for (const auto& [name, map] : fragment.pool_maps) {
+        touched[name].map = map;
+        ++touched[name].before;
+      }
+    }
+    for (const auto& fragment : fragments.after) {
+      for (const auto& [name, map] : fragment.pool_maps) {
+        touched[name].map = map;
+        ++touched[name].after;
       }
     }
     return touched;
@@ -156,6 +168,19 @@ struct Mirror::Impl {
       if (new_element) want.sets.at(place.first).elements.emplace(place.second, *new_element);
     }
   }
+
+  /// The same for copies of pools' maps; one that is there before and after, of a pool that stays as it is, is left out.
+  void add_pool_maps(const TouchedMaps& touched_maps, const StateChange::Pools& pools, const DesiredState& after, Table& have,
+                     Table& want) const {
+    for (const auto& [name, holders_here] : touched_maps) {
+      const auto& [pool, family] = holders_here.map;
+      const auto others = holders_of(name) - holders_here.before;
+      const bool was = others + holders_here.before > 0, is = others + holders_here.after > 0;
+      if (was && is && !pools.contains(pool)) continue;
+      if (was) have.sets.emplace(name, pool_map(state.pools.at(pool), family));
+      if (is) want.sets.emplace(name, pool_map(after.pools.at(pool), family));
+    }
+  }
 };
 
 namespace {
@@ -170,46 +195,61 @@ void merge_own(Table& table, const std::vector<Fragment>& fragments) {
 
 }  // namespace
 
-Transaction Mirror::Impl::to_transaction(const Change& change, Table have, Table want) const {
-  merge_own(have, change.before);
-  merge_own(want, change.after);
-  add_shared(touched(change), have, want);
+Transaction Mirror::Impl::to_transaction(const Fragments& planned, const StateChange::Pools& pools,
+                                         const DesiredState& after) const {
+  auto have = plan_base(state), want = have;
+  merge_own(have, planned.before);
+  merge_own(want, planned.after);
+  add_shared(touched(planned), have, want);
+  add_pool_maps(touched_maps(planned), pools, after, have, want);
   return diff(have, want);
 }
 
-void Mirror::Impl::count_holders(const Change& change) {
-  for (const auto& [place, held] : touched(change)) {
-    auto& count = holders[place_key(place.first, place.second)];
-    count = static_cast<std::uint32_t>(count + held.after - held.before);
-    if (count == 0) holders.erase(place_key(place.first, place.second));
-  }
+void Mirror::Impl::count_holders(const Fragments& fragments) {
+  const auto count = [this](const std::string& place, std::int64_t before, std::int64_t after) {
+    auto& number = holders[place];
+    number = static_cast<std::uint32_t>(number + after - before);
+    if (number == 0) holders.erase(place);
+  };
+  for (const auto& [place, held] : touched(fragments)) count(place_key(place.first, place.second), held.before, held.after);
+  for (const auto& [name, held] : touched_maps(fragments)) count(name, held.before, held.after);
 }
 
-Mirror::Mirror() : impl_(std::make_unique<Impl>()) {}
+Mirror::Mirror(DesiredState state) : impl_(std::make_unique<Impl>()) {
+  auto services = std::exchange(state.services, {});
+  impl_->state = std::move(state);
+  for (const auto& [name, pool] : impl_->state.pools) impl_->count_holders({{}, {plan_pool(pool)}});
+  for (const auto& [name, service] : services) {
+    Impl::Fragments fragments;
+    Impl::add_whole(fragments.after, impl_->state, service);
+    impl_->count_holders(fragments);
+  }
+  impl_->state.services = std::move(services);
+}
 Mirror::~Mirror() = default;
 Mirror::Mirror(Mirror&&) noexcept = default;
 Mirror& Mirror::operator=(Mirror&&) noexcept = default;
 
-Transaction Mirror::transition(const DesiredState& next) const {
-  if (!impl_->exists) return netlink::nft::build_table(plan(next));
-  auto have = plan_base(impl_->state), want = plan_base(next);
-  if (have.owned != want.owned) return diff(table(), plan(next));
-  return impl_->to_transaction(impl_->changed(next), std::move(have), std::move(want));
+Transaction Mirror::transition(const StateChange& change) const {
+  const bool same_pools = change.pools.empty();
+  const auto other = same_pools ? DesiredState() : impl_->surroundings_after(change);
+  const auto& after = same_pools ? impl_->state : other;
+  return impl_->to_transaction(impl_->fragments(change, after), change.pools, after);
 }
 
-void Mirror::commit(DesiredState next) {
-  impl_->count_holders(impl_->changed(next));
-  impl_->state = std::move(next);
-  impl_->exists = true;
+void Mirror::commit(StateChange change) {
+  const bool same_pools = change.pools.empty();
+  const auto other = same_pools ? DesiredState() : impl_->surroundings_after(change);
+  impl_->count_holders(impl_->fragments(change, same_pools ? impl_->state : other));
+  service::make_change(impl_->state, std::move(change));
 }
 
 Transaction Mirror::transition(std::span<const service::ServiceState> services) const {
-  const auto base = plan_base(impl_->state);
-  return impl_->to_transaction(impl_->changed(services), base, base);
+  return impl_->to_transaction(impl_->fragments(services), {}, impl_->state);
 }
 
 void Mirror::commit(std::span<const service::ServiceState> services) {
-  impl_->count_holders(impl_->changed(services));
+  impl_->count_holders(impl_->fragments(services));
   for (const auto& service : services) {
     auto& present = impl_->state.services.at(service.name);
     auto blocks = std::move(present.blocks);
@@ -245,25 +285,23 @@ Transaction Mirror::Impl::slots_that_differ(const BlocksChange& blocks) const {
 
 Transaction Mirror::transition(std::span<const BlocksChange> changes) const {
   Transaction transaction(kTableName);
-  Impl::Change all;
+  Impl::Fragments all;
   for (const auto& one : changes) {
-    auto change = impl_->changed(one);
-    if (!change) {
+    auto fragments = impl_->fragments(one);
+    if (!fragments) {
       transaction.append(impl_->slots_that_differ(one));
       continue;
     }
-    std::ranges::move(change->before, std::back_inserter(all.before));
-    std::ranges::move(change->after, std::back_inserter(all.after));
+    std::ranges::move(fragments->before, std::back_inserter(all.before));
+    std::ranges::move(fragments->after, std::back_inserter(all.after));
   }
-  if (all.before.empty()) return transaction;
-  const auto base = plan_base(impl_->state);
-  transaction.append(impl_->to_transaction(all, base, base));
+  if (!all.before.empty()) transaction.append(impl_->to_transaction(all, {}, impl_->state));
   return transaction;
 }
 
 void Mirror::commit(std::span<const BlocksChange> changes) {
   for (const auto& one : changes) {
-    if (const auto change = impl_->changed(one)) impl_->count_holders(*change);
+    if (const auto fragments = impl_->fragments(one)) impl_->count_holders(*fragments);
     Impl::set_blocks(impl_->state.services.at(one.service), one);
   }
 }

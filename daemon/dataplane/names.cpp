@@ -48,7 +48,10 @@ std::string snat_backends(netlink::Family family) { return for_family("snat-back
 std::string dnat_backends(netlink::Family family) { return for_family("dnat-backends", family); }
 std::string pool_addresses(netlink::Family family) { return for_family("pool-addresses", family); }
 
-std::string pool_slots(const service::PoolState& pool, netlink::Family family) { return for_family("pool/" + pool.name, family); }
+std::string pool_slots(const service::PoolState& pool, netlink::Family family, std::uint32_t copy) {
+  auto name = for_family("pool/" + pool.name, family);
+  return copy == 0 ? name : name + '.' + std::to_string(copy);
+}
 
 std::string service_chain(const service::ServiceState& service, netlink::Family family) {
   return for_family("service/" + service.name, family);

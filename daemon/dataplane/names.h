@@ -42,8 +42,8 @@ inline constexpr const char* kFenced = "fenced";
 [[nodiscard]] std::string pool_addresses(netlink::Family family);
 
 // One pool's.
-/// Map: slot -> pool address.
-[[nodiscard]] std::string pool_slots(const service::PoolState& pool, netlink::Family family);
+/// Map: slot -> pool address. Large installations have several copies of it, numbered from 0; the first one's name has no number.
+[[nodiscard]] std::string pool_slots(const service::PoolState& pool, netlink::Family family, std::uint32_t copy = 0);
 
 // One service's.
 [[nodiscard]] std::string service_chain(const service::ServiceState& service, netlink::Family family);

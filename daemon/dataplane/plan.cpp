@@ -183,13 +183,17 @@ class ServicePlanner {
     fragment_.chains.emplace(names::backend_chain(service_, backend), std::move(chain));
   }
 
-  /// A map of its own for a backend that some of the pool's addresses do not reach.
+  /// A copy of the pool's map, or a map of its own for a backend that some of the pool's addresses do not reach.
   void add_sources(const service::BackendState& backend) {
     const auto family = backend.address.address.family();
     const auto* pool = pool_of(state_, service_);
-    if (pool == nullptr) return;
+    const auto all = pool == nullptr ? 0 : count_of(*pool, family);
+    if (all == 0) return;
     const auto live = live_sources(backend, *pool);
-    if (live.size() == count_of(*pool, family)) return;
+    if (live.size() == all) {
+      fragment_.pool_maps.emplace(pool_copy(*pool, backend), Fragment::PoolMap{pool->name, family});
+      return;
+    }
     auto map = slot_map({address_type(family)}, live.size());
     for (std::size_t slot = 0; slot < live.size(); ++slot) add_slot(map, slot, KeyBuilder().add(live[slot]).take());
     map.comment = names::comment("pool " + pool->name + " without dead paths");
@@ -201,31 +205,31 @@ class ServicePlanner {
   Fragment fragment_;
 };
 
-void merge(Table& table, Fragment fragment) {
+void merge(Table& table, Fragment fragment, const service::DesiredState& state) {
   table.counters.merge(fragment.counters);
   table.sets.merge(fragment.sets);
   table.chains.merge(fragment.chains);
   for (auto& [place, element] : fragment.shared) table.sets.at(place.first).elements.emplace(place.second, std::move(element));
+  for (const auto& [name, map] : fragment.pool_maps)
+    if (!table.sets.contains(name)) table.sets.emplace(name, pool_map(state.pools.at(map.pool), map.family));
 }
 
 }  // namespace
 
+Set pool_map(const service::PoolState& pool, Family family) {
+  auto map = slot_map({address_type(family)}, count_of(pool, family));
+  map.comment = names::comment("pool " + pool.name);
+  std::size_t slot = 0;
+  for (const auto& address : pool.addresses)
+    if (address.family() == family) add_slot(map, slot++, KeyBuilder().add(address).take());
+  return map;
+}
+
 Fragment plan_pool(const service::PoolState& pool) {
   Fragment fragment;
-  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-    const auto number = count_of(pool, family);
-    if (number == 0) continue;
-    auto map = slot_map({address_type(family)}, number);
-    std::size_t slot = 0;
-    for (const auto& address : pool.addresses) {
-      if (address.family() != family) continue;
-      add_slot(map, slot++, KeyBuilder().add(address).take());
-      fragment.shared.emplace(std::pair(names::pool_addresses(family), KeyBuilder().add(address).take()),
-                              Element{std::monostate{}, names::comment(pool.name)});
-    }
-    map.comment = names::comment("pool " + pool.name);
-    fragment.sets.emplace(names::pool_slots(pool, family), std::move(map));
-  }
+  for (const auto& address : pool.addresses)
+    fragment.shared.emplace(std::pair(names::pool_addresses(address.family()), KeyBuilder().add(address).take()),
+                            Element{std::monostate{}, names::comment(pool.name)});
   return fragment;
 }
 
@@ -235,10 +239,10 @@ Fragment plan_service(const service::DesiredState& state, const service::Service
 
 Table plan(const service::DesiredState& state) {
   auto table = plan_base(state);
-  for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool));
+  for (const auto& [name, pool] : state.pools) merge(table, plan_pool(pool), state);
   for (const auto& [name, service] : state.services) {
-    merge(table, plan_service(state, service));
-    for (const auto& [id, slots] : service.blocks) merge(table, plan_blocks(state, service, id));
+    merge(table, plan_service(state, service), state);
+    for (const auto& [id, slots] : service.blocks) merge(table, plan_blocks(state, service, id), state);
   }
   return table;
 }

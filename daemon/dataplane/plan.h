@@ -20,6 +20,8 @@
 namespace wsl4::dataplane {
 
 inline constexpr const char* kTableName = "wsl4";
+/// Backends, by their numbers, that share a copy of a pool's map.
+inline constexpr service::BackendId kMapBackends = 512;
 /// In the table's comment; another one found in the kernel means: replace the table in one batch.
 inline constexpr int kLayoutVersion = 1;
 
@@ -29,6 +31,14 @@ inline constexpr const char* kOnceMore = "once more: older kernels can miss an e
 /// Own objects by name; shared elements by (set name, key). Two fragments may hold the same shared element if the data is equal
 /// (a backend that serves two services): it leaves the kernel with its last holder.
 struct Fragment {
+  /// The backends' rules look their source addresses up in copies of the pool's map, kMapBackends to each: the kernel walks all
+  /// rules of a map whenever it gets one more, 20 s for 40,000. Here by the copy's name; it is there while a fragment holds it.
+  struct PoolMap {
+    std::string pool;
+    netlink::Family family = netlink::Family::kIpv4;
+    friend bool operator==(const PoolMap&, const PoolMap&) = default;
+  };
+  std::map<std::string, PoolMap> pool_maps;
   std::map<std::string, netlink::nft::CounterObject> counters;
   std::map<std::string, netlink::nft::Set> sets;
   std::map<std::string, netlink::nft::Chain> chains;
@@ -38,8 +48,10 @@ struct Fragment {
 
 /// Base chains, guard, shared maps (without elements).
 [[nodiscard]] netlink::nft::Table plan_base(const service::DesiredState& state);
-/// One pool's maps (one per family that it has) and its guard elements.
+/// One pool's guard elements.
 [[nodiscard]] Fragment plan_pool(const service::PoolState& pool);
+/// Slot -> address.
+[[nodiscard]] netlink::nft::Set pool_map(const service::PoolState& pool, netlink::Family family);
 /// But for what its `blocks` need.
 [[nodiscard]] Fragment plan_service(const service::DesiredState& state, const service::ServiceState& service);
 /// What it needs that the ports towards this backend are dealt in blocks; empty where they are not.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/dataplane/names.h"
+#include "daemon/dataplane/plan.h"
 
 namespace wsl4::dataplane {
 
@@ -44,6 +45,10 @@ const service::PoolState* pool_of(const service::DesiredState& state, const serv
   return pool == state.pools.end() ? nullptr : &pool->second;
 }
 
+std::string pool_copy(const service::PoolState& pool, const service::BackendState& backend) {
+  return names::pool_slots(pool, backend.address.address.family(), backend.id / kMapBackends);
+}
+
 std::vector<IpAddress> live_sources(const service::BackendState& backend, const service::PoolState& pool) {
   std::vector<IpAddress> all, live;
   for (const auto& address : pool.addresses) {
@@ -61,7 +66,7 @@ std::vector<Rule> source_rules(const service::DesiredState& state, const service
   const auto* pool = pool_of(state, service);
   if (const auto all = pool ? count_of(*pool, family) : 0; all > 0) {
     const auto live = live_sources(backend, *pool).size();
-    const auto map = live == all ? names::pool_slots(*pool, family) : names::source_slots(service, backend);
+    const auto map = live == all ? pool_copy(*pool, backend) : names::source_slots(service, backend);
     const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(live), 0};
     rules.push_back({{MatchL4Proto{service.protocol}, SnatFromMap{family, turn, map, pool->port_min, pool->port_max}}, ""});
   }

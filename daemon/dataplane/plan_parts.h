@@ -1,6 +1,7 @@
 // What the pieces of a plan have in common. Pure.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "daemon/service/desired_state.h"
@@ -23,6 +24,9 @@ void add_slot(netlink::nft::Set& map, std::size_t slot, netlink::nft::Bytes data
 [[nodiscard]] std::size_t count_of(const service::PoolState& pool, netlink::Family family);
 /// The service's pool; nullptr in mode dnat.
 [[nodiscard]] const service::PoolState* pool_of(const service::DesiredState& state, const service::ServiceState& service);
+
+/// The name of the copy of the pool's map that the backend's rules use (Fragment::PoolMap).
+[[nodiscard]] std::string pool_copy(const service::PoolState& pool, const service::BackendState& backend);
 
 /// The pool's addresses that reach the backend. If none does, all stay in use, since a wrong verdict costs less than no
 /// connections.

@@ -63,7 +63,13 @@ netlink::Result<void> Collector::start() {
   return {};
 }
 
-void Collector::set_idle_timeouts(IdleTimeouts timeouts) { idle_timeouts_ = std::move(timeouts); }
+void Collector::set_idle_timeout(service::BackendId backend, std::chrono::milliseconds timeout) {
+  if (timeout.count() == 0) {
+    idle_timeouts_.erase(backend);
+  } else {
+    idle_timeouts_.insert_or_assign(backend, timeout);
+  }
+}
 
 void Collector::wait_for_events() {
   event_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& failed) {
@@ -230,7 +236,7 @@ void Collector::finish_resync() {
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
   std::chrono::milliseconds shortest{0};
   for (const auto& [id, timeout] : idle_timeouts_) {
-    if (timeout.count() != 0 && (shortest.count() == 0 || timeout < shortest)) shortest = timeout;
+    if (shortest.count() == 0 || timeout < shortest) shortest = timeout;
   }
   schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
   if (std::exchange(look_again_, false)) look_soon();

@@ -59,7 +59,8 @@ class Collector {
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
   netlink::Result<void> start();
 
-  void set_idle_timeouts(IdleTimeouts timeouts);
+  /// Of the backend's flows; 0: they are never idle.
+  void set_idle_timeout(service::BackendId backend, std::chrono::milliseconds timeout);
 
   /// Backends whose ports run short: entries of their closed flows are taken out.
   void set_tight(Reaper::Backends backends);

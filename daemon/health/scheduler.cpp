@@ -65,12 +65,14 @@ class Scheduler::Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void set_targets(std::vector<Target> targets);
+  void set_targets(const std::string& service, std::vector<Target> targets);
   void check_now(const Key& key);
 
   [[nodiscard]] const std::map<Key, EntryPtr>& entries() const { return entries_; }
 
  private:
+  /// Out of `entries_`: all of the service.
+  std::map<Key, EntryPtr> take(const std::string& service);
   void add(Key key, Target target);
   /// Returns whether what is excluded changed.
   bool change(const EntryPtr& entry, Target target);
@@ -93,8 +95,8 @@ class Scheduler::Loop {
   std::size_t running_ = 0;
 };
 
-void Scheduler::Loop::set_targets(std::vector<Target> targets) {
-  auto before = std::exchange(entries_, {});
+void Scheduler::Loop::set_targets(const std::string& service, std::vector<Target> targets) {
+  auto before = take(service);
   std::vector<EntryPtr> changed;
   for (auto& target : targets) {
     Key key(target.service, target.backend);
@@ -109,6 +111,13 @@ void Scheduler::Loop::set_targets(std::vector<Target> targets) {
   for (const auto& [key, entry] : before) retire(*entry);
   start_waiting();
   for (const auto& entry : changed) hooks_.on_change(status_of(*entry));
+}
+
+std::map<Key, EntryPtr> Scheduler::Loop::take(const std::string& service) {
+  std::map<Key, EntryPtr> taken;
+  for (auto place = entries_.lower_bound({service, {}}); place != entries_.end() && place->first.first == service;)
+    taken.insert(taken.end(), entries_.extract(place++));
+  return taken;
 }
 
 void Scheduler::Loop::add(Key key, Target target) {
@@ -213,7 +222,9 @@ Scheduler::Scheduler(boost::asio::io_context& io, Hooks hooks) : loop_(std::make
 
 Scheduler::~Scheduler() = default;
 
-void Scheduler::set_targets(std::vector<Target> targets) { loop_->set_targets(std::move(targets)); }
+void Scheduler::set_targets(std::string_view service, std::vector<Target> targets) {
+  loop_->set_targets(std::string(service), std::move(targets));
+}
 
 void Scheduler::check_now(std::string_view service, const netlink::Endpoint& backend) {
   loop_->check_now({std::string(service), backend});

@@ -50,9 +50,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// All that is to be checked; of several with one service and backend the first counts. One that stays keeps its standing, also
-  /// under other settings; one that goes is forgotten.
-  void set_targets(std::vector<Target> targets);
+  /// All that is to be checked of one service; of several with one backend the first counts. One that stays keeps its standing,
+  /// also under other settings; one that goes is forgotten.
+  void set_targets(std::string_view service, std::vector<Target> targets);
   /// Checks a backend soon, not when its interval has passed: for suspicion from elsewhere. Two checks of one backend begin at
   /// least a short pause (pace.h) apart, however often it is called.
   void check_now(std::string_view service, const netlink::Endpoint& backend);

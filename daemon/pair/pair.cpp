@@ -304,7 +304,7 @@ asio::awaitable<PairStatus> Pair::status() {
   co_return co_await util::ask(io_, std::move(question));
 }
 
-asio::awaitable<std::vector<netlink::IpAddress>> Pair::leftover() {
+asio::awaitable<std::set<netlink::IpAddress>> Pair::leftover() {
   auto question = [this] { return runner_->leftover(); };
   co_return co_await util::ask(io_, std::move(question));
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <boost/asio/post.hpp>
 
 #include "daemon/util/log.h"
 
@@ -363,18 +364,34 @@ void RoleRunner::advertise(int priority) {
   if (transport_) transport_->send(static_cast<std::uint8_t>(priority), interval_, moving_.vips);
 }
 
+/// Piece by piece, so that heartbeats and adverts have their turn between them; a takeover's first piece at once.
 void RoleRunner::place_addresses() {
   if (!moving_.manage) return;
-  const auto result = addresses_->reconcile(moving_.wanted, idle_);
+  placed(addresses_->reconcile(moving_.wanted, idle_));
+  place_rest();
+}
+
+void RoleRunner::place_rest() {
+  if (!places_ || !addresses_->busy() || std::exchange(placing_, true)) return;
+  boost::asio::post(io_, [this] {
+    placing_ = false;
+    if (!places_ || !addresses_->busy()) return;
+    placed(addresses_->go_on());
+    place_rest();
+  });
+}
+
+void RoleRunner::placed(const std::optional<addresses::Reconciled>& result) {
+  if (!result) return;
   const auto tell = [this](const char* name, const std::vector<netlink::IpAddress>& changed) {
     if (changed.empty()) return;
     callbacks_.on_event(name, fmt::format("{} addresses, first {}", changed.size(), changed.front().to_string()));
   };
-  tell("addresses-added", result.added);
-  tell("addresses-removed", result.removed);
-  if (result.problems != problems_)
-    for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
-  problems_ = result.problems;
+  tell("addresses-added", result->added);
+  tell("addresses-removed", result->removed);
+  if (result->problems != problems_)
+    for (const auto& problem : result->problems) log::error("address-problem", "error=\"{}\"", problem);
+  problems_ = result->problems;
 }
 
 void RoleRunner::remove_addresses() {

@@ -72,7 +72,7 @@ class RoleRunner {
   [[nodiscard]] const election::RoleMachine& machine() const { return *machine_; }
   [[nodiscard]] const election::TransportStats* adverts() const { return transport_ ? &transport_->stats() : nullptr; }
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
-  [[nodiscard]] std::vector<netlink::IpAddress> leftover() const { return addresses_->leftover(); }
+  [[nodiscard]] std::set<netlink::IpAddress> leftover() const { return addresses_->leftover(); }
 
  private:
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
@@ -89,6 +89,8 @@ class RoleRunner {
   void settle_session_role();
   void advertise(int priority);
   void place_addresses();
+  void place_rest();
+  void placed(const std::optional<addresses::Reconciled>& result);
   void remove_addresses();
   void look_at_links();
   void arm();
@@ -116,7 +118,7 @@ class RoleRunner {
   };
   std::optional<HandOn> hand_on_;
   election::Role role_ = election::Role::kInit;
-  bool started_ = false, acting_ = false, places_ = false;
+  bool started_ = false, acting_ = false, places_ = false, placing_ = false;
   std::vector<std::string> problems_;
   boost::asio::steady_timer timer_, tend_timer_;
 };

@@ -12,7 +12,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "daemon/flows/idle.h"
+#include "daemon/config/changes.h"
+#include "daemon/service/layers.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/file.h"
@@ -33,13 +34,12 @@ constexpr std::chrono::seconds kFinishLimit{1};
 constexpr std::chrono::milliseconds kFinishPause{10};
 constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
-flows::IdleTimeouts idle_timeouts(const config::Config& config, const service::DesiredState& desired) {
-  flows::IdleTimeouts timeouts;
-  for (const auto& service : config.services) {
-    if (service.idle_timeout.count() == 0 || service.protocol != netlink::Protocol::kTcp) continue;
-    for (const auto& backend : desired.services.at(service.name).backends) timeouts[backend.id] = service.idle_timeout;
-  }
-  return timeouts;
+service::DesiredState no_services(const config::Config& config, const host::KernelFeatures& features) {
+  service::DesiredState state;
+  state.mark = service::MarkLayout(config.node.ct_mark_mask);
+  state.owned_table = features.owned_tables;
+  state.double_dnat = !features.steady_lookups;
+  return state;
 }
 
 std::vector<service::KnownBackend> to_known(const std::vector<dataplane::AdoptedBackend>& adopted) {
@@ -52,8 +52,10 @@ std::vector<service::KnownBackend> to_known(const std::vector<dataplane::Adopted
 /// Backends of flows whose table somebody removed while no daemon ran: told by the flows themselves.
 void add_from_flows(std::vector<service::KnownBackend>& known, const std::vector<BorneNumber>& numbers,
                     const config::Config& config) {
+  std::set<service::BackendId> ids;
+  for (const auto& entry : known) ids.insert(entry.backend.id);
   for (const auto& number : numbers) {
-    if (std::ranges::any_of(known, [&number](const auto& entry) { return entry.backend.id == number.id; })) continue;
+    if (ids.contains(number.id)) continue;
     const auto service = std::ranges::find_if(config.services, [&number](const config::Service& candidate) {
       return candidate.protocol == number.protocol && std::ranges::find(candidate.listen, number.vip) != candidate.listen.end();
     });
@@ -77,11 +79,10 @@ tl::unexpected<std::string> cannot_open(const netlink::Error& error) {
 
 App::App(std::string config_path, config::Config config)
     : config_path_(std::move(config_path)),
-      wanted_{std::move(config), {}},
-      config_(wanted_.file),
+      wanted_{std::make_shared<const config::Config>(std::move(config)), {}},
       features_(host::features_of(host::KernelVersion::running())),
-      store_(config_.node.state_dir),
-      resolver_(service::MarkLayout(config_.node.ct_mark_mask), {features_.owned_tables, !features_.steady_lookups}) {}
+      store_(wanted_.file->node.state_dir),
+      assembler_(no_services(*wanted_.file, features_)) {}
 
 App::~App() = default;
 
@@ -90,7 +91,7 @@ App::~App() = default;
 tl::expected<void, std::string> App::start() {
   if (!features_.supported)
     return tl::make_unexpected(fmt::format("kernel {} is too old: wsl4 needs 6.1 or newer", host::kernel_release()));
-  auto server = control::start_server(io_, {config_.control.socket, config_.control.listen}, *this);
+  auto server = control::start_server(io_, {wanted_.file->control.socket, wanted_.file->control.listen}, *this);
   if (!server) return tl::make_unexpected(server.error());
   server_ = std::move(*server);
   if (auto opened = open_state(); !opened) return opened;
@@ -104,11 +105,11 @@ tl::expected<void, std::string> App::start() {
       events_.add("conntrack-overrun", "conntrack events were lost; the counts are taken anew from the kernel's table");
     });
   };
-  if (config_.ha) {
+  if (wanted_.file->ha) {
     if (auto opened = open_pair(callbacks); !opened) return opened;
   }
   auto kernel = KernelWorker::open(
-      service::MarkLayout(config_.node.ct_mark_mask), [this] { return established_timeout(); }, std::move(callbacks));
+      assembler_.desired(), [this] { return established_timeout(); }, std::move(callbacks));
   if (!kernel) return cannot_open(kernel.error());
   kernel_ = std::move(*kernel);
   auto rtnl = netlink::rtnl::open_rtnl();
@@ -123,13 +124,14 @@ tl::expected<void, std::string> App::start() {
     pair_->run();
   }
   kernel_->look_at_timeout();
-  const auto old_values = set_sysctls(config_);
+  const auto old_values = set_sysctls(*wanted_.file);
   if (auto applied = adopt_and_apply(); !applied) {
     host::apply_sysctls(*sysctls_, old_values);
     return applied;
   }
   addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
   if (!pair_) place_addresses({});
+  while (addresses_->busy()) addresses_placed(addresses_->go_on());
   start_health();
   if (pair_) {
     if (auto begun = begin_pair(); !begun) return begun;
@@ -140,17 +142,16 @@ tl::expected<void, std::string> App::start() {
 /// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.
 tl::expected<void, std::string> App::open_state() {
   std::error_code failed;
-  std::filesystem::create_directories(config_.node.state_dir, failed);
-  if (failed)
-    return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", config_.node.state_dir, failed.message()));
+  const auto& directory = wanted_.file->node.state_dir;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", directory, failed.message()));
   auto state = store_.load();
   if (!state) return tl::make_unexpected(state.error());
   state_ = std::move(*state);
   if (auto loaded_overlay = load_overlay(); !loaded_overlay) return loaded_overlay;
-  auto joined = joining_.open(std::move(wanted_.file), config_.node.state_dir);
+  auto joined = joining_.open(*wanted_.file, directory);
   if (!joined) return tl::make_unexpected(joined.error());
-  wanted_.file = std::move(*joined);
-  config_ = wanted_.overlay.apply(wanted_.file).config;
+  wanted_.file = std::make_shared<const config::Config>(std::move(*joined));
   return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
 }
 
@@ -186,26 +187,27 @@ tl::expected<void, std::string> App::adopt_and_apply() {
       return tl::make_unexpected(gate.error().message());
   }
   auto known = to_known(*adopted);
-  add_from_flows(known, *numbers, config_);
-  resolver_.adopt(known, kernel_->collector().counter().live_backends());
-  std::vector<std::pair<std::string, netlink::Endpoint>> serving;
-  serving.reserve(known.size());
-  for (const auto& [service, backend] : known) serving.emplace_back(service, backend.address);
-  newcomers_ = service::Newcomers(serving, state_.newcomers);
-  auto assembled = assemble(wanted_);
-  if (!assembled) return tl::make_unexpected(assembled.error());
-  const auto applied = kernel_->apply(assembled->desired, idle_timeouts(config_, assembled->desired));
+  add_from_flows(known, *numbers, *wanted_.file);
+  assembler_.adopt(known, kernel_->collector().counter().live_backends(), state_.newcomers);
+  Names all;
+  for (const auto& service : wanted_.file->services) all.insert(service.name);
+  for (const auto& [service, changes] : wanted_.overlay.changes()) all.insert(service);
+  auto drafted = draft(wanted_, all);
+  if (!drafted) return tl::make_unexpected(drafted.error());
+  const auto applied = kernel_->apply(drafted->change);
   if (!applied) return tl::make_unexpected(applied.error().message());
-  take_over(wanted_, std::move(*assembled));
+  take_over(wanted_, *std::move(drafted));
+  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
   const auto flows = kernel_->collector().counter().size();
-  events_.add("started", fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
-                                     desired_.services.size(), known.size(), flows, applied->objects, applied->duration.count()));
+  events_.add("started",
+              fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
+                          assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
 }
 
 void App::keep_newcomers() {
   auto next = state_;
-  next.newcomers = newcomers_.starting();
+  next.newcomers = assembler_.newcomers();
   if (next == state_) return;
   if (const auto saved = store_.save(next); !saved) {
     log::warning("state-not-saved", "error=\"{}\"", saved.error());
@@ -216,28 +218,12 @@ void App::keep_newcomers() {
 
 /// What somebody else has changed meanwhile is set again: without it flows would stop or be reset.
 void App::watch_sysctls() {
-  const auto wanted = host::wanted_sysctls(config_);
+  const auto wanted = host::wanted_sysctls(*wanted_.file);
   for (const auto& [name, value] : wanted) {
     const auto present = sysctls_->read(name);
     if (!present || *present == value) continue;
     if (sysctls_->write(name, value)) events_.add("sysctl-restored", fmt::format("{} was {}, is {} again", name, *present, value));
   }
-}
-
-void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
-  if (pair_) return pair_->set_addresses(pair::moving_addresses(config_), idle);
-  if (!config_.addresses.manage) return;
-  const auto result = addresses_->reconcile(addresses::wanted_addresses(config_), idle);
-  if (!result.added.empty())
-    events_.add("addresses-added", fmt::format("{} addresses, first {}", result.added.size(), result.added.front().to_string()));
-  if (!result.removed.empty()) {
-    events_.add("addresses-removed",
-                fmt::format("{} addresses, first {}", result.removed.size(), result.removed.front().to_string()));
-  }
-  if (result.problems != address_problems_) {
-    for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
-  }
-  address_problems_ = result.problems;
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -249,7 +235,7 @@ void App::run() {
   util::take_signals();
   feed_watchdog();
   asio::co_spawn(io_, tend(), asio::detached);
-  notify::ready(fmt::format("{} services", config_.services.size()));
+  notify::ready(fmt::format("{} services", wanted_.file->services.size()));
   io_.run();
   ready_ = false;
   notify::stopping();
@@ -326,7 +312,7 @@ asio::awaitable<void> App::tend() {
     co_await drop_drained();
     co_await joining_.tend();
     if (health_->has_open_cases()) co_await apply_again();
-    std::vector<netlink::IpAddress> surplus;
+    std::set<netlink::IpAddress> surplus;
     if (pair_) {
       surplus = co_await pair_->leftover();
     } else {
@@ -347,15 +333,18 @@ asio::awaitable<void> App::tend() {
 }
 
 asio::awaitable<void> App::drop_drained() {
-  auto question = [this] {
-    return std::pair(kernel_->collector().counter().live_backends(), kernel_->collector().stats().resyncs);
+  auto question = [this, leaving = assembler_.resolver().leaving()] {
+    std::set<service::BackendId> alive;
+    for (const auto id : leaving)
+      if (kernel_->collector().counter().backend(id).held != 0) alive.insert(id);
+    return std::pair(std::move(alive), kernel_->collector().stats().resyncs);
   };
-  const auto [live, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
-  const std::set<service::BackendId> alive(live.begin(), live.end());
-  if (!resolver_.forget_drained([&alive](service::BackendId id) { return alive.contains(id); }, resyncs)) co_return;
-  const auto applied = co_await apply_again();
+  const auto [alive, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
+  auto forgotten = assembler_.forget_drained([&alive = alive](service::BackendId id) { return alive.contains(id); }, resyncs);
+  if (forgotten.empty()) co_return;
+  auto pending = apply_settled(wanted_.file, std::move(forgotten));
+  const auto applied = co_await std::move(pending);
   if (applied) {
-    settle_overlay();
     events_.add("backends-drained", "backends that had left the configuration have no flow any more and are forgotten");
   } else {
     log::error("apply-failed", "error=\"{}\"", applied.error().title);
@@ -364,45 +353,56 @@ asio::awaitable<void> App::drop_drained() {
 
 // ---- change ---------------------------------------------------------------------------------------------------------
 
-tl::expected<App::Assembled, std::string> App::assemble(const Wanted& wanted) const {
-  Assembled assembled{wanted.overlay.apply(wanted.file), resolver_, {}, newcomers_};
-  auto desired = assembled.resolver.resolve(assembled.effective.config);
-  if (!desired) return tl::make_unexpected(desired.error());
-  assembled.desired = std::move(*desired);
-  service::apply_standing(assembled.desired, assembled.effective.marks, health_ ? health_->verdicts() : service::Verdicts{});
-  assembled.newcomers.update(assembled.desired, control::WallClock::now());
-  return assembled;
+tl::expected<service::Assembler::Draft, std::string> App::draft(const Wanted& wanted, const Names& touched) const {
+  const auto verdicts = [this](const std::string& service) { return health_ ? health_->verdicts(service) : service::Verdicts{}; };
+  return assembler_.draft({*wanted.file, wanted.overlay, verdicts, control::WallClock::now()}, touched);
 }
 
-void App::take_over(Wanted wanted, Assembled assembled) {
+App::Names App::touched_by(const config::Config& next) const {
+  auto touched = config::changed_services(*wanted_.file, next);
+  for (const auto& [service, changes] : wanted_.overlay.changes()) touched.insert(service);
+  return touched;
+}
+
+void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
+  const bool other_file = wanted.file != wanted_.file;
+  const bool other_pools = !draft.change.pools.empty();
+  Names looked_at;
+  for (const auto& [service, laid] : draft.laid) looked_at.insert(looked_at.end(), service);
   wanted_ = std::move(wanted);
-  config_ = std::move(assembled.effective.config);
-  marks_ = std::move(assembled.effective.marks);
-  dormant_ = std::move(assembled.effective.dormant);
-  resolver_ = std::move(assembled.resolver);
-  newcomers_ = std::move(assembled.newcomers);
-  desired_ = std::move(assembled.desired);
+  assembler_.accept(std::move(draft));
   keep_newcomers();
-  log::set_level(config_.node.log_level);
+  log::set_level(wanted_.file->node.log_level);
+  if (health_ && other_pools) health_->pools_changed();
+  if (health_) watch_health(std::move(looked_at));
+  if (!other_file) return;
+  if (pair_) update_pair();
+  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  place_addresses({});  // the next tending asks the counts before it takes any away
 }
 
-asio::awaitable<Outcome<std::string>> App::preview_new(const config::Config& next) {
-  auto assembled = assemble({next, wanted_.overlay});
-  if (!assembled) co_return refused(422, assembled.error());
-  auto preview = [this, desired = std::move(assembled->desired)] { return kernel_->preview(desired).to_text(); };
+asio::awaitable<Outcome<std::string>> App::preview_new(std::shared_ptr<const config::Config> next) {
+  auto touched = touched_by(*next);
+  touched.insert(touched_.begin(), touched_.end());
+  auto drafted = draft({std::move(next), wanted_.overlay}, touched);
+  if (!drafted) co_return refused(422, drafted.error());
+  auto preview = [this, change = std::move(drafted->change)] { return kernel_->preview(change).to_text(); };
   co_return co_await util::ask(kernel_->io(), std::move(preview));
 }
 
-asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
-  auto assembled = assemble(wanted);
-  if (!assembled) co_return refused(422, assembled.error());
-  const auto old_values = set_sysctls(assembled->effective.config);
+asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
+  touched.merge(touched_);
+  touched_ = touched;  // until it has come true
+  auto drafted = draft(wanted, touched);
+  if (!drafted) co_return refused(422, drafted.error());
+  std::map<std::string, std::string> old_values;
+  if (wanted.file != wanted_.file) old_values = set_sysctls(*wanted.file);
   const auto endings = take_endings();
-  auto work = [this, &desired = assembled->desired, endings,
-               timeouts = idle_timeouts(assembled->effective.config, assembled->desired)]() mutable {
+  touched_.clear();
+  auto work = [this, &change = drafted->change, endings] {
     // Clients of a dead backend come back at once: the others are dealt for that before they do.
     for (const auto& [id, tell] : endings) kernel_->expect(id, kernel_->collector().counter().backend(id).connections);
-    auto applied = kernel_->apply(desired, std::move(timeouts));
+    auto applied = kernel_->apply(change);
     if (applied)
       for (const auto& [id, tell] : endings) kernel_->evictions().end_all(id, tell);
     return applied;
@@ -410,24 +410,36 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted) {
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied) {
     host::apply_sysctls(*sysctls_, old_values);
+    touched_.merge(touched);
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
   }
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
-  take_over(std::move(wanted), std::move(*assembled));
-  if (health_) health_->set_targets(config_, marks_, is_active());
-  if (pair_) update_pair();
-  place_addresses({});  // the next tending asks the counts before it takes any away
+  take_over(std::move(wanted), *std::move(drafted));
   co_return applied->objects != 0;
 }
 
+asio::awaitable<Outcome<bool>> App::apply_settled(std::shared_ptr<const config::Config> file, Names touched) {
+  auto overlay = wanted_.overlay;
+  const auto drains = [this](const std::string& service, const netlink::Endpoint& address) {
+    return assembler_.resolver().is_draining(service, address);
+  };
+  const bool settled = overlay.settle(*file, drains);
+  auto pending = apply_new({std::move(file), std::move(overlay)}, std::move(touched));
+  const auto applied = co_await std::move(pending);
+  if (applied && settled) {
+    if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
+  }
+  co_return applied;
+}
+
 asio::awaitable<Outcome<bool>> App::apply_again() {
-  auto same = wanted_;
-  auto pending = apply_new(std::move(same));
+  auto pending = apply_new(wanted_, {});
   co_return co_await std::move(pending);
 }
 
 asio::awaitable<Outcome<bool>> App::apply_joined(config::Config base) {
-  auto pending = apply_new({std::move(base), wanted_.overlay});
+  auto touched = touched_by(base);
+  auto pending = apply_new({std::make_shared<const config::Config>(std::move(base)), wanted_.overlay}, std::move(touched));
   co_return co_await std::move(pending);
 }
 
@@ -450,19 +462,15 @@ tl::expected<void, std::string> App::save_overlay(const service::Overlay& overla
   return saved;
 }
 
-void App::settle_overlay() {
-  const auto drains = [this](const std::string& service, const netlink::Endpoint& address) {
-    return resolver_.is_draining(service, address);
-  };
-  if (!wanted_.overlay.settle(wanted_.file, drains)) return;
-  if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
-}
-
-std::string App::overlay_path() const { return wanted_.file.node.state_dir + "/runtime.json"; }
+std::string App::overlay_path() const { return wanted_.file->node.state_dir + "/runtime.json"; }
 
 std::uint64_t App::sysctl_number(const std::string& name) const {
   const auto text = sysctls_->read(name);
   return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
+}
+
+const config::Service& App::in_effect(const std::string& service) const {
+  return service::in_effect(assembler_.laid(), *service::find_service(*wanted_.file, service));
 }
 
 std::chrono::seconds App::established_timeout() const { return std::chrono::seconds(sysctl_number(kEstablishedSysctl)); }

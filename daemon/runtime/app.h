@@ -29,7 +29,7 @@
 #include "daemon/runtime/kernel_worker.h"
 #include "daemon/runtime/picks.h"
 #include "daemon/runtime/state_store.h"
-#include "daemon/service/resolver.h"
+#include "daemon/service/assembler.h"
 #include "daemon/util/async_lock.h"
 
 namespace wsl4::runtime {
@@ -67,24 +67,25 @@ class App final : public control::Node {
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
   /// it is then.
   struct Wanted {
-    config::Config file;
+    std::shared_ptr<const config::Config> file;
     service::Overlay overlay;
   };
-  /// What follows from it.
-  struct Assembled {
-    service::Effective effective;
-    service::Resolver resolver;
-    service::DesiredState desired;
-    service::Newcomers newcomers;
-  };
-  [[nodiscard]] tl::expected<Assembled, std::string> assemble(const Wanted& wanted) const;
-  void take_over(Wanted wanted, Assembled assembled);
+  using Names = std::set<std::string>;  // of services
+  [[nodiscard]] tl::expected<service::Assembler::Draft, std::string> draft(const Wanted& wanted, const Names& touched) const;
+  void take_over(Wanted wanted, service::Assembler::Draft draft);
+  /// The services for which another file can make a difference.
+  [[nodiscard]] Names touched_by(const config::Config& next) const;
   // Need `changing_` held.
-  boost::asio::awaitable<control::Outcome<bool>> apply_new(Wanted wanted);
+  /// `touched`: services whose part of `wanted` is another one.
+  boost::asio::awaitable<control::Outcome<bool>> apply_new(Wanted wanted, Names touched);
   boost::asio::awaitable<control::Outcome<bool>> apply_again();
   boost::asio::awaitable<control::Outcome<bool>> apply_joined(config::Config base);
-  boost::asio::awaitable<control::Outcome<std::string>> preview_new(const config::Config& next);
+  boost::asio::awaitable<control::Outcome<std::string>> preview_new(std::shared_ptr<const config::Config> next);
+  /// apply_new, and the overlay forgets what need not be remembered under that file.
+  boost::asio::awaitable<control::Outcome<bool>> apply_settled(std::shared_ptr<const config::Config> file, Names touched);
   void start_health();
+  void watch_health(Names services);
+  void watch_all();
   void health_changed(const health::Status& status);
   boost::asio::awaitable<void> follow_health();
   [[nodiscard]] std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> take_endings();
@@ -92,7 +93,6 @@ class App final : public control::Node {
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
   [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay);
-  void settle_overlay();
   [[nodiscard]] std::string overlay_path() const;
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
@@ -100,6 +100,8 @@ class App final : public control::Node {
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
   void place_addresses(const std::set<netlink::IpAddress>& idle);
+  boost::asio::awaitable<void> place_rest();
+  void addresses_placed(const std::optional<addresses::Reconciled>& result);
   // Of a pair's node (app_pair.cpp):
   [[nodiscard]] tl::expected<void, std::string> open_pair(KernelCallbacks& callbacks);
   [[nodiscard]] tl::expected<void, std::string> begin_pair();
@@ -125,14 +127,15 @@ class App final : public control::Node {
   void feed_watchdog();
   void keep_newcomers();
   void watch_sysctls();
+  /// With what was changed at run time; a service of that name is in `wanted_.file`.
+  [[nodiscard]] const config::Service& in_effect(const std::string& service) const;
   [[nodiscard]] std::chrono::seconds established_timeout() const;
   [[nodiscard]] std::vector<std::string> warnings() const;
+  /// A sentence for each change at run time without effect.
+  [[nodiscard]] std::vector<std::string> dormant() const;
 
   const std::string config_path_;
   Wanted wanted_;
-  config::Config config_;             // in effect: the file with what was changed at run time
-  service::Marks marks_;              // of backends with changes at run time
-  std::vector<std::string> dormant_;  // changes at run time without effect
   const host::KernelFeatures features_;
   const control::WallClock::time_point started_at_ = control::WallClock::now();
   boost::asio::io_context io_{1};
@@ -143,9 +146,9 @@ class App final : public control::Node {
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<addresses::Manager> addresses_;
-  service::Resolver resolver_;
-  service::Newcomers newcomers_;
-  service::DesiredState desired_;
+  std::vector<addresses::WantedAddress> wanted_addresses_;
+  service::Assembler assembler_;
+  Names touched_;  // services whose health or drains have changed since they were assembled
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
   std::unique_ptr<pair::PairFile> pair_file_;
   std::optional<pair::Sharing> sharing_;
@@ -162,19 +165,21 @@ class App final : public control::Node {
   bool following_health_ = false;
   health::Suspicion suspicion_;
   std::chrono::steady_clock::time_point next_suspicion_;
+  bool placing_ = false;
   Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer tend_timer_{io_}, watchdog_timer_{io_};
   std::vector<std::string> sysctl_problems_, address_problems_;
   bool ready_ = false;
-  util::AsyncLock changing_{io_};  // held by whoever changes config_, desired_, resolver_ and the kernel
-  Joining joining_{
-      io_,
-      changing_,
-      events_,
-      {[this](config::Config base) { return apply_joined(std::move(base)); }, [this]() -> const config::Config& { return config_; },
-       [this] { return refusal_of_follower(); }, [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
+  util::AsyncLock changing_{io_};  // held by whoever changes wanted_, assembler_ and the kernel
+  Joining joining_{io_,
+                   changing_,
+                   events_,
+                   {[this](config::Config base) { return apply_joined(std::move(base)); },
+                    [this](const std::string& service) -> const config::Service& { return in_effect(service); },
+                    [this] { return refusal_of_follower(); },
+                    [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
 };
 
 }  // namespace wsl4::runtime

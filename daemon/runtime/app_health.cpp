@@ -24,7 +24,22 @@ void App::start_health() {
                 "all backends failed together, so the fault is more likely on this side: no connection is reset", service);
   };
   health_ = std::make_unique<HealthWatch>(io_, std::move(hooks));
-  health_->set_targets(config_, marks_, is_active());
+  watch_all();
+}
+
+void App::watch_all() {
+  Names all;
+  for (const auto& [service, state] : assembler_.desired().services) all.insert(all.end(), service);
+  watch_health(std::move(all));
+}
+
+void App::watch_health(Names services) {
+  health_->check_from_pool(is_active());
+  for (const auto& own : wanted_.file->services) {
+    if (services.erase(own.name) == 0) continue;
+    health_->watch(service::in_effect(assembler_.laid(), own), wanted_.file->pools, service::marks_of(assembler_.laid(), own.name));
+  }
+  for (const auto& gone : services) health_->forget(gone);
 }
 
 void App::health_changed(const health::Status& status) {
@@ -34,6 +49,7 @@ void App::health_changed(const health::Status& status) {
   if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
   events_.add(state, std::move(detail), status.service, status.backend.to_string());
   if (pair_) pair_->set_healthy(health_->is_healthy());
+  touched_.insert(status.service);
   if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
 
@@ -50,8 +66,8 @@ std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_end
   if (!health_) return endings;
   for (const auto& ending : health_->take_endings()) {
     if (!is_active()) continue;  // the peer ends them, and tells
-    const auto service = desired_.services.find(ending.service);
-    if (service == desired_.services.end()) continue;
+    const auto service = assembler_.desired().services.find(ending.service);
+    if (service == assembler_.desired().services.end()) continue;
     const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
     if (backend == service->second.backends.end()) continue;
     const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
@@ -75,7 +91,7 @@ asio::awaitable<void> App::suspect() {
   const auto suspicious = suspicion_.look(openings);
   if (suspicious.empty()) co_return;
   const std::set<service::BackendId> suspects(suspicious.begin(), suspicious.end());
-  for (const auto& [name, service] : desired_.services)
+  for (const auto& [name, service] : assembler_.desired().services)
     for (const auto& backend : service.backends)
       if (suspects.contains(backend.id)) health_->suspect(name, backend.address);
 }
@@ -83,14 +99,18 @@ asio::awaitable<void> App::suspect() {
 /// A check takes a port like a flow does: none is made where hardly any is left.
 void App::note_tight(const std::vector<flows::PairCount>& pairs) {
   constexpr double kTight = 0.95;
+  tight_.clear();
+  const auto& desired = assembler_.desired();
+  double fewest = UINT16_MAX;
+  for (const auto& [name, pool] : desired.pools) fewest = std::min<double>(fewest, pool.ports());
+  if (std::ranges::none_of(pairs, [&](const auto& pair) { return static_cast<double>(pair.held) > fewest * kTight; })) return;
   std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
-  for (const auto& [name, service] : desired_.services) {
-    const auto pool = desired_.pools.find(service.pool);
-    if (pool == desired_.pools.end()) continue;
+  for (const auto& [name, service] : desired.services) {
+    const auto pool = desired.pools.find(service.pool);
+    if (pool == desired.pools.end()) continue;
     const double ports = pool->second.ports();
     for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
   }
-  tight_.clear();
   for (const auto& pair : pairs) {
     const auto limit = limits.find(pair.backend);
     if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)

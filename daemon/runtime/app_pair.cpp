@@ -88,7 +88,7 @@ control::HaStatus to_status(pair::PairStatus pair) {
 }  // namespace
 
 tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
-  pair_file_ = std::make_unique<pair::PairFile>(config_.node.state_dir);
+  pair_file_ = std::make_unique<pair::PairFile>(wanted_.file->node.state_dir);
   auto state = pair_file_->load();
   if (!state) return tl::make_unexpected(state.error());
   pair_state_ = *state;
@@ -108,7 +108,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
-  auto pair = pair::Pair::open(config_, pair_state_.promoted, std::move(told));
+  auto pair = pair::Pair::open(*wanted_.file, pair_state_.promoted, std::move(told));
   if (!pair) return tl::make_unexpected(pair.error());
   pair_ = std::move(*pair);
   sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); });
@@ -127,12 +127,12 @@ tl::expected<void, std::string> App::begin_pair() {
   return pair_->begin();
 }
 
-void App::update_pair() { pair_->set_priority(config_.ha->priority); }
+void App::update_pair() { pair_->set_priority(wanted_.file->ha->priority); }
 
 /// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
 void App::reload_pair(std::vector<std::string>& warnings) {
   pair_->set_configuration(pair::config_digests(joining_.file()));
-  auto keys = peer::load_keys(config_.ha->key_file);
+  auto keys = peer::load_keys(wanted_.file->ha->key_file);
   if (keys) return pair_->set_keys(std::move(*keys));
   for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
 }
@@ -143,22 +143,22 @@ void App::role_changed(Role role, Cause cause) {
   ready_ = role == Role::kActive;
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
   if (is_active()) share_all();
-  if (health_) health_->set_targets(config_, marks_, is_active());
+  if (health_) watch_all();
   run_hook();
   asio::co_spawn(io_, follow_role(), asio::detached);
 }
 
 void App::run_hook() {
-  const auto& program = is_active() ? config_.ha->hook_active : config_.ha->hook_standby;
+  const auto& program = is_active() ? wanted_.file->ha->hook_active : wanted_.file->ha->hook_standby;
   if (program.empty()) return;
-  const auto moving = pair::moving_addresses(config_);
+  const auto moving = pair::moving_addresses(*wanted_.file);
   const auto texts = [](const auto& items, const auto& address_of) {
     std::vector<std::string> all;
     for (const auto& item : items) all.push_back(address_of(item).to_string());
     return fmt::format("{}", fmt::join(all, " "));
   };
   hooks_.run({program,
-              {fmt::format("WSL4_ROLE={}", to_string(role_)), "WSL4_NODE=" + config_.node.name,
+              {fmt::format("WSL4_ROLE={}", to_string(role_)), "WSL4_NODE=" + wanted_.file->node.name,
                "WSL4_VIPS=" + texts(moving.vips, [](const netlink::IpAddress& vip) { return vip; }),
                "WSL4_ADDRESSES=" + texts(moving.wanted, [](const addresses::WantedAddress& wanted) { return wanted.address; })}});
 }
@@ -184,12 +184,13 @@ void App::save_pair_state() {
 asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
   const auto held = co_await changing_.acquire();
   learning_.erase(place);
-  for (const auto& service : config_.services) {
+  for (const auto& service : wanted_.file->services) {
     if (service.protocol != place.protocol || std::ranges::find(service.listen, place.vip) == service.listen.end()) continue;
-    if (const auto learned = resolver_.learn(service.name, place.backend); !learned) {
+    if (const auto learned = assembler_.learn(service.name, place.backend); !learned) {
       log::error("backend-not-learned", "error=\"{}\"", learned.error());
       co_return;
     }
+    touched_.insert(service.name);
     const auto applied = co_await apply_again();
     if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
     co_return;
@@ -236,7 +237,7 @@ asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
   save_pair_state();
   const auto wanted = active ? Role::kActive : Role::kStandby;
   if (!co_await comes_to(wanted)) co_return conflict(fmt::format("this node is {} still: see its events", to_string(role_)));
-  co_return fmt::format("{} is {}", config_.node.name, to_string(wanted));
+  co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));
 }
 
 asio::awaitable<void> App::leave_pair() {
@@ -264,7 +265,7 @@ void App::share_all() {
 std::optional<Refusal> App::refusal_of_follower() const {
   if (is_active()) return std::nullopt;
   return Refusal{
-      409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), config_.ha->peer.to_string()), {}};
+      409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), wanted_.file->ha->peer.to_string()), {}};
 }
 
 asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
@@ -283,8 +284,11 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   auto changes = service::parse_changes(text, "the peer's changes at run time");
   if (!changes) co_return tl::make_unexpected(changes.error());
   if (*changes == wanted_.overlay.changes()) co_return tl::expected<void, std::string>{};
+  Names touched;
+  for (const auto& [service, backends] : *changes) touched.insert(service);
+  for (const auto& [service, backends] : wanted_.overlay.changes()) touched.insert(service);
   const service::Overlay overlay(std::move(*changes));
-  auto pending = apply_new({wanted_.file, overlay});
+  auto pending = apply_new({wanted_.file, overlay}, std::move(touched));
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   events_.add("changes-followed", "what was changed at run time on the active is in effect here");

@@ -1,5 +1,8 @@
 // What the control API asks of the daemon.
+#include <ctime>
+
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
@@ -44,9 +47,24 @@ tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<
   return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
 }
 
-std::int64_t microseconds(std::chrono::steady_clock::duration duration) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
+/// Microseconds since it was made: on the clock, and of the processor in this daemon, the kernel's work within its calls included.
+class Stopwatch {
+ public:
+  [[nodiscard]] std::int64_t elapsed() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun_).count();
+  }
+  [[nodiscard]] std::int64_t processor() const { return processor_time() - processor_; }
+
+ private:
+  static std::int64_t processor_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1'000;
+  }
+
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::int64_t processor_ = processor_time();
+};
 
 int http_status_of(service::ChangeError::Kind kind) {
   switch (kind) {
@@ -68,9 +86,9 @@ const service::BackendState* find_backend(const service::ServiceState& service, 
 }  // namespace
 
 asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
-  const auto begun = std::chrono::steady_clock::now();
+  const Stopwatch parsing;
   auto loaded = config::load(config_path_, control::inspect_register);
-  const auto parsed = std::chrono::steady_clock::now();
+  const auto parsed = parsing.elapsed();
   if (!loaded) {
     std::vector<std::string> problems;
     for (const auto& problem : loaded.error()) problems.push_back(problem.message());
@@ -79,15 +97,16 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
         problems);
   }
   const auto held = co_await changing_.acquire();
-  const auto alone = std::chrono::steady_clock::now();
+  const Stopwatch changing;
   control::ReloadReport report;
   for (const auto& key : config::restart_changes(joining_.file(), *loaded)) {
     report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
   }
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
   auto joined = joining_.lay(next);
+  auto file = std::make_shared<const config::Config>(std::move(joined.config));
   if (dry_run) {
-    auto text = co_await preview_new(joined.config);
+    auto text = co_await preview_new(file);
     if (!text) co_return tl::make_unexpected(text.error());
     report.changed = !text->empty();
     report.nft_text = std::move(*text);
@@ -97,18 +116,17 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   if (!listener) co_return refused(422, "control.register cannot be served; nothing was changed", listener.error());
   notify::reloading();
   const bool other = next != joining_.file();
-  auto pending = apply_new({std::move(joined.config), wanted_.overlay});
+  auto touched = touched_by(*file);
+  auto pending = apply_settled(std::move(file), std::move(touched));
   const auto changed = co_await std::move(pending);
-  log::info("reload-took", "parse_us={} us={}", microseconds(parsed - begun),
-            microseconds(std::chrono::steady_clock::now() - alone));
-  notify::ready(fmt::format("{} services", config_.services.size()));
+  log::info("reload-took", "parse_us={} us={} cpu_us={}", parsed, changing.elapsed(), changing.processor());
+  notify::ready(fmt::format("{} services", wanted_.file->services.size()));
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
   if (pair_) reload_pair(report.warnings);
-  settle_overlay();
-  report.warnings.insert(report.warnings.end(), dormant_.begin(), dormant_.end());
-  events_.add("reloaded", report.changed ? fmt::format("{} services", desired_.services.size()) : "nothing changed");
+  std::ranges::move(dormant(), std::back_inserter(report.warnings));
+  events_.add("reloaded", report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed");
   co_return report;
 }
 
@@ -117,7 +135,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   const auto counts = co_await util::ask(kernel_->io(), std::move(question));
   control::Status status;
   status.version = WSL4_VERSION;
-  status.node_name = config_.node.name;
+  status.node_name = wanted_.file->node.name;
   status.role = pair_ ? to_string(role_) : ready_ ? "active" : "init";
   status.role_since = role_since_;
   status.uptime = std::chrono::duration_cast<std::chrono::seconds>(control::WallClock::now() - started_at_);
@@ -125,9 +143,9 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.conntrack_count = sysctl_number("net/netfilter/nf_conntrack_count");
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
   status.warnings = warnings();
-  status.warnings.insert(status.warnings.end(), dormant_.begin(), dormant_.end());
-  Surroundings surroundings{config_,
-                            marks_,
+  std::ranges::move(dormant(), std::back_inserter(status.warnings));
+  Surroundings surroundings{*wanted_.file,
+                            assembler_.laid(),
                             health_ ? health_->snapshot() : std::vector<health::Status>{},
                             std::chrono::steady_clock::now(),
                             control::WallClock::now(),
@@ -136,7 +154,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);
   if (pair_) co_await add_pair(status);
-  describe_services(status, desired_, surroundings, counts);
+  describe_services(status, assembler_.desired(), surroundings, counts);
   co_return status;
 }
 
@@ -148,11 +166,17 @@ std::vector<std::string> App::warnings() const {
   return warnings;
 }
 
+std::vector<std::string> App::dormant() const {
+  std::vector<std::string> sentences;
+  for (const auto& [service, laid] : assembler_.laid()) sentences.insert(sentences.end(), laid.dormant.begin(), laid.dormant.end());
+  return sentences;
+}
+
 asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::FlowQuery query) {
   std::vector<control::FlowView> views;
-  const auto names = backend_names(desired_);
+  const auto names = backend_names(assembler_.desired());
   const auto now = control::WallClock::now();
-  const service::MarkLayout mark(config_.node.ct_mark_mask);
+  const service::MarkLayout mark(wanted_.file->node.ct_mark_mask);
   const auto sink = [&](const netlink::conntrack::Flow& flow) {
     const auto place = names.find(mark.to_id(flow.mark));
     const BackendName backend = place == names.end() ? BackendName{} : place->second;
@@ -173,9 +197,10 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
                                                                     service::BackendChange change) {
   const auto held = co_await changing_.acquire();
   if (auto refusal = refusal_of_follower()) co_return tl::make_unexpected(std::move(*refusal));
+  const Stopwatch changing;
   control::ChangeReport report;
   auto overlay = wanted_.overlay;
-  const auto applied = overlay.change(wanted_.file, service, backend, change, std::chrono::steady_clock::now());
+  const auto applied = overlay.change(*wanted_.file, service, backend, change, std::chrono::steady_clock::now());
   if (!applied) {
     const auto& [kind, problems] = applied.error();
     co_return refused(http_status_of(kind), "the change was not made", problems);
@@ -186,8 +211,9 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
   } else {
     // Stored first: what has been confirmed must survive a crash.
     if (const auto saved = save_overlay(overlay); !saved) co_return refused(500, saved.error());
-    auto pending = apply_new({wanted_.file, overlay});
+    auto pending = apply_new({wanted_.file, overlay}, {service});
     const auto changed = co_await std::move(pending);
+    log::info("change-took", "us={} cpu_us={}", changing.elapsed(), changing.processor());
     if (!changed) {
       if (const auto restored = save_overlay(wanted_.overlay); !restored)
         log::error("state-not-saved", "error=\"{}\"", restored.error());
@@ -195,7 +221,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
     }
     events_.add("backend-changed", "changed at run time", service, backend);
   }
-  const auto& state = desired_.services.at(service);
+  const auto& state = assembler_.desired().services.at(service);
   if (const auto* found = find_backend(state, backend)) {
     auto question = [this, id = found->id] { return kernel_->collector().counter().backend(id).connections; };
     report.connections = co_await util::ask(kernel_->io(), std::move(question));
@@ -206,8 +232,9 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
 }
 
 asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) {
-  const auto place = desired_.services.find(service);
-  if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
+  const auto& desired = assembler_.desired();
+  const auto place = desired.services.find(service);
+  if (place == desired.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
   const auto state = place->second;
   auto question = [this, &state] {
     std::vector<std::uint64_t> connections;
@@ -228,17 +255,17 @@ asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) 
   const auto best = picks_.pick(service, candidates, now);
   if (!best) co_return refused(503, fmt::format("no backend of service '{}' has room", service));
   control::PickedBackend picked{state.backends[*best].name, state.backends[*best].address, ""};
-  for (const auto& configured : config_.services) {
-    if (configured.name != service) continue;
-    for (const auto& backend : configured.backends)
-      if (backend.address == picked.address) picked.public_address = backend.public_address;
-  }
+  const auto own = std::ranges::find(wanted_.file->services, service, &config::Service::name);
+  if (own == wanted_.file->services.end()) co_return picked;
+  for (const auto& backend : service::in_effect(assembler_.laid(), *own).backends)
+    if (backend.address == picked.address) picked.public_address = backend.public_address;
   co_return picked;
 }
 
 asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string service, std::uint32_t rate) {
-  const auto place = desired_.services.find(service);
-  if (place == desired_.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
+  const auto& desired = assembler_.desired();
+  const auto place = desired.services.find(service);
+  if (place == desired.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
   if (auto refusal = refusal_of_follower()) co_return tl::make_unexpected(std::move(*refusal));
   auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
   const auto surplus = co_await util::ask(kernel_->io(), std::move(question));

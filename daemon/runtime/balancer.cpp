@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace wsl4::runtime {
 
@@ -20,28 +21,29 @@ Balancer::Balancer(boost::asio::io_context& io, dataplane::Applier& applier, bal
                    std::function<void(const netlink::Error&)> on_failure)
     : applier_(applier), counts_(std::move(counts)), on_failure_(std::move(on_failure)), timer_(io) {}
 
-service::DesiredState Balancer::deal_all(const service::DesiredState& next) {
+service::StateChange Balancer::deal(service::StateChange change) {
   const auto now = steady_clock::now();
-  auto dealt = next;
-  std::map<std::string, balance::ServiceDealer> dealers;
-  services_.clear();
-  for (auto& [name, service] : dealt.services) {
-    for (const auto& backend : service.backends) services_[backend.id] = name;
-    auto known = dealers_.extract(name);
-    const bool same = !known.empty() && known.mapped().wanted() == service;
-    auto& dealer = known.empty() ? dealers[name] : dealers.insert(std::move(known)).position->second;
-    const auto standing = applier_.state().services.find(name);
-    if (same && standing != applier_.state().services.end()) {
-      service = standing->second;
+  for (const auto& [name, service] : change.services) forget(name);
+  for (auto& [name, service] : change.services) {
+    if (!service) {
+      dealers_.erase(name);
       continue;
     }
-    if (!same) dealer.want(service, counts_, now);
+    for (const auto& backend : service->backends) services_[backend.id] = name;
+    auto& dealer = dealers_[name];
+    dealer.want(*std::move(service), counts_, now);
     service = dealer.deal(counts_, now, system_clock::now());
     pending_.insert(name);
   }
-  dealers_ = std::move(dealers);
   wake(now);
-  return dealt;
+  return change;
+}
+
+/// Which backends it has.
+void Balancer::forget(const std::string& service) {
+  const auto dealer = dealers_.find(service);
+  if (dealer == dealers_.end()) return;
+  for (const auto& backend : dealer->second.wanted().backends) services_.erase(backend.id);
 }
 
 const std::string* Balancer::service_of(service::BackendId backend) const {

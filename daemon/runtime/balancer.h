@@ -24,8 +24,8 @@ class Balancer {
   Balancer(boost::asio::io_context& io, dataplane::Applier& applier, balance::LiveCounts counts,
            std::function<void(const netlink::Error&)> on_failure);
 
-  /// `next` with its slots dealt, for the applier to bring into the kernel. What has not changed keeps its deal.
-  service::DesiredState deal_all(const service::DesiredState& next);
+  /// The change with the slots of its services dealt, for the applier to bring into the kernel. All others keep their deal.
+  service::StateChange deal(service::StateChange change);
 
   /// Counts of these backends have changed.
   void counts_changed(const std::vector<service::BackendId>& backends);
@@ -35,6 +35,7 @@ class Balancer {
   void expect(service::BackendId backend, std::uint64_t flows);
 
  private:
+  void forget(const std::string& service);
   balance::ServiceDealer* dealer_of(service::BackendId backend);
   void wake(std::chrono::steady_clock::time_point when);
   void deal_what_is_due();

@@ -10,55 +10,46 @@ namespace {
 using config::OnBackendDown;
 using health::State;
 
-/// A pool's addresses, shared by all that are checked from them.
-class SourceLists {
- public:
-  explicit SourceLists(const config::Config& config) : config_(config) {}
-
-  health::Sources of(const config::Service& service, netlink::Family family) {
-    if (service.mode != config::Mode::kSnat) return nullptr;
-    auto& list = lists_[{service.pool, family}];
-    if (list) return list;
-    auto addresses = std::make_shared<std::vector<netlink::IpAddress>>();
-    for (const auto& pool : config_.pools) {
-      if (pool.name != service.pool) continue;
-      std::ranges::copy_if(pool.addresses, std::back_inserter(*addresses),
-                           [family](const auto& one) { return one.family() == family; });
-    }
-    list = std::move(addresses);
-    return list;
-  }
-
- private:
-  const config::Config& config_;
-  std::map<std::pair<std::string, netlink::Family>, health::Sources> lists_;
-};
-
 }  // namespace
 
 HealthWatch::HealthWatch(boost::asio::io_context& io, Hooks hooks)
     : hooks_(std::move(hooks)), scheduler_(io, {[this](const health::Status& status) { changed(status); }, hooks_.usable}) {}
 
-void HealthWatch::set_targets(const config::Config& effective, const service::Marks& marks, bool from_pool) {
-  SourceLists sources(effective);
-  std::vector<health::Target> targets;
-  policies_.clear();
-  for (const auto& service : effective.services) {
-    if (service.health.type == config::HealthType::kNone) continue;
-    policies_[service.name] = {service.on_backend_down, service.health};
-    for (const auto& backend : service.backends) {
-      const auto mark = marks.find({service.name, backend.address});
-      if (mark != marks.end() && mark->second.standing == service::Mark::Standing::kDisabled) continue;
-      auto from = from_pool ? sources.of(service, backend.address.address.family()) : nullptr;
-      targets.push_back({service.name, backend.address, service.health, std::move(from)});
-    }
+health::Sources HealthWatch::sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
+                                        netlink::Family family) {
+  if (service.mode != config::Mode::kSnat || !from_pool_) return nullptr;
+  auto& list = sources_[{service.pool, family}];
+  if (list) return list;
+  auto addresses = std::make_shared<std::vector<netlink::IpAddress>>();
+  if (const auto pool = std::ranges::find(pools, service.pool, &config::Pool::name); pool != pools.end()) {
+    std::ranges::copy_if(pool->addresses, std::back_inserter(*addresses),
+                         [family](const auto& one) { return one.family() == family; });
   }
-  scheduler_.set_targets(std::move(targets));
+  list = std::move(addresses);
+  return list;
 }
 
-service::Verdicts HealthWatch::verdicts() const {
+void HealthWatch::watch(const config::Service& service, const std::vector<config::Pool>& pools, const service::Marks& marks) {
+  if (service.health.type == config::HealthType::kNone) return forget(service.name);
+  policies_[service.name] = {service.on_backend_down, service.health};
+  std::vector<health::Target> targets;
+  for (const auto& backend : service.backends) {
+    const auto mark = marks.find({service.name, backend.address});
+    if (mark != marks.end() && mark->second.standing == service::Mark::Standing::kDisabled) continue;
+    targets.push_back(
+        {service.name, backend.address, service.health, sources_of(service, pools, backend.address.address.family())});
+  }
+  scheduler_.set_targets(service.name, std::move(targets));
+}
+
+void HealthWatch::forget(const std::string& service) {
+  policies_.erase(service);
+  scheduler_.set_targets(service, {});
+}
+
+service::Verdicts HealthWatch::verdicts(const std::string& service) const {
   service::Verdicts verdicts;
-  for (const auto& status : scheduler_.snapshot())
+  for (const auto& status : scheduler_.snapshot(service))
     verdicts[{status.service, status.backend}] = {status.standing.state == State::kDown, status.excluded};
   return verdicts;
 }

@@ -36,15 +36,20 @@ class HealthWatch {
 
   HealthWatch(boost::asio::io_context& io, Hooks hooks);
 
-  /// Checks the backends of `effective` that are not disabled. `from_pool`: the pool's addresses are this node's; else checks come
-  /// from addresses of its own.
-  void set_targets(const config::Config& effective, const service::Marks& marks, bool from_pool);
+  /// Checks the backends of the service, as it is in effect, that are not disabled; from its pool's addresses.
+  void watch(const config::Service& service, const std::vector<config::Pool>& pools, const service::Marks& marks);
+  void forget(const std::string& service);
+  /// Call it before `watch` of each service of another pool.
+  void pools_changed() { sources_.clear(); }
+  /// False: the pool's addresses are not this node's, so checks come from addresses of its own. Call it before `watch` of every
+  /// service.
+  void check_from_pool(bool from_pool) { from_pool_ = from_pool; }
 
   /// Has it checked soon: it looks as if it did not answer.
   void suspect(const std::string& service, const netlink::Endpoint& backend) { scheduler_.check_now(service, backend); }
   [[nodiscard]] bool watches_any() const { return !policies_.empty(); }
 
-  [[nodiscard]] service::Verdicts verdicts() const;
+  [[nodiscard]] service::Verdicts verdicts(const std::string& service) const;
   /// Every service that is checked has a backend that is not down.
   [[nodiscard]] bool is_healthy() const;
   [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
@@ -61,12 +66,16 @@ class HealthWatch {
   };
 
   void changed(const health::Status& status);
+  [[nodiscard]] health::Sources sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
+                                           netlink::Family family);
   [[nodiscard]] health::Fault fault_of(const Key& key) const;
 
   Hooks hooks_;
   health::Scheduler scheduler_;
-  std::map<std::string, Policy> policies_;  // by service
-  std::set<Key> down_;                      // whose flows are not decided about yet
+  bool from_pool_ = true;
+  std::map<std::string, Policy> policies_;                                      // by service
+  std::map<std::pair<std::string, netlink::Family>, health::Sources> sources_;  // of a pool, shared by all that are checked from it
+  std::set<Key> down_;                                                          // whose flows are not decided about yet
 };
 
 }  // namespace wsl4::runtime

@@ -129,7 +129,7 @@ std::optional<Refusal> Joining::obstacle(const Leases::Key& key, const service::
   const auto* own = service::find_service(file_, key.service);
   if (own == nullptr) return control::no_such_service(key.service);
   if (service::find_backend(*own, key.backend) != nullptr) return control::belongs_to_file(key.service, key.backend);
-  auto present = *service::find_service(hooks_.effective(), key.service);
+  auto present = hooks_.effective(key.service);
   std::erase_if(present.backends, [&](const config::Backend& backend) {
     const auto origin = origins_.find({key.service, backend.address});
     if (origin == origins_.end()) return false;

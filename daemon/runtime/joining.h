@@ -28,8 +28,8 @@ class Joining final : public control::Joiner {
   struct Hooks {
     /// Goes over to this configuration, which takes the file's place. Called with the lock held.
     std::function<boost::asio::awaitable<control::Outcome<bool>>(config::Config base)> apply;
-    /// What is in effect, changes at run time too.
-    std::function<const config::Config&()> effective;
+    /// The service as it is in effect, changes at run time too; it is in the file.
+    std::function<const config::Service&(const std::string& service)> effective;
     /// Why this node takes no changes: it follows another one. Then leases do not lapse here either.
     std::function<std::optional<control::Refusal>()> obstacle;
     /// What has been stored is another text now.

@@ -24,14 +24,14 @@ constexpr std::uint64_t kUnseenPart = 8;
 
 }  // namespace
 
-KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
-                           KernelCallbacks callbacks)
-    : mark_(mark),
+KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
+                           std::function<std::chrono::seconds()> established_timeout, KernelCallbacks callbacks)
+    : mark_(nothing.mark),
       callbacks_(std::move(callbacks)),
       parts_(std::move(parts)),
       ender_(*parts_.conntrack, *parts_.prober),
       replicator_(make_replicator()),
-      collector_(io_, mark,
+      collector_(io_, mark_,
                  flows::Collector::Dependencies{*parts_.conntrack, std::move(parts_.events), ender_, std::move(established_timeout),
                                                 callbacks_.on_overrun,
                                                 [this](const auto& backends) {
@@ -39,7 +39,7 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
                                                   balancer_.counts_changed(backends);
                                                 },
                                                 replicator_.get()}),
-      applier_(*parts_.nftables, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
+      applier_(*parts_.nftables, nothing, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
           [this](const netlink::Error& error) { failed(error); }),
@@ -47,8 +47,9 @@ KernelWorker::KernelWorker(service::MarkLayout mark, Parts parts, std::function<
                    [this](const netlink::Error& error) { failed(error); },
                    [this](const auto& backends) { balancer_.counts_changed(backends); }, [this] { collector_.look_soon(); },
                    [this](flows::Reaper::Backends backends) { collector_.set_tight(std::move(backends)); }}),
-      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark),
+      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark_),
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
+      wanted_(nothing),
       monitor_fd_(io_),
       beat_timer_(io_),
       repair_timer_(io_),
@@ -65,7 +66,7 @@ KernelWorker::~KernelWorker() {
   monitor_fd_.release();  // the monitor closes it
 }
 
-Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mark,
+Result<std::unique_ptr<KernelWorker>> KernelWorker::open(const service::DesiredState& nothing,
                                                          std::function<std::chrono::seconds()> established_timeout,
                                                          KernelCallbacks callbacks) {
   auto nftables = netlink::nft::KernelNftables::open();
@@ -75,7 +76,7 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mar
   auto conntrack = netlink::conntrack::KernelConntrack::open();
   if (!conntrack) return tl::make_unexpected(conntrack.error());
   netlink::conntrack::EventOptions options;
-  options.mark_any = mark.backend_mask();
+  options.mark_any = nothing.mark.backend_mask();
   options.assured_or_udp = false;  // half-open flows hold ports too
   auto events = netlink::conntrack::open_events(options);
   if (!events) return tl::make_unexpected(events.error());
@@ -84,7 +85,7 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(service::MarkLayout mar
 
   Parts parts{std::move(*nftables), std::move(*conntrack), std::move(*events), std::move(*prober), std::move(*monitor)};
   std::unique_ptr<KernelWorker> worker(
-      new KernelWorker(mark, std::move(parts), std::move(established_timeout), std::move(callbacks)));
+      new KernelWorker(nothing, std::move(parts), std::move(established_timeout), std::move(callbacks)));
   boost::system::error_code failed;
   worker->monitor_fd_.assign(worker->parts_.monitor.fd(), failed);
   if (failed) return netlink::failure(failed.value(), "watch the ruleset");
@@ -138,55 +139,95 @@ void KernelWorker::beat() {
 
 void KernelWorker::begin_long_work(std::size_t services) { pulse_.beat(Pulse::Clock::now(), services * kObjectsPerService); }
 
-Result<dataplane::Applied> KernelWorker::apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts) {
-  begin_long_work(next.services.size() + wanted_.services.size());
-  auto applied = applier_.apply(deal_all(next));
+Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& change) {
+  begin_long_work(services_looked_at(change));
+  const auto whole = with_ports(change);
+  auto applied = applier_.apply(deal(whole));
   beat();
   if (!applied) {
-    balancer_.deal_all(wanted_);
+    ports_.dropped();
+    balancer_.deal(service::inverse(whole, wanted_));
     repair();
     return applied;
   }
   ports_.applied();
-  std::uint32_t fewest = UINT16_MAX;
-  for (const auto& [name, pool] : next.pools) fewest = std::min(fewest, pool.ports());
-  collector_.set_unseen_limit(fewest / kUnseenPart + 1);
-  wanted_ = next;
-  if (replicator_) replicator_->set_numbers(flows::BackendNumbers(next));
-  Evictions::Rates drains;
-  for (const auto& [name, service] : next.services)
-    for (const auto& backend : service.backends)
-      if (backend.evict > 0) drains.emplace(backend.id, backend.evict);
-  if (gate_ == service::Gate::kStandby) drains.clear();  // the active's
-  evictions_.set_drains(drains);
-  evictions_.set_services(next.services);
-  collector_.set_idle_timeouts(std::move(idle_timeouts));
+  applied_ = true;
+  follow(change);
+  service::make_change(wanted_, change);
+  watch_unseen();
+  if (replicator_) replicator_->set_numbers(flows::BackendNumbers(wanted_));
+  set_drains();
+  evictions_.set_services(wanted_.services);
   return applied;
 }
 
-netlink::nft::Transaction KernelWorker::preview(const service::DesiredState& next) {
-  begin_long_work(next.services.size() + wanted_.services.size());
-  auto transaction = applier_.preview(deal_all(next));
-  balancer_.deal_all(wanted_);
+/// What depends on single backends.
+void KernelWorker::follow(const service::StateChange& change) {
+  for (const auto& [name, next] : change.services) {
+    const auto present = wanted_.services.find(name);
+    if (present == wanted_.services.end()) continue;
+    for (const auto& backend : present->second.backends) {
+      drains_.erase(backend.id);
+      collector_.set_idle_timeout(backend.id, std::chrono::milliseconds(0));
+    }
+  }
+  for (const auto& [name, next] : change.services) {
+    if (!next) continue;
+    for (const auto& backend : next->backends) {
+      if (backend.evict > 0) drains_.emplace(backend.id, backend.evict);
+      if (next->protocol == netlink::Protocol::kTcp) collector_.set_idle_timeout(backend.id, next->idle_timeout);
+    }
+  }
+}
+
+void KernelWorker::watch_unseen() {
+  std::uint32_t fewest = UINT16_MAX;
+  for (const auto& [name, pool] : wanted_.pools) fewest = std::min(fewest, pool.ports());
+  collector_.set_unseen_limit(fewest / kUnseenPart + 1);
+}
+
+netlink::nft::Transaction KernelWorker::preview(const service::StateChange& change) {
+  begin_long_work(services_looked_at(change));
+  const auto whole = with_ports(change);
+  auto transaction = applier_.preview(deal(whole));
+  ports_.dropped();
+  balancer_.deal(service::inverse(whole, wanted_));
   beat();
   return transaction;
 }
 
-service::DesiredState KernelWorker::deal_all(const service::DesiredState& next) {
-  auto dealt = balancer_.deal_all(next);
-  dealt.gate = gate_;
-  ports_.deal_all(dealt);
-  return dealt;
+/// And with the services whose ports have to be dealt anew because their pool is another one.
+service::StateChange KernelWorker::with_ports(service::StateChange change) const {
+  for (const auto& name : ports_.services_of(change.pools)) change.services.try_emplace(name, wanted_.services.at(name));
+  return change;
+}
+
+/// The ports first: how many are free goes into the shares.
+service::StateChange KernelWorker::deal(service::StateChange change) {
+  ports_.deal_all(change);
+  return balancer_.deal(std::move(change));
+}
+
+/// To make the change.
+std::size_t KernelWorker::services_looked_at(const service::StateChange& change) const {
+  const bool all = !change.pools.empty() || !applier_.in_sync();
+  return change.services.size() + (all ? wanted_.services.size() : 0);
 }
 
 Result<void> KernelWorker::set_gate(service::Gate gate) {
-  const bool applied_before = !wanted_.services.empty();
-  gate_ = gate;
-  if (!applied_before) return {};
+  standby_ = gate == service::Gate::kStandby;
+  set_drains();
+  if (!applied_) {
+    applier_.note_gate(gate);
+    return {};
+  }
   const auto applied = applier_.apply_gate(gate);
   if (!applied) return tl::make_unexpected(applied.error());
   return {};
 }
+
+/// A standby's connections are the active's.
+void KernelWorker::set_drains() { evictions_.set_drains(standby_ ? Evictions::Rates{} : drains_); }
 
 void KernelWorker::set_active(bool active) {
   collector_.set_active(active);

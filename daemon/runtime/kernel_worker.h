@@ -62,7 +62,8 @@ struct KernelCallbacks {
 class KernelWorker {
  public:
   /// Opens the sockets: errors name what is missing (a capability, the conntrack module).
-  static netlink::Result<std::unique_ptr<KernelWorker>> open(service::MarkLayout mark,
+  /// `nothing`: a state without services, with what holds for all of them.
+  static netlink::Result<std::unique_ptr<KernelWorker>> open(const service::DesiredState& nothing,
                                                              std::function<std::chrono::seconds()> established_timeout,
                                                              KernelCallbacks callbacks);
   ~KernelWorker();
@@ -84,7 +85,8 @@ class KernelWorker {
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
 
   // On the kernel thread (or before `run`):
-  netlink::Result<dataplane::Applied> apply(const service::DesiredState& next, flows::IdleTimeouts idle_timeouts);
+  /// From what was applied last; a change that fails leaves that in force.
+  netlink::Result<dataplane::Applied> apply(const service::StateChange& change);
   /// Of a pair's node: whether it serves, and what becomes of packets of no flow. Before the first `apply` it is only noted.
   netlink::Result<void> set_gate(service::Gate gate);
   /// As the table that was adopted has it.
@@ -95,7 +97,7 @@ class KernelWorker {
   void set_active(bool active);
   /// Only of a pair's node.
   [[nodiscard]] flows::Replicator& replicator() { return *replicator_; }
-  [[nodiscard]] netlink::nft::Transaction preview(const service::DesiredState& next);
+  [[nodiscard]] netlink::nft::Transaction preview(const service::StateChange& change);
   [[nodiscard]] KernelCounts counts();
   /// Of every TCP backend.
   [[nodiscard]] std::map<service::BackendId, health::Openings> openings();
@@ -119,14 +121,19 @@ class KernelWorker {
     netlink::nft::Monitor monitor;
   };
 
-  KernelWorker(service::MarkLayout mark, Parts parts, std::function<std::chrono::seconds()> established_timeout,
+  KernelWorker(const service::DesiredState& nothing, Parts parts, std::function<std::chrono::seconds()> established_timeout,
                KernelCallbacks callbacks);
   [[nodiscard]] std::unique_ptr<flows::Replicator> make_replicator();
+  void follow(const service::StateChange& change);
+  void set_drains();
   void watch_table();
   void repair();
   void failed(const netlink::Error& error);
   void beat();
-  [[nodiscard]] service::DesiredState deal_all(const service::DesiredState& next);
+  void watch_unseen();
+  [[nodiscard]] service::StateChange with_ports(service::StateChange change) const;
+  [[nodiscard]] service::StateChange deal(service::StateChange change);
+  [[nodiscard]] std::size_t services_looked_at(const service::StateChange& change) const;
   void begin_long_work(std::size_t services);
   [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
@@ -141,7 +148,8 @@ class KernelWorker {
   Balancer balancer_;
   PortBalancer ports_;
   Evictions evictions_;
-  std::optional<service::Gate> gate_;
+  bool applied_ = false, standby_ = false;
+  Evictions::Rates drains_;       // of wanted_
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kSampleInterval{1};
 constexpr std::size_t kMostAtOnce = 4;
 constexpr std::size_t kSamples = 60, kFewestSamples = 5;
 
+std::uint64_t lowest(std::uint32_t ports) { return static_cast<std::uint64_t>(std::max(1.0, kLowest * ports)); }
+
 }  // namespace
 
 PortBalancer::PortBalancer(boost::asio::io_context& io, Dependencies dependencies)
@@ -46,13 +48,15 @@ double PortBalancer::fullest(const Place& place, const flows::PortUse& use) {
   return static_cast<double>(most) / place.pool.ports();
 }
 
-std::vector<flows::PortUse> PortBalancer::uses(const service::DesiredState& state) const {
+std::vector<flows::PortUse> PortBalancer::uses(const service::StateChange::Pools& changed) const {
   std::uint32_t fewest = UINT16_MAX;
-  for (const auto& [name, pool] : state.pools) fewest = std::min(fewest, pool.ports());
-  return dependencies_.counter.port_use(static_cast<std::uint64_t>(std::max(1.0, kLowest * fewest)));
+  for (const auto& [name, pool] : dependencies_.applier.state().pools) fewest = std::min(fewest, pool.ports());
+  for (const auto& [name, pool] : changed)
+    if (pool) fewest = std::min(fewest, pool->ports());
+  return dependencies_.counter.port_use(lowest(fewest));
 }
 
-balance::PortDeal PortBalancer::deal(const Place& place, std::span<const balance::PortBlock> previous) {
+PortBalancer::Dealt PortBalancer::deal(const Place& place, std::span<const balance::PortBlock> previous) {
   const auto endpoint = place.endpoint();
   dependencies_.counter.watch_blocks(endpoint);
   const auto live = dataplane::live_sources(place.backend, place.pool);
@@ -62,48 +66,96 @@ balance::PortDeal PortBalancer::deal(const Place& place, std::span<const balance
     const bool excluded = std::ranges::find(live, address) == live.end();
     pool.push_back({address, dependencies_.counter.blocks(endpoint, address), excluded});
   }
-  return balance::deal_blocks(pool, place.ports(), previous);
+  return {place.service.name, endpoint, balance::deal_blocks(pool, place.ports(), previous),
+          dependencies_.counter.turnover(endpoint), steady_clock::now()};
 }
 
-void PortBalancer::deal_all(service::DesiredState& next) {
+std::set<std::string> PortBalancer::services_of(const service::StateChange::Pools& pools) const {
+  std::set<std::string> services;
+  if (pools.empty()) return services;
+  for (const auto& [id, dealt] : dealt_)
+    if (pools.contains(dependencies_.applier.state().services.at(dealt.service).pool)) services.insert(dealt.service);
+  return services;
+}
+
+const service::PoolState* PortBalancer::pool_after(const service::StateChange& change, const std::string& name) const {
+  if (const auto next = change.pools.find(name); next != change.pools.end()) return next->second ? &*next->second : nullptr;
+  const auto& pools = dependencies_.applier.state().pools;
+  const auto present = pools.find(name);
+  return present == pools.end() ? nullptr : &present->second;
+}
+
+/// Whether a pair of the change may be so full that all have to be looked at.
+bool PortBalancer::is_near_the_end(const service::StateChange& change) const {
+  const auto dealt = endpoints();
+  std::map<flows::BackendEndpoint, std::uint64_t> held;
+  for (const auto& [name, service] : change.services) {
+    const auto* pool = service ? pool_after(change, service->pool) : nullptr;
+    if (pool == nullptr) continue;
+    for (const auto& backend : service->backends) {
+      const flows::BackendEndpoint endpoint{backend.address, service->protocol};
+      auto& entries = held[endpoint];
+      entries += dependencies_.counter.backend(backend.id).held;
+      if (entries >= lowest(pool->ports()) || dealt.contains(endpoint)) return true;
+    }
+  }
+  return false;
+}
+
+void PortBalancer::deal_all(service::StateChange& change) {
+  planned_ = {};
+  for (const auto& [id, dealt] : dealt_)
+    if (change.services.contains(dealt.service)) planned_.gone.insert(id);
   boost::unordered_flat_map<service::BackendId, const flows::PortUse*> use_of;
-  const auto uses = this->uses(next);
+  const auto uses = is_near_the_end(change) ? this->uses(change.pools) : std::vector<flows::PortUse>{};
   for (const auto& use : uses)
     for (const auto id : use.numbers) use_of.emplace(id, &use);
-  for (auto& [name, service] : next.services) {
-    service.blocks.clear();
-    const auto* pool = use_of.empty() ? nullptr : dataplane::pool_of(next, service);
+  for (auto& [name, service] : change.services) {
+    if (!service) continue;
+    service->blocks.clear();
+    const auto* pool = use_of.empty() ? nullptr : pool_after(change, service->pool);
     if (pool == nullptr) continue;
-    for (const auto& backend : service.backends) {
+    for (const auto& backend : service->backends) {
       const auto use = use_of.find(backend.id);
       if (use == use_of.end()) continue;
-      const Place place{service, backend, *pool};
+      const Place place{*service, backend, *pool};
       if (balance::port_mode(mode_of(backend.id), fullest(place, *use->second), 0) == balance::PortMode::kRange) continue;
       const auto known = dealt_.find(backend.id);
-      const auto previous = known == dealt_.end() ? std::vector<balance::PortBlock>{} : known->second.deal.slots;
-      service.blocks.emplace(backend.id, deal(place, previous).slots);
+      auto next = deal(place, known == dealt_.end() ? std::vector<balance::PortBlock>{} : known->second.deal.slots);
+      service->blocks.emplace(backend.id, next.deal.slots);
+      planned_.dealt.emplace(backend.id, std::move(next));
     }
   }
 }
 
 void PortBalancer::applied() {
-  const auto before = std::exchange(dealt_, {});
-  std::set<flows::BackendEndpoint> watched;
-  for (const auto& [name, service] : dependencies_.applier.state().services) {
-    for (const auto& [id, slots] : service.blocks) {
-      const auto backend = std::ranges::find(service.backends, id, &service::BackendState::id);
-      const flows::BackendEndpoint endpoint{backend->address, service.protocol};
-      watched.insert(endpoint);
-      dealt_[id] = {name, endpoint, {slots, 0, 0}, dependencies_.counter.turnover(endpoint), steady_clock::now()};
-    }
-  }
+  auto planned = std::exchange(planned_, {});
+  std::map<service::BackendId, Dealt> before;
+  for (const auto id : planned.gone) before.insert(dealt_.extract(id));
   bool more = false;
-  for (const auto& [id, dealt] : dealt_) more = more || !before.contains(id);
-  for (const auto& [id, dealt] : before)
-    if (!watched.contains(dealt.endpoint)) dependencies_.counter.unwatch_blocks(dealt.endpoint);
+  for (auto& [id, dealt] : planned.dealt) {
+    more = more || !before.contains(id);
+    dealt_.insert_or_assign(id, std::move(dealt));
+  }
+  stop_watching(before);
   if (more) dependencies_.look();
   changed_ = true;
   wake(steady_clock::now());
+}
+
+void PortBalancer::dropped() { stop_watching(std::exchange(planned_, {}).dealt); }
+
+std::set<flows::BackendEndpoint> PortBalancer::endpoints() const {
+  std::set<flows::BackendEndpoint> endpoints;
+  for (const auto& [id, dealt] : dealt_) endpoints.insert(dealt.endpoint);
+  return endpoints;
+}
+
+/// But for what is dealt.
+void PortBalancer::stop_watching(const std::map<service::BackendId, Dealt>& those) {
+  const auto watched = endpoints();
+  for (const auto& [id, dealt] : those)
+    if (!watched.contains(dealt.endpoint)) dependencies_.counter.unwatch_blocks(dealt.endpoint);
 }
 
 void PortBalancer::counts_changed() {
@@ -111,11 +163,17 @@ void PortBalancer::counts_changed() {
   wake(dealt_.empty() ? looked_at_ + kLook : steady_clock::now());
 }
 
+const PortBalancer::Dealt* PortBalancer::find(service::BackendId backend) const {
+  if (const auto next = planned_.dealt.find(backend); next != planned_.dealt.end()) return &next->second;
+  const auto present = dealt_.find(backend);
+  return present == dealt_.end() || planned_.gone.contains(backend) ? nullptr : &present->second;
+}
+
 std::optional<std::uint64_t> PortBalancer::free_ports(service::BackendId backend) const {
-  const auto place = dealt_.find(backend);
-  if (place == dealt_.end() || place->second.stale) return std::nullopt;
-  const auto age = age_of(place->second, place->second.at);
-  const auto free = place->second.deal.free + age.ended;
+  const auto* dealt = find(backend);
+  if (dealt == nullptr) return std::nullopt;
+  const auto age = age_of(*dealt, dealt->at);
+  const auto free = dealt->deal.free + age.ended;
   return free - std::min(free, age.begun);
 }
 
@@ -154,6 +212,7 @@ void PortBalancer::wake(TimePoint when) {
 void PortBalancer::work() {
   wake_at_.reset();
   const auto now = worked_at_ = steady_clock::now();
+  if (!dependencies_.applier.in_sync()) return wake(now + kLook);  // whoever mends the kernel's table comes first
   const bool sample_due = !(dealt_.empty() && forecasts_.empty()) && now - sampled_at_ >= kSampleInterval;
   if ((changed_ && now >= next_look()) || sample_due) look_at_use(now);
   deal_what_is_due(now);
@@ -171,8 +230,8 @@ void PortBalancer::look_at_use(TimePoint now) {
   std::set<std::string> services;
   const auto& state = dependencies_.applier.state();
   std::size_t begun = 0;
-  std::vector<BlocksChange> modes;
-  for (const auto& use : uses(state)) {
+  Planned modes;
+  for (const auto& use : uses({})) {
     for (const auto id : use.numbers) {
       const auto place = place_of(state, id);
       if (!place) continue;
@@ -184,15 +243,15 @@ void PortBalancer::look_at_use(TimePoint now) {
       const auto mode = balance::port_mode(mode_of(id), part, growth);
       if (mode == mode_of(id)) continue;
       if (mode == balance::PortMode::kRange) {
-        modes.push_back({place->service.name, id, std::nullopt});
+        modes.gone.insert(id);
       } else {
         changed_ = ++begun > kMostAtOnce;
-        if (!changed_) modes.push_back({place->service.name, id, deal(*place, {}).slots});
+        if (!changed_) modes.dealt.emplace(id, deal(*place, {}));
       }
     }
   }
   for (const auto& [id, dealt] : dealt_)
-    if (!fullest_.contains(id)) modes.push_back({dealt.service, id, std::nullopt});
+    if (!fullest_.contains(id)) modes.gone.insert(id);
   if (tight != tight_) dependencies_.on_tight(tight_ = std::move(tight));
   sample(services, now);
   change(std::move(modes));
@@ -221,30 +280,37 @@ void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) 
 
 void PortBalancer::deal_what_is_due(TimePoint now) {
   std::vector<BlocksChange> changes;
-  std::vector<service::BackendId> room;
   const auto& state = dependencies_.applier.state();
   for (auto& [id, dealt] : dealt_) {
-    if (!dealt.stale && !balance::deal_is_due(dealt.deal, age_of(dealt, now))) continue;
+    if (!balance::deal_is_due(dealt.deal, age_of(dealt, now))) continue;
     const auto place = place_of(state, id);
     if (!place) continue;
-    const auto turnover = dependencies_.counter.turnover(dealt.endpoint);
     auto next = deal(*place, dealt.deal.slots);
-    if (dealt.stale) room.push_back(id);
-    if (next.slots != dealt.deal.slots) changes.push_back({dealt.service, id, next.slots});
-    dealt = {dealt.service, dealt.endpoint, std::move(next), turnover, now, false};
+    if (next.deal.slots != dealt.deal.slots) changes.push_back({dealt.service, id, next.deal.slots});
+    dealt = std::move(next);
   }
   if (!changes.empty()) {
     if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) dependencies_.on_failure(applied.error());
   }
-  if (!room.empty()) dependencies_.on_room(room);
 }
 
 /// Backends whose ports are dealt in blocks from now on, or no longer.
-void PortBalancer::change(std::vector<BlocksChange> changes) {
+void PortBalancer::change(Planned planned) {
+  std::vector<BlocksChange> changes;
+  std::vector<service::BackendId> room;
+  for (const auto id : planned.gone) changes.push_back({dealt_.at(id).service, id, std::nullopt});
+  for (const auto& [id, dealt] : planned.dealt) {
+    changes.push_back({dealt.service, id, dealt.deal.slots});
+    room.push_back(id);
+  }
   if (changes.empty()) return;
-  const auto applied = dependencies_.applier.apply_blocks(changes);
-  if (!applied) return dependencies_.on_failure(applied.error());
-  this->applied();
+  planned_ = std::move(planned);
+  if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) {
+    dropped();
+    return dependencies_.on_failure(applied.error());
+  }
+  applied();
+  dependencies_.on_room(room);
 }
 
 void PortBalancer::beat(TimePoint now) {

@@ -22,6 +22,7 @@
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/reaper.h"
+#include "daemon/service/state_change.h"
 
 namespace wsl4::runtime {
 
@@ -36,7 +37,7 @@ class PortBalancer {
     std::function<const std::string*(service::BackendId)> service_of;
     /// The kernel refused new blocks; the old ones go on.
     std::function<void(const netlink::Error&)> on_failure;
-    /// How many ports are free towards these backends has changed though no flow began or ended: their pool has.
+    /// How many ports are free towards these backends is known from now on, though no flow began or ended.
     std::function<void(const std::vector<service::BackendId>&)> on_room;
     /// Half-open flows count from now on, and nobody has told of those that are there.
     std::function<void()> look;
@@ -46,9 +47,14 @@ class PortBalancer {
 
   PortBalancer(boost::asio::io_context& io, Dependencies dependencies);
 
-  /// Fills in `blocks` of each service of `next`, for the applier to bring into the kernel; then call `applied`.
-  void deal_all(service::DesiredState& next);
+  /// Services with blocks of these pools, by which they have to be dealt anew.
+  [[nodiscard]] std::set<std::string> services_of(const service::StateChange::Pools& pools) const;
+  /// Fills in `blocks` of each service of the change, for the applier to bring into the kernel; then call `applied`, or `dropped`
+  /// if the change is not made. From now on `free_ports` goes by it. Costs what the change has, unless one of its pairs is near the
+  /// end.
+  void deal_all(service::StateChange& change);
   void applied();
+  void dropped();
 
   void counts_changed();
 
@@ -73,7 +79,11 @@ class PortBalancer {
     balance::PortDeal deal;
     flows::Turnover turnover;  // at the deal
     TimePoint at;
-    bool stale = true;  // of the deal only the slots are known
+  };
+  /// What is on its way into the kernel: backends whose blocks go, and those that are dealt blocks.
+  struct Planned {
+    std::set<service::BackendId> gone;
+    std::map<service::BackendId, Dealt> dealt;
   };
   struct Forecast {
     std::deque<balance::UseSample> samples;
@@ -82,8 +92,13 @@ class PortBalancer {
 
   [[nodiscard]] std::optional<Place> place_of(const service::DesiredState& state, service::BackendId id) const;
   [[nodiscard]] static double fullest(const Place& place, const flows::PortUse& use);
-  [[nodiscard]] std::vector<flows::PortUse> uses(const service::DesiredState& state) const;
-  [[nodiscard]] balance::PortDeal deal(const Place& place, std::span<const balance::PortBlock> previous);
+  [[nodiscard]] const service::PoolState* pool_after(const service::StateChange& change, const std::string& name) const;
+  [[nodiscard]] bool is_near_the_end(const service::StateChange& change) const;
+  [[nodiscard]] std::vector<flows::PortUse> uses(const service::StateChange::Pools& changed) const;
+  [[nodiscard]] Dealt deal(const Place& place, std::span<const balance::PortBlock> previous);
+  [[nodiscard]] const Dealt* find(service::BackendId backend) const;
+  [[nodiscard]] std::set<flows::BackendEndpoint> endpoints() const;
+  void stop_watching(const std::map<service::BackendId, Dealt>& those);
   [[nodiscard]] balance::DealAge age_of(const Dealt& dealt, TimePoint now) const;
   [[nodiscard]] TimePoint next_look() const;
   [[nodiscard]] balance::PortMode mode_of(service::BackendId backend) const;
@@ -92,7 +107,7 @@ class PortBalancer {
   void look_at_use(TimePoint now);
   void sample(const std::set<std::string>& services, TimePoint now);
   void deal_what_is_due(TimePoint now);
-  void change(std::vector<dataplane::BlocksChange> changes);
+  void change(Planned planned);
   void beat(TimePoint now);
 
   Dependencies dependencies_;
@@ -102,6 +117,7 @@ class PortBalancer {
   std::chrono::steady_clock::duration look_took_{0};
   bool changed_ = false;
   std::map<service::BackendId, Dealt> dealt_;
+  Planned planned_;
   boost::unordered_flat_map<service::BackendId, double> fullest_;  // at the last look
   flows::Reaper::Backends tight_;
   std::map<std::string, Forecast> forecasts_;

@@ -68,7 +68,8 @@ std::uint64_t counter(const KernelCounts& counts, const std::string& name) {
 class Known {
  public:
   explicit Known(const Surroundings& surroundings) : surroundings_(surroundings) {
-    for (const auto& service : surroundings.config.services) {
+    for (const auto& own : surroundings.file.services) {
+      const auto& service = service::in_effect(surroundings.laid, own);
       services_[service.name] = &service;
       for (const auto& backend : service.backends) backends_[{service.name, backend.address}] = &backend;
     }
@@ -80,8 +81,9 @@ class Known {
   [[nodiscard]] const config::Backend* backend(const Key& key) const { return find(backends_, key); }
   [[nodiscard]] const health::Status* health(const Key& key) const { return find(health_, key); }
   [[nodiscard]] const service::Mark* mark(const Key& key) const {
-    const auto place = surroundings_.marks.find(key);
-    return place == surroundings_.marks.end() ? nullptr : &place->second;
+    const auto& marks = service::marks_of(surroundings_.laid, key.first);
+    const auto place = marks.find(key);
+    return place == marks.end() ? nullptr : &place->second;
   }
   [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
 
@@ -228,8 +230,8 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
     const auto rate = counts.rates.find(backend.id);
     if (rate != counts.rates.end()) described.rate += rate->second;
   }
-  for (const auto& [key, mark] : known.surroundings().marks)
-    if (key.first == service.name && mark.standing == service::Mark::Standing::kRemoved) described.removed.push_back(mark.name);
+  for (const auto& [key, mark] : service::marks_of(known.surroundings().laid, service.name))
+    if (mark.standing == service::Mark::Standing::kRemoved) described.removed.push_back(mark.name);
   described.refused_by = {{"no_backend", counter(counts, dataplane::names::no_backend_counter(service))},
                           {"full", counter(counts, dataplane::names::full_counter(service))},
                           {"client_limit", counter(counts, dataplane::names::client_limit_counter(service))}};

@@ -9,14 +9,14 @@
 #include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/joined_view.h"
 #include "daemon/runtime/kernel_worker.h"
-#include "daemon/service/desired_state.h"
+#include "daemon/service/assembler.h"
 
 namespace wsl4::runtime {
 
 /// What the control thread knows beside the desired state.
 struct Surroundings {
-  config::Config config;  // in effect
-  service::Marks marks;
+  const config::Config& file;
+  const std::map<std::string, service::LaidService>& laid;
   std::vector<health::Status> health;
   std::chrono::steady_clock::time_point now;
   service::WallTime wall;

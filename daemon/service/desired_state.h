@@ -41,7 +41,8 @@ struct ServiceState {
   std::vector<netlink::Endpoint> listen;
   config::Scheduler scheduler = config::Scheduler::kLeastConnections;
   config::Mode mode = config::Mode::kSnat;
-  std::string pool;  // empty in mode dnat
+  std::string pool;                           // empty in mode dnat
+  std::chrono::milliseconds idle_timeout{0};  // 0: never
   std::chrono::milliseconds slow_start{0};
   std::uint32_t client_connections = 0;  // per client address (IPv6: /64); 0 = no limit
   std::uint32_t client_rate = 0;         // new connections per second and client; 0 = no limit

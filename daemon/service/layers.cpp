@@ -27,16 +27,15 @@ Standing standing_of(AdminState state) {
 class Layers {
  public:
   Layers(const config::Config& file, const config::Service& own, const ChangedService& changes)
-      : file_(file), own_(own), changes_(changes) {
-    laid_.service = own;
-    laid_.service.backends.clear();
+      : file_(file), own_(own), changes_(changes), service_(own) {
+    service_.backends.clear();
   }
 
   LaidService lay() {
     // Added ones last, when it is known which addresses are taken.
     for (const auto& backend : own_.backends) {
       const auto change = changes_.find(backend.name);
-      if (change == changes_.end()) laid_.service.backends.push_back(backend);
+      if (change == changes_.end()) service_.backends.push_back(backend);
       if (change != changes_.end()) lay_on(backend, change->second);
     }
     for (const auto& [name, change] : changes_) {
@@ -46,9 +45,10 @@ class Layers {
         tell_dormant(name, "is not in the configuration");
     }
     for (auto& [address, mark] : removed_) {
-      if (std::ranges::find(laid_.service.backends, address, &config::Backend::address) == laid_.service.backends.end())
+      if (std::ranges::find(service_.backends, address, &config::Backend::address) == service_.backends.end())
         laid_.marks.emplace(std::pair(own_.name, address), std::move(mark));
     }
+    laid_.service = std::move(service_);
     return std::move(laid_);
   }
 
@@ -63,21 +63,21 @@ class Layers {
 
   void add(const std::string& name, const ChangedBackend& change) {
     const auto* own = find_backend(own_, name);
-    const auto clash = find_clash(file_, laid_.service, *change.added);
+    const auto clash = find_clash(file_, service_, *change.added);
     if (!clash) {
       place(*change.added, change);
       if (own != nullptr && own->address != change.added->address) mark_removed(name, own->address, change);
       return;
     }
     tell_dormant(name, clash->problems.front());
-    if (own != nullptr && !find_clash(file_, laid_.service, *own)) place(*own, change);
+    if (own != nullptr && !find_clash(file_, service_, *own)) place(*own, change);
   }
 
   void place(config::Backend backend, const ChangedBackend& change) {
     backend.weight = change.weight.value_or(backend.weight);
     backend.max_connections = change.max_connections.value_or(backend.max_connections);
     laid_.marks[{own_.name, backend.address}] = {backend.name, standing_of(change.state), change.evict};
-    laid_.service.backends.push_back(std::move(backend));
+    service_.backends.push_back(std::move(backend));
   }
 
   /// For the end: another backend may have got the address.
@@ -92,6 +92,7 @@ class Layers {
   const config::Config& file_;
   const config::Service& own_;
   const ChangedService& changes_;
+  config::Service service_;
   LaidService laid_;
   std::vector<std::pair<netlink::Endpoint, Mark>> removed_;
 };

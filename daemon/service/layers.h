@@ -13,12 +13,7 @@ namespace wsl4::service {
 [[nodiscard]] const config::Service* find_service(const config::Config& config, const std::string& name);
 [[nodiscard]] const config::Backend* find_backend(const config::Service& service, const std::string& name);
 
-/// `own` with its changes laid over, in the order of the file, added backends behind.
-struct LaidService {
-  config::Service service;
-  Marks marks;
-  std::vector<std::string> dormant;
-};
+/// `own` with its changes laid over.
 [[nodiscard]] LaidService lay_over(const config::Config& file, const config::Service& own, const ChangedService& changes);
 
 /// Why `added` cannot be a backend beside those that `service` has; nothing if it can.

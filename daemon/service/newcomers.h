@@ -21,23 +21,34 @@ struct Newcomer {
 
 class Newcomers {
  public:
+  /// What is known of one service: its backends that take flows, and which of them are newcomers since when.
+  struct OfService {
+    std::set<netlink::Endpoint> serving;
+    std::map<netlink::Endpoint, WallTime> starting;
+  };
+
   Newcomers() = default;
   /// `serving`: backends that the kernel's table knew at the start; only those in `starting` are newcomers. Where there was no
   /// table nobody is one: all begin together.
   Newcomers(const std::vector<std::pair<std::string, netlink::Endpoint>>& serving, const std::vector<Newcomer>& starting);
 
-  /// Sets `serving_since` of every backend of services with a slow start. One that takes flows now and did not after the last call
-  /// is a newcomer since `now`.
-  void update(DesiredState& state, WallTime now);
+  /// Sets `serving_since` of every backend of a service with a slow start. One that takes flows now and did not before is a
+  /// newcomer since `now`.
+  [[nodiscard]] OfService look_at(ServiceState& service, WallTime now) const;
+  /// What was seen of these services is known from now on; the beginning is over.
+  void accept(std::map<std::string, OfService> services);
 
-  /// Those whose slow start was not over at the last update, sorted.
+  /// Those whose slow start was not over at the last look, sorted.
   [[nodiscard]] std::vector<Newcomer> starting() const;
+  /// Their services.
+  [[nodiscard]] const std::set<std::string>& services_with_starting() const { return with_starting_; }
 
  private:
-  using Key = std::pair<std::string, netlink::Endpoint>;  // service, address
+  void keep(const std::string& service, OfService known);
+
   bool begin_together_ = true;
-  std::set<Key> serving_;
-  std::map<Key, WallTime> starting_;
+  std::map<std::string, OfService> services_;
+  std::set<std::string> with_starting_;
 };
 
 }  // namespace wsl4::service

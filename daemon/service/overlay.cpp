@@ -47,7 +47,7 @@ class Step {
         name_(backend),
         before_(changes.contains(backend) ? changes.at(backend) : ChangedBackend{}),
         after_(before_),
-        present_(lay_over(file, own, changes).service),
+        present_(*lay_over(file, own, changes).service),
         backend_(find_backend(present_, backend)) {}
 
   [[nodiscard]] ChangedBackend after() const { return after_; }
@@ -160,21 +160,14 @@ tl::expected<Applied, ChangeError> Overlay::change(const config::Config& file, c
   return applied;
 }
 
-Effective Overlay::apply(const config::Config& file) const {
-  Effective effective{file, {}, {}};
-  for (const auto& [name, backends] : changes_) {
-    const auto place = std::ranges::find(effective.config.services, name, &config::Service::name);
-    if (place == effective.config.services.end()) {
-      for (const auto& [backend, change] : backends)
-        effective.dormant.push_back(dormant_text(name, backend, "is of a service that is not in the configuration"));
-      continue;
-    }
-    auto laid = lay_over(file, *place, backends);
-    *place = std::move(laid.service);
-    effective.marks.merge(laid.marks);
-    std::ranges::move(laid.dormant, std::back_inserter(effective.dormant));
-  }
-  return effective;
+std::optional<LaidService> Overlay::lay(const config::Config& file, const std::string& service, const config::Service* own) const {
+  const auto changes = changes_.find(service);
+  if (changes == changes_.end()) return std::nullopt;
+  if (own != nullptr) return lay_over(file, *own, changes->second);
+  LaidService laid;
+  for (const auto& [backend, change] : changes->second)
+    laid.dormant.push_back(dormant_text(service, backend, "is of a service that is not in the configuration"));
+  return laid;
 }
 
 bool Overlay::settle(const config::Config& file,

@@ -53,11 +53,13 @@ struct Mark {
 };
 using Marks = std::map<std::pair<std::string, netlink::Endpoint>, Mark>;  // by service and address, as the resolver knows backends
 
-/// The configuration to work by. Backends that drain or are disabled are in it with their weight.
-struct Effective {
-  config::Config config;
+/// One service with its changes laid over what the file says of it.
+struct LaidService {
+  /// In the order of the file, added backends behind; those that drain or are disabled with their weight. None: not in the file.
+  std::optional<config::Service> service;
   Marks marks;
   std::vector<std::string> dormant;  // a sentence for each change without effect: why, and how to drop it
+  friend bool operator==(const LaidService&, const LaidService&) = default;
 };
 
 /// What a change has done. Only from kChanged on is there something to store and to apply.
@@ -84,7 +86,9 @@ class Overlay {
   [[nodiscard]] tl::expected<Applied, ChangeError> change(const config::Config& file, const std::string& service,
                                                           const std::string& backend, const BackendChange& change, TimePoint now);
 
-  [[nodiscard]] Effective apply(const config::Config& file) const;
+  /// `own`: what `file` says of the service; null if it has gone. Nothing if the service has no changes.
+  [[nodiscard]] std::optional<LaidService> lay(const config::Config& file, const std::string& service,
+                                               const config::Service* own) const;
 
   /// Forgets what need not be remembered: what `file` says too, and removals of backends that are neither in it nor drain. True if
   /// anything was forgotten. For after a reload, and when a backend has drained.

@@ -1,7 +1,7 @@
 #include "daemon/service/resolver.h"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::uint64_t kResyncsKept = 2;
 
-PoolState to_state(const config::Pool& pool) { return {pool.name, pool.addresses, pool.port_min, pool.port_max}; }
-
 ServiceState to_state(const config::Service& service) {
   ServiceState state;
   state.name = service.name;
@@ -21,6 +19,7 @@ ServiceState to_state(const config::Service& service) {
   state.scheduler = service.scheduler;
   state.mode = service.mode;
   state.pool = service.pool;
+  state.idle_timeout = service.idle_timeout;
   state.slow_start = service.slow_start;
   state.client_connections = static_cast<std::uint32_t>(service.client_limit_connections);
   state.client_rate = static_cast<std::uint32_t>(service.client_limit_rate);
@@ -30,82 +29,109 @@ ServiceState to_state(const config::Service& service) {
 }  // namespace
 
 void Resolver::adopt(const std::vector<KnownBackend>& backends, const std::vector<BackendId>& live) {
-  std::set<BackendId> known_ids;
   for (const auto& [service, backend] : backends) {
-    if (backend.id == 0 || backend.id > mark_.max_id() || !known_ids.insert(backend.id).second) continue;
-    if (!known_.try_emplace(Key{service, backend.address}, Known{backend, false}).second) {
+    if (backend.id == 0 || backend.id > mark_.max_id() || !used_.insert(backend.id).second) continue;
+    if (!known_[service].try_emplace(backend.address, Known{backend, false}).second) {
       orphans_.emplace(backend.id, 0);  // a second number of the same backend: nobody else gets it
     }
+    leaving_.insert(service);
     last_id_ = std::max(last_id_, backend.id);
   }
   for (const auto id : live) {
-    if (!known_ids.contains(id)) orphans_.emplace(id, 0);
+    if (!used_.contains(id)) orphans_.emplace(id, 0);
   }
 }
 
-tl::expected<BackendId, std::string> Resolver::free_id(const std::map<Key, Known>& known) {
+tl::expected<BackendId, std::string> Resolver::free_id(Resolution& resolution) const {
   // Ascending and wrapping, so that a number rests as long as possible before it is used again.
-  if (last_id_ < mark_.max_id() && orphans_.empty()) return ++last_id_;
-  std::set<BackendId> used;
-  for (const auto& [key, entry] : known) used.insert(entry.backend.id);
+  auto& last = resolution.last_id;
   for (BackendId tried = 0; tried < mark_.max_id(); ++tried) {
-    last_id_ = last_id_ < mark_.max_id() ? last_id_ + 1 : 1;
-    if (!used.contains(last_id_) && !orphans_.contains(last_id_)) return last_id_;
+    last = last < mark_.max_id() ? last + 1 : 1;
+    if (used_.contains(last) || orphans_.contains(last) || !resolution.new_ids.insert(last).second) continue;
+    return last;
   }
   return tl::make_unexpected(
       fmt::format("all {} backend numbers of node.ct_mark_mask are in use, some by backends that still drain", mark_.max_id()));
 }
 
-tl::expected<DesiredState, std::string> Resolver::resolve(const config::Config& config) {
-  auto known = known_;
-  for (auto& [key, entry] : known) entry.configured = false;
+Resolver::OfService& Resolver::draft(const std::string& service, Resolution& resolution) const {
+  const auto present = known_.find(service);
+  auto& known = resolution.known[service] = present == known_.end() ? OfService{} : present->second;
+  for (auto& [address, entry] : known) entry.configured = false;
+  return known;
+}
 
-  DesiredState state;
-  state.mark = mark_;
-  state.owned_table = kernel_.owned_table;
-  state.double_dnat = kernel_.double_dnat;
-  for (const auto& pool : config.pools) state.pools.emplace(pool.name, to_state(pool));
-  for (const auto& service : config.services) {
-    auto& resolved = state.services.emplace(service.name, to_state(service)).first->second;
-    for (const auto& backend : service.backends) {
-      const auto [place, is_new] = known.try_emplace(Key{service.name, backend.address});
-      Known& entry = place->second;
-      if (is_new) {
-        const auto id = free_id(known);
-        if (!id) return tl::make_unexpected(id.error());
-        entry.backend.id = *id;
-      }
-      entry.backend = {backend.name, backend.address, entry.backend.id, backend.weight, backend.weight, backend.max_connections};
-      entry.configured = true;
-      entry.left_at = 0;
-      resolved.backends.push_back(entry.backend);
+tl::expected<ServiceState, std::string> Resolver::resolve_one(const config::Service& service, Resolution& resolution) const {
+  auto state = to_state(service);
+  auto& known = draft(service.name, resolution);
+  for (const auto& backend : service.backends) {
+    const auto [place, is_new] = known.try_emplace(backend.address);
+    Known& entry = place->second;
+    if (is_new) {
+      const auto id = free_id(resolution);
+      if (!id) return tl::make_unexpected(id.error());
+      entry.backend.id = *id;
     }
+    entry.backend = {backend.name, backend.address, entry.backend.id, backend.weight, backend.weight, backend.max_connections};
+    entry.configured = true;
+    entry.left_at = 0;
+    state.backends.push_back(entry.backend);
   }
-  for (const auto& [key, entry] : known) {
-    const auto service = state.services.find(key.first);
-    if (entry.configured || service == state.services.end()) continue;
-    auto draining = entry.backend;
+  for (const auto& [address, entry] : known) {
+    if (entry.configured) continue;
+    auto& draining = state.backends.emplace_back(entry.backend);
     draining.weight = draining.share_weight = 0;
-    service->second.backends.push_back(std::move(draining));
   }
-  known_ = std::move(known);
   return state;
 }
 
 tl::expected<void, std::string> Resolver::learn(const std::string& service, const netlink::Endpoint& address) {
-  const Key key{service, address};
-  if (known_.contains(key)) return {};
-  const auto id = free_id(known_);
+  if (const auto present = known_.find(service); present != known_.end() && present->second.contains(address)) return {};
+  Resolution resolution;
+  resolution.last_id = last_id_;
+  const auto id = free_id(resolution);
   if (!id) return tl::make_unexpected(id.error());
+  resolution.known[service] = known_[service];
   BackendState backend;
   backend.name = address.to_string();
   backend.address = address;
   backend.id = *id;
-  known_.emplace(key, Known{std::move(backend), false});
+  resolution.known[service].emplace(address, Known{std::move(backend), false});
+  accept(std::move(resolution));
   return {};
 }
 
-bool Resolver::forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs) {
+tl::expected<Resolver::Resolution, std::string> Resolver::resolve(const std::vector<const config::Service*>& services,
+                                                                  const std::vector<std::string>& gone) const {
+  Resolution resolution;
+  resolution.last_id = last_id_;
+  for (const auto* service : services) {
+    auto state = resolve_one(*service, resolution);
+    if (!state) return tl::make_unexpected(state.error());
+    resolution.services.emplace(service->name, *std::move(state));
+  }
+  for (const auto& name : gone) draft(name, resolution);
+  return resolution;
+}
+
+void Resolver::accept(Resolution resolution) {
+  for (auto& [service, known] : resolution.known) {
+    if (std::ranges::all_of(known, [](const auto& item) { return item.second.configured; })) {
+      leaving_.erase(service);
+    } else {
+      leaving_.insert(service);
+    }
+    if (known.empty()) {
+      known_.erase(service);
+    } else {
+      known_.insert_or_assign(service, std::move(known));
+    }
+  }
+  used_.insert(resolution.new_ids.begin(), resolution.new_ids.end());
+  last_id_ = resolution.last_id;
+}
+
+std::set<std::string> Resolver::forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs) {
   const auto note = [&](BackendId id, std::uint64_t& left_at) {
     if (has_flows(id)) {
       left_at = 0;
@@ -114,17 +140,37 @@ bool Resolver::forget_drained(const std::function<bool(BackendId)>& has_flows, s
     }
   };
   const auto ended = [resyncs](std::uint64_t left_at) { return left_at != 0 && resyncs >= left_at + kResyncsKept; };
-  for (auto& [key, entry] : known_) {
-    if (!entry.configured) note(entry.backend.id, entry.left_at);
+  std::set<std::string> changed;
+  for (const auto& service : leaving_) {
+    for (auto& [address, entry] : known_.at(service)) {
+      if (entry.configured) continue;
+      note(entry.backend.id, entry.left_at);
+      if (!ended(entry.left_at)) continue;
+      used_.erase(entry.backend.id);
+      changed.insert(service);
+    }
   }
+  for (const auto& service : changed)
+    std::erase_if(known_.at(service), [&](const auto& item) { return !item.second.configured && ended(item.second.left_at); });
   for (auto& [id, left_at] : orphans_) note(id, left_at);
   std::erase_if(orphans_, [&](const auto& item) { return ended(item.second); });
-  return std::erase_if(known_, [&](const auto& item) { return !item.second.configured && ended(item.second.left_at); }) != 0;
+  return changed;
+}
+
+std::vector<BackendId> Resolver::leaving() const {
+  std::vector<BackendId> ids;
+  for (const auto& service : leaving_)
+    for (const auto& [address, entry] : known_.at(service))
+      if (!entry.configured) ids.push_back(entry.backend.id);
+  for (const auto& [id, left_at] : orphans_) ids.push_back(id);
+  return ids;
 }
 
 bool Resolver::is_draining(const std::string& service, const netlink::Endpoint& address) const {
-  const auto place = known_.find(Key{service, address});
-  return place != known_.end() && !place->second.configured;
+  const auto of_service = known_.find(service);
+  if (of_service == known_.end()) return false;
+  const auto place = of_service->second.find(address);
+  return place != of_service->second.end() && !place->second.configured;
 }
 
 }  // namespace wsl4::service

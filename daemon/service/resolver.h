@@ -1,4 +1,4 @@
-// From configuration to desired state: pools and backends resolved, backends numbered. Pure.
+// From configuration to desired state: backends resolved and numbered, service by service. Pure.
 //
 // A backend is known by its service and address: renaming it changes nothing for its flows. Its number stays its own as long as it
 // is in the file or a flow bears it. A backend that has gone from the file stays in the desired state, without a share, until its
@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <tl/expected.hpp>
 
 #include "daemon/service/desired_state.h"
@@ -25,44 +26,62 @@ struct KnownBackend {
 };
 
 class Resolver {
- public:
-  struct Kernel {
-    bool owned_table = false;
-    bool double_dnat = false;
-  };
-
-  Resolver(MarkLayout mark, Kernel kernel) : mark_(mark), kernel_(kernel) {}
-
-  /// What was found at start: backends with their numbers, and numbers that flows bear though no backend is known for them (they
-  /// are not given out while `resolve`'s caller says that they are alive).
-  void adopt(const std::vector<KnownBackend>& backends, const std::vector<BackendId>& live);
-
-  /// The error says that the mark's numbers are used up. Changes what is known only on success.
-  [[nodiscard]] tl::expected<DesiredState, std::string> resolve(const config::Config& config);
-
-  /// A backend that the peer's flows go to, and that is not in this node's file: it is known from now on, and drains.
-  [[nodiscard]] tl::expected<void, std::string> learn(const std::string& service, const netlink::Endpoint& address);
-
-  /// Forgets what is not in the file and bears no flow. `resyncs` is how many complete counts there have been: a backend is kept
-  /// for two of them after it left, so that flows which were half-open then are seen. True if a new `resolve` would differ.
-  bool forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs);
-
-  /// Not in the file, still known.
-  [[nodiscard]] bool is_draining(const std::string& service, const netlink::Endpoint& address) const;
-
- private:
-  using Key = std::pair<std::string, netlink::Endpoint>;
   struct Known {
     BackendState backend;
     bool configured = true;
     std::uint64_t left_at = 0;  // `resyncs` when `forget_drained` first saw it gone; 0: not seen yet
   };
+  using OfService = std::map<netlink::Endpoint, Known>;
 
-  [[nodiscard]] tl::expected<BackendId, std::string> free_id(const std::map<Key, Known>& known);
+ public:
+  explicit Resolver(MarkLayout mark) : mark_(mark) {}
+
+  /// What was found at start: backends with their numbers, and numbers that flows bear though no backend is known for them (they
+  /// are not given out while `resolve`'s caller says that they are alive).
+  void adopt(const std::vector<KnownBackend>& backends, const std::vector<BackendId>& live);
+
+  /// Some services as they would be, and what `accept` has to know of them.
+  class Resolution {
+   public:
+    std::map<std::string, ServiceState> services;
+
+   private:
+    friend class Resolver;
+    std::map<std::string, OfService> known;
+    boost::unordered_flat_set<BackendId> new_ids;
+    BackendId last_id = 0;
+  };
+  /// Of services that are configured, and of some that are not any more. New backends are numbered in the order given. The error
+  /// says that the mark's numbers are used up.
+  [[nodiscard]] tl::expected<Resolution, std::string> resolve(const std::vector<const config::Service*>& services,
+                                                              const std::vector<std::string>& gone) const;
+  /// Of the last `resolve`, with no other call between them.
+  void accept(Resolution resolution);
+
+  /// A backend that the peer's flows go to, and that is not in this node's file: it is known from now on, and drains. The service
+  /// has to be resolved again.
+  [[nodiscard]] tl::expected<void, std::string> learn(const std::string& service, const netlink::Endpoint& address);
+
+  /// Forgets what is not in the file and bears no flow. `resyncs` is how many complete counts there have been: a backend is kept
+  /// for two of them after it left, so that flows which were half-open then are seen. Returns the services that would now be
+  /// resolved otherwise.
+  std::set<std::string> forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs);
+  /// Those about which `forget_drained` asks.
+  [[nodiscard]] std::vector<BackendId> leaving() const;
+
+  /// Not in the file, still known.
+  [[nodiscard]] bool is_draining(const std::string& service, const netlink::Endpoint& address) const;
+
+ private:
+  [[nodiscard]] tl::expected<ServiceState, std::string> resolve_one(const config::Service& service, Resolution& resolution) const;
+  /// What is known of the service, to be changed, with all of its backends out of the configuration.
+  OfService& draft(const std::string& service, Resolution& resolution) const;
+  [[nodiscard]] tl::expected<BackendId, std::string> free_id(Resolution& resolution) const;
 
   MarkLayout mark_;
-  Kernel kernel_;
-  std::map<Key, Known> known_;
+  std::map<std::string, OfService> known_;
+  std::set<std::string> leaving_;               // services with backends that are not configured
+  boost::unordered_flat_set<BackendId> used_;   // numbers of known backends
   std::map<BackendId, std::uint64_t> orphans_;  // borne by flows of nobody we know -> left_at
   BackendId last_id_ = 0;
 };

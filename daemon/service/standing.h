@@ -19,8 +19,8 @@ struct Verdict {
 };
 using Verdicts = std::map<std::pair<std::string, netlink::Endpoint>, Verdict>;  // by service and address
 
-/// Takes the share away from backends that drain, are disabled or are down, and sets what is to be evicted and which sources are
-/// dead.
-void apply_standing(DesiredState& state, const Marks& marks, const Verdicts& verdicts);
+/// Takes the share away from backends of the service that drain, are disabled or are down, and sets what is to be evicted and which
+/// sources are dead.
+void apply_standing(ServiceState& service, const Marks& marks, const Verdicts& verdicts);
 
 }  // namespace wsl4::service

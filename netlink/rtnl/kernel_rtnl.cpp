@@ -128,10 +128,12 @@ class KernelRtnl final : public Rtnl {
     return true;
   }
 
-  Result<void> add_address(const InterfaceAddress& address) override {
-    return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add", address);
+  std::vector<Result<void>> add_addresses(std::span<const InterfaceAddress> addresses) override {
+    return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add", addresses);
   }
-  Result<void> remove_address(const InterfaceAddress& address) override { return change(RTM_DELADDR, 0, "remove", address); }
+  std::vector<Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) override {
+    return change(RTM_DELADDR, 0, "remove", addresses);
+  }
 
  private:
   /// Everything that `parse` makes of the answers to a dump request.
@@ -156,22 +158,56 @@ class KernelRtnl final : public Rtnl {
     return found;
   }
 
-  Result<void> change(std::uint16_t type, int flags, const char* verb, const InterfaceAddress& address) {
-    const auto what = fmt::format("{} address {}/{}", verb, address.address.to_string(), address.prefix_length);
-    const bool ipv6 = address.address.family() == Family::kIpv6;
+  static std::string what(const char* verb, const InterfaceAddress& address) {
+    return fmt::format("{} address {}/{}", verb, address.address.to_string(), address.prefix_length);
+  }
+
+  /// One message for each in one datagram; the kernel answers each.
+  std::vector<Result<void>> change(std::uint16_t type, int flags, const char* verb, std::span<const InterfaceAddress> addresses) {
+    MessageWriter request;
+    const auto first = sequence_ + 1;
+    for (const auto& address : addresses) {
+      request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
+      put_address(request, address);
+      if (type == RTM_NEWADDR) put_properties(request, address);
+      request.end();
+    }
+    std::vector<Result<void>> outcomes(addresses.size());
+    const auto fail_from = [&](std::size_t index, int code) {
+      for (; index < addresses.size(); ++index) outcomes[index] = failure(code, what(verb, addresses[index]));
+    };
+    if (auto sent = socket_.send(request.bytes()); !sent) {
+      fail_from(0, sent.error().code);
+      return outcomes;
+    }
+    // Acknowledgements come in the order of the messages.
+    for (std::size_t answered = 0; answered < addresses.size();) {
+      const auto received = socket_.receive(buffer_);
+      if (!received || received->kind == Received::Kind::kOverrun) {
+        fail_from(answered, received ? EOVERFLOW : received.error().code);
+        break;
+      }
+      MessageReader reader(received->data);
+      while (const auto message = reader.next()) {
+        const std::size_t index = message->sequence - first;
+        const auto outcome = message->outcome();
+        if (index >= addresses.size() || !outcome) continue;
+        if (*outcome != 0) outcomes[index] = failure(*outcome, what(verb, addresses[index]));
+        answered = index + 1;
+      }
+    }
+    return outcomes;
+  }
+
+  static void put_address(MessageWriter& request, const InterfaceAddress& address) {
     ifaddrmsg header{};
     header.ifa_family = static_cast<std::uint8_t>(to_af(address.address.family()));
     header.ifa_prefixlen = address.prefix_length;
-    header.ifa_flags = ipv6 ? IFA_F_NODAD : 0;
+    header.ifa_flags = address.address.family() == Family::kIpv6 ? IFA_F_NODAD : 0;
     header.ifa_index = static_cast<std::uint32_t>(address.link_index);
-    MessageWriter request;
-    request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
     request.header(header);
     request.put(IFA_LOCAL, address.address.bytes());
     request.put(IFA_ADDRESS, address.address.bytes());
-    if (type == RTM_NEWADDR) put_properties(request, address);
-    request.end();
-    return exchange(request, what, [](const Message&) {});
   }
 
   static void put_properties(MessageWriter& request, const InterfaceAddress& address) {
@@ -184,7 +220,7 @@ class KernelRtnl final : public Rtnl {
 
   /// Sends the request and hands every answer but the last to `take`.
   template <class Take>
-  Result<void> exchange(const MessageWriter& request, const std::string& what, Take&& take) {
+  Result<void> exchange(const MessageWriter& request, const char* what, Take&& take) {
     if (auto sent = socket_.send(request.bytes()); !sent) return failure(sent.error().code, what);
     while (true) {
       const auto received = socket_.receive(buffer_);

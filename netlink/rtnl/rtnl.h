@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace wsl4::netlink::rtnl {
 
 /// IFA_PROTO value that marks an address as put there by wsl4 (kernel >= 5.18; free for use above 3, IFAPROT_KERNEL_LL).
 inline constexpr std::uint8_t kAddressProtocol = 0x34;
+
+inline constexpr std::size_t kAddressesAtOnce = 64;
 
 struct Link {
   int index = 0;
@@ -62,10 +65,15 @@ class Rtnl {
   virtual bool changed() = 0;
   /// Of both families, on all links.
   virtual Result<std::vector<Neighbour>> neighbours() = 0;
-  /// As /32 or /128 normally; IPv6 with nodad and preferred_lft 0, so that it is never chosen as a source. EEXIST if it is there.
-  virtual Result<void> add_address(const InterfaceAddress& address) = 0;
+  /// As /32 or /128 normally; IPv6 with nodad and preferred_lft 0, so that it is never chosen as a source. What became of each, in
+  /// order: EEXIST if it is there. The kernel works on all of them in one call, at up to a millisecond each where there are many:
+  /// give it about kAddressesAtOnce.
+  virtual std::vector<Result<void>> add_addresses(std::span<const InterfaceAddress> addresses) = 0;
   /// EADDRNOTAVAIL if it is not there.
-  virtual Result<void> remove_address(const InterfaceAddress& address) = 0;
+  virtual std::vector<Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) = 0;
+
+  Result<void> add_address(const InterfaceAddress& address) { return add_addresses({&address, 1}).front(); }
+  Result<void> remove_address(const InterfaceAddress& address) { return remove_addresses({&address, 1}).front(); }
 };
 
 Result<std::unique_ptr<Rtnl>> open_rtnl();

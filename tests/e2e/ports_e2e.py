@@ -84,7 +84,7 @@ class Ports(E2eTest):
         flows = self.begin(1000, addresses=1, backends=1)
         self.fill_up(flows, "one pool address", 65_535)
         self.daemon.reload(pools=[Pool("main", pool4(2))])
-        until(lambda: self.daemon.backend("big", "one")["share"] > 0, "a share for the backend that has room again")
+        self.assertGreater(self.daemon.backend("big", "one")["share"], 0, "the shares go by the ports of the enlarged pool")
         self.fill_up(flows, "and another", 2 * 65_535)
 
     def test_without_the_daemon_the_pool_goes_on_to_85_percent(self):

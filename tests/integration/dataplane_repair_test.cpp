@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 
 #include "daemon/dataplane/applier.h"
 #include "netlink/nft/nftables.h"
@@ -22,12 +23,16 @@ void PrintTo(const Edit& edit, std::ostream* out) { *out << edit.name; }
 
 class DataplaneRepair : public testing::TestWithParam<Edit> {
  protected:
-  void SetUp() override { ASSERT_TRUE(applier_.apply(test::two_services())); }
+  /// In one piece, as the table is built anew: nft lists things in the order in which they came.
+  void SetUp() override {
+    ASSERT_TRUE(kernel_->commit(netlink::nft::build_table(plan(test::two_services())), std::nullopt));
+    ASSERT_TRUE(applier_.apply(test::difference({}, test::two_services())));
+  }
   netlink::nft::Table table() { return kernel_->read_table(kTableName).value().value(); }
 
   const test::Namespace where_{"repair"};
   std::unique_ptr<KernelNftables> kernel_ = where_.run([] { return KernelNftables::open().value(); });
-  Applier applier_{*kernel_};
+  Applier applier_{*kernel_, {}};
 };
 
 TEST_P(DataplaneRepair, PutsRight) {
@@ -46,9 +51,9 @@ TEST_P(DataplaneRepair, PutsRight) {
 TEST_P(DataplaneRepair, ADaemonThatStartsPutsItRightToo) {
   const auto want = table();
   where_.must("nft -f -", GetParam().commands);
-  Applier next(*kernel_);
+  Applier next(*kernel_, {});
   ASSERT_TRUE(next.adopt(test::two_services().mark));
-  const auto applied = next.apply(test::two_services());
+  const auto applied = next.apply(test::difference({}, test::two_services()));
   ASSERT_TRUE(applied) << applied.error().message();
   EXPECT_GT(applied->objects, 0U);
   EXPECT_EQ(table(), want);

@@ -27,7 +27,7 @@ class PortBlocks : public testing::TestWithParam<Family> {
     service.backends = {{"b1", RouterBed::server_end(GetParam()), 1, 100, 100}};
     state_.pools["main"] = {"main", {snat()}, 1, 65535};
     ASSERT_TRUE(applier_.adopt(state_.mark));
-    ASSERT_TRUE(applier_.apply(state_));
+    ASSERT_TRUE(applier_.apply(test::difference({}, state_)));
   }
   void TearDown() override { bed->a.must("nft delete table inet wsl4"); }
 
@@ -52,7 +52,7 @@ class PortBlocks : public testing::TestWithParam<Family> {
   static inline std::unique_ptr<RouterBed> bed;
   service::DesiredState state_;
   std::unique_ptr<netlink::nft::KernelNftables> kernel_ = bed->a.run([] { return netlink::nft::KernelNftables::open().value(); });
-  Applier applier_{*kernel_};
+  Applier applier_{*kernel_, {}};
 };
 
 TEST_P(PortBlocks, ConnectionsGetPortsOfTheBlocksThatAreDealt) {
@@ -86,12 +86,12 @@ TEST_P(PortBlocks, ARepairFindsNothingToMendInThem) {
 
 TEST_P(PortBlocks, TheNextDaemonTakesThemOver) {
   deal(3);
-  Applier next(*kernel_);
+  Applier next(*kernel_, {});
   const auto known = next.adopt(state_.mark);
   ASSERT_TRUE(known);
   EXPECT_EQ(known->size(), 1U) << "the chain of the blocks is no backend";
   state_.services.at("chat").blocks[1].assign(balance::kPortSlots, {snat(), 3});
-  EXPECT_EQ(next.apply(state_)->objects, 0U);
+  EXPECT_EQ(next.apply(test::difference({}, state_))->objects, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, PortBlocks, testing::Values(Family::kIpv4, Family::kIpv6),

@@ -155,4 +155,22 @@ DesiredState random_state(std::mt19937& random) {
   return state;
 }
 
+namespace {
+
+template <class T>
+std::map<std::string, std::optional<T>> difference_of(const std::map<std::string, T>& from, const std::map<std::string, T>& to) {
+  std::map<std::string, std::optional<T>> changes;
+  for (const auto& [name, old] : from)
+    if (!to.contains(name)) changes[name] = std::nullopt;
+  for (const auto& [name, next] : to)
+    if (!from.contains(name) || from.at(name) != next) changes[name] = next;
+  return changes;
+}
+
+}  // namespace
+
+service::StateChange difference(const DesiredState& from, const DesiredState& to) {
+  return {difference_of(from.pools, to.pools), difference_of(from.services, to.services)};
+}
+
 }  // namespace wsl4::test

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/service/desired_state.h"
+#include "daemon/service/state_change.h"
 
 namespace wsl4::test {
 
@@ -28,5 +28,8 @@ namespace wsl4::test {
 
 /// Drawn from few names, addresses and settings, so that two draws have much in common.
 [[nodiscard]] service::DesiredState random_state(std::mt19937& random);
+
+/// What makes `to` of `from`; what holds for all services is equal in both.
+[[nodiscard]] service::StateChange difference(const service::DesiredState& from, const service::DesiredState& to);
 
 }  // namespace wsl4::test

@@ -55,7 +55,19 @@ std::vector<rtnl::InterfaceAddress>::iterator FakeRtnl::find(const InterfaceAddr
   });
 }
 
-Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
+std::vector<Result<void>> FakeRtnl::add_addresses(std::span<const InterfaceAddress> addresses) {
+  std::vector<Result<void>> outcomes;
+  for (const auto& address : addresses) outcomes.push_back(add(address));
+  return outcomes;
+}
+
+std::vector<Result<void>> FakeRtnl::remove_addresses(std::span<const InterfaceAddress> addresses) {
+  std::vector<Result<void>> outcomes;
+  for (const auto& address : addresses) outcomes.push_back(remove(address));
+  return outcomes;
+}
+
+Result<void> FakeRtnl::add(const InterfaceAddress& address) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   if (refused.contains(address.address)) return failure(refused.at(address.address), what("add", address));
   if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("add", address));
@@ -65,7 +77,7 @@ Result<void> FakeRtnl::add_address(const InterfaceAddress& address) {
   return {};
 }
 
-Result<void> FakeRtnl::remove_address(const InterfaceAddress& address) {
+Result<void> FakeRtnl::remove(const InterfaceAddress& address) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   if (refused.contains(address.address)) return failure(refused.at(address.address), what("remove", address));
   if (std::ranges::find(links_, address.link_index, &Link::index) == links_.end()) return failure(ENODEV, what("remove", address));

@@ -30,10 +30,12 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   netlink::Result<std::vector<InterfaceAddress>> addresses() override;
   bool changed() override { return std::exchange(changed_, false); }
   netlink::Result<std::vector<netlink::rtnl::Neighbour>> neighbours() override;
-  netlink::Result<void> add_address(const InterfaceAddress& address) override;
-  netlink::Result<void> remove_address(const InterfaceAddress& address) override;
+  std::vector<netlink::Result<void>> add_addresses(std::span<const InterfaceAddress> addresses) override;
+  std::vector<netlink::Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) override;
 
  private:
+  netlink::Result<void> add(const InterfaceAddress& address);
+  netlink::Result<void> remove(const InterfaceAddress& address);
   std::optional<netlink::Error> take_error() { return std::exchange(next_error_, std::nullopt); }
   /// An address of that value, link and (IPv4) prefix length: what the kernel takes for the same one.
   std::vector<InterfaceAddress>::iterator find(const InterfaceAddress& address);

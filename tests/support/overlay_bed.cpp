@@ -1,5 +1,7 @@
 #include "tests/support/overlay_bed.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tests/support/desired_states.h"
@@ -101,6 +103,19 @@ config::Config edited(config::Config config, std::mt19937& random) {
       config.services.pop_back();
   }
   return config;
+}
+
+Effective effective(const service::Overlay& overlay, const config::Config& file) {
+  Effective effective{file, {}, {}};
+  for (const auto& [name, changes] : overlay.changes()) {
+    const auto place = std::ranges::find(effective.config.services, name, &config::Service::name);
+    const bool is_there = place != effective.config.services.end();
+    auto laid = overlay.lay(file, name, is_there ? &*place : nullptr).value();
+    if (is_there) *place = laid.service.value();
+    effective.marks.merge(laid.marks);
+    std::ranges::move(laid.dormant, std::back_inserter(effective.dormant));
+  }
+  return effective;
 }
 
 }  // namespace wsl4::test

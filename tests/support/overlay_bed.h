@@ -24,4 +24,12 @@ struct NamedChange {
 /// The same configuration with a backend fewer, another, one at another address, another weight, or without a service.
 [[nodiscard]] config::Config edited(config::Config config, std::mt19937& random);
 
+/// The whole configuration to work by.
+struct Effective {
+  config::Config config;
+  service::Marks marks;
+  std::vector<std::string> dormant;
+};
+[[nodiscard]] Effective effective(const service::Overlay& overlay, const config::Config& file);
+
 }  // namespace wsl4::test

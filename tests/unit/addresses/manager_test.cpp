@@ -39,7 +39,10 @@ class ManagerTest : public testing::Test {
   }
 
   Reconciled reconcile(const std::vector<WantedAddress>& wanted, const std::set<IpAddress>& idle = {}) {
-    return manager_.reconcile(wanted, idle);
+    auto result = manager_.reconcile(wanted, idle);
+    while (manager_.busy())
+      if (auto more = manager_.go_on()) result = std::move(more);
+    return result.value();
   }
 
   static InterfaceAddress ours(int link, const char* text) {
@@ -128,9 +131,9 @@ TEST_F(ManagerTest, WhatSomebodyElseConfiguresInPlaceOfOursStays) {
 TEST_F(ManagerTest, AfterACrashOursAreKnownByTheKernelsMark) {
   reconcile({{address(kVip), ""}, {address(kVip6), ""}});
   Manager next(rtnl_, announcer_);
-  EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {}).added, IsEmpty());
+  EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {})->added, IsEmpty());
   EXPECT_THAT(next.leftover(), ElementsAre(address(kVip6)));
-  EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {address(kVip6)}).removed, ElementsAre(address(kVip6)));
+  EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {address(kVip6)})->removed, ElementsAre(address(kVip6)));
   EXPECT_THAT(all_ours(), ElementsAre(ours(front_, kVip)));
 }
 
@@ -249,6 +252,29 @@ TEST_F(ManagerTest, WhatWasWithdrawnComesBackAlsoIfAnotherReaderHasSeenThatItWen
   EXPECT_THAT(all_ours(), IsEmpty());
   EXPECT_TRUE(rtnl_.changed());
   EXPECT_THAT(reconcile(wanted).added, ElementsAre(address(kVip)));
+}
+
+TEST_F(ManagerTest, ManyAreDoneInPiecesAndToldTogether) {
+  std::vector<WantedAddress> many;
+  for (int i = 0; i < 1000; ++i) many.push_back({address("2001:db8::1:" + std::to_string(1000 + i)), ""});
+  EXPECT_FALSE(manager_.reconcile(many, {}));
+  EXPECT_THAT(all_ours(), SizeIs(netlink::rtnl::kAddressesAtOnce));
+  EXPECT_FALSE(manager_.reconcile(many, {})) << "goes on where it was";
+  std::optional<Reconciled> result;
+  while (!result) result = manager_.go_on();
+  EXPECT_THAT(result->added, SizeIs(1000));
+  EXPECT_THAT(all_ours(), SizeIs(1000));
+  while (manager_.busy()) EXPECT_FALSE(manager_.go_on()) << "told once";
+  for (int second = 0; second < 5; ++second) reconcile(many);
+  EXPECT_THAT(announcer_.announced, SizeIs(3000));
+}
+
+TEST_F(ManagerTest, WhatIsWantedMeanwhileComesFirst) {
+  std::vector<WantedAddress> many;
+  for (int i = 0; i < 1000; ++i) many.push_back({address("2001:db8::1:" + std::to_string(1000 + i)), ""});
+  EXPECT_FALSE(manager_.reconcile(many, {}));
+  EXPECT_THAT(reconcile({{address(kVip), ""}}).added, ElementsAre(address(kVip)));
+  EXPECT_THAT(manager_.leftover(), SizeIs(netlink::rtnl::kAddressesAtOnce));
 }
 
 TEST_F(ManagerTest, RemovingOursGoesOnAfterAFailure) {

@@ -43,10 +43,9 @@ TEST(Golden, PortsInBlocks) {
   service::DesiredState state;
   state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
   state.services["chat"] = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:8888"});
-  Mirror mirror;
-  mirror.commit(state);
+  const Mirror mirror(state);
   state.services.at("chat").blocks[1] = {{test::address("198.18.1.1"), 0}, {test::address("198.18.1.2"), 511}};
-  auto transition = mirror.transition(state);
+  auto transition = mirror.transition(test::difference(mirror.state(), state));
   transition.append(go_on_dealing());
   expect_golden("blocks.nft", transition);
 }
@@ -71,11 +70,10 @@ TEST(Gate, IsFoundAgainInTheTable) {
 
 TEST(Golden, ABackendIsReweightedAndAnotherLeaves) {
   auto state = test::two_services();
-  Mirror mirror;
-  mirror.commit(state);
+  const Mirror mirror(state);
   state.services.at("chat").backends[0].share_weight = 300;
   state.services.at("dns").backends.pop_back();
-  expect_golden("transition.nft", mirror.transition(state));
+  expect_golden("transition.nft", mirror.transition(test::difference(mirror.state(), state)));
 }
 
 }  // namespace

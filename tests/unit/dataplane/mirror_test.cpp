@@ -9,53 +9,52 @@
 namespace wsl4::dataplane {
 namespace {
 
-using netlink::nft::Table;
-
 /// A mirror with the kernel that it mirrors.
 class Pair {
  public:
+  explicit Pair(service::DesiredState nothing = {}) : mirror(std::move(nothing)) {
+    EXPECT_TRUE(kernel.commit(netlink::nft::build_table(mirror.table()), std::nullopt));
+  }
+
   void move_to(const service::DesiredState& next) {
-    const auto transaction = mirror.transition(next);
-    const auto committed = kernel.commit(transaction, std::nullopt);
+    const auto change = test::difference(mirror.state(), next);
+    const auto committed = kernel.commit(mirror.transition(change), std::nullopt);
     ASSERT_TRUE(committed) << committed.error().message();
-    mirror.commit(next);
+    mirror.commit(change);
     ASSERT_EQ(kernel.read_table(kTableName).value(), plan(next));
     ASSERT_EQ(mirror.table(), plan(next));
     ASSERT_EQ(mirror.state(), next);
-    EXPECT_TRUE(mirror.transition(next).empty());
   }
 
   test::FakeNftables kernel;
   Mirror mirror;
 };
 
-TEST(Mirror, BuildsTheTableFirst) {
-  const service::DesiredState nothing;
+TEST(Mirror, ComesFromNothingAndGoesBack) {
   Pair pair;
-  pair.move_to(nothing);
   pair.move_to(test::two_services());
-  pair.move_to(nothing);
+  pair.move_to({});
 }
 
 TEST(Mirror, WithoutACommitItStaysWhereItWas) {
-  Mirror mirror;
   const auto first = test::two_services();
-  mirror.commit(first);
-  auto next = first;
-  next.services.erase("dns");
-  EXPECT_FALSE(mirror.transition(next).empty());
+  const Mirror mirror(first);
+  EXPECT_FALSE(mirror.transition({{}, {{"dns", std::nullopt}}}).empty());
   EXPECT_EQ(mirror.state(), first);
-  EXPECT_TRUE(mirror.transition(first).empty());
+  EXPECT_TRUE(mirror.transition(service::StateChange()).empty());
+  EXPECT_TRUE(mirror.transition({{}, {{"dns", first.services.at("dns")}}}).empty());
 }
 
 TEST(Mirror, RandomStatesFollowEachOther) {
   for (unsigned seed = 0; seed < 40; ++seed) {
     std::mt19937 random(seed);
-    Pair pair;
+    service::DesiredState nothing;
+    nothing.double_dnat = seed % 2 == 0;
+    Pair pair(nothing);
     for (int step = 0; step < 12; ++step) {
       auto next = test::random_state(random);
-      if (random() % 8 == 0) next.mark = service::MarkLayout(0x0fff0000);
-      if (random() % 12 == 0) next.owned_table = true;
+      next.double_dnat = nothing.double_dnat;
+      if (random() % 3 == 0) next.pools = pair.mirror.state().pools;  // else most steps touch all services
       pair.move_to(next);
       ASSERT_FALSE(HasFailure()) << "seed " << seed << ", step " << step;
     }
@@ -114,9 +113,23 @@ TEST(Mirror, BlocksComeChangeAndGo) {
     pair.mirror.commit(changes);
     ASSERT_EQ(pair.kernel.read_table(kTableName).value(), plan(state)) << "step " << step;
     ASSERT_EQ(pair.mirror.state(), state) << "step " << step;
-    ASSERT_TRUE(pair.mirror.transition(state).empty()) << "step " << step;
-    if (step % 10 == 0) pair.move_to(state);
+    if (step % 10 != 0) continue;
+    state.services.at("chat").blocks[1] = some_blocks(random);
+    pair.move_to(state);
   }
+  state.services.erase("chat");
+  pair.move_to(state);
+  state.services.erase("talk");
+  pair.move_to(state);
+}
+
+TEST(Mirror, APoolThatChangesTakesTheBlocksAlong) {
+  auto state = test::two_services();
+  Pair pair;
+  state.services.at("chat").blocks[1] = {{test::address("198.18.1.1"), 7}};
+  pair.move_to(state);
+  state.pools.at("main").addresses.pop_back();
+  pair.move_to(state);
 }
 
 TEST(Mirror, ADealOfBlocksCostsTheSlotsThatDiffer) {
@@ -153,12 +166,22 @@ TEST(Mirror, ThatTheDaemonDealsIsNoPartOfThePlan) {
   EXPECT_EQ(pair.kernel.read_table(kTableName).value(), pair.mirror.table());
 }
 
+TEST(Mirror, APoolThatChangesTakesItsServicesAlong) {
+  auto state = test::two_services();
+  Pair pair;
+  pair.move_to(state);
+  state.pools.at("main").addresses.pop_back();
+  pair.move_to(state);
+  state.pools.at("main").port_min = 1024;
+  pair.move_to(state);
+}
+
 TEST(Mirror, OneServiceAmongManyCostsThatService) {
   auto state = test::many_services(500);
   Pair pair;
   pair.move_to(state);
   state.services.at("service-250").backends[0].share_weight = 0;
-  const auto transaction = pair.mirror.transition(state);
+  const auto transaction = pair.mirror.transition(test::difference(pair.mirror.state(), state));
   EXPECT_FALSE(transaction.empty());
   EXPECT_LT(transaction.weight(), 20U);
 }

@@ -285,7 +285,7 @@ TEST_F(CollectorTest, ABrokenEventSocketIsNotAskedAgainAtOnce) {
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
   conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 1, kEstablished - 59s), flow(3, 2, kEstablished - 61s)};
   const auto collector = make();
-  collector->set_idle_timeouts({{1, 60s}});
+  collector->set_idle_timeout(1, 60s);
   ASSERT_TRUE(collector->start());
   ASSERT_EQ(conntrack.erased.size(), 1U);
   EXPECT_EQ(conntrack.erased[0].id, 1U);

@@ -55,7 +55,10 @@ class HealthScheduler : public testing::Test {
   }
 
   void set(std::vector<Target> targets) {
-    thread_.run([&] { scheduler_->set_targets(std::move(targets)); });
+    std::map<std::string, std::vector<Target>> of_services;
+    for (const auto& status : snapshot()) of_services[status.service];
+    for (auto& target : targets) of_services[target.service].push_back(std::move(target));
+    for (auto& [service, its] : of_services) thread_.run([&] { scheduler_->set_targets(service, std::move(its)); });
   }
   std::vector<Status> snapshot() {
     std::vector<Status> result;

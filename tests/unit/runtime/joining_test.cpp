@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 
+#include "daemon/service/layers.h"
 #include "tests/support/http_bed.h"
 #include "tests/support/overlay_bed.h"
 
@@ -33,7 +34,9 @@ class JoiningRun : public testing::Test {
     joining_ =
         std::make_unique<Joining>(io_, changing_, events_,
                                   Joining::Hooks{[this](config::Config base) { return apply(std::move(base)); },
-                                                 [this]() -> const config::Config& { return effective_; },
+                                                 [this](const std::string& service) -> const config::Service& {
+                                                   return *service::find_service(effective_, service);
+                                                 },
                                                  [this] { return refusal_; }, [this](const std::string& text) { stored_ = text; }});
     auto base = joining_->open(file, folder_.file(""));
     ASSERT_TRUE(base) << base.error();

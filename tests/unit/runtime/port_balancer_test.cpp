@@ -32,9 +32,15 @@ class PortBalancerTest : public testing::Test {
  protected:
   void SetUp() override { apply(desired_state()); }
 
-  void apply(service::DesiredState next) {
-    ports_.deal_all(next);
-    ASSERT_TRUE(applier_.apply(std::move(next)));
+  /// With their blocks dealt; the service is part of it even if only its pool differs.
+  service::StateChange change_to(const service::DesiredState& next) {
+    auto change = test::difference(applier_.state(), next);
+    for (const auto& name : ports_.services_of(change.pools)) change.services.try_emplace(name, next.services.at(name));
+    ports_.deal_all(change);
+    return change;
+  }
+  void apply(const service::DesiredState& next) {
+    ASSERT_TRUE(applier_.apply(change_to(next)));
     ports_.applied();
   }
 
@@ -68,7 +74,7 @@ class PortBalancerTest : public testing::Test {
 
   boost::asio::io_context io_;
   test::FakeNftables kernel_;
-  dataplane::Applier applier_{kernel_};
+  dataplane::Applier applier_{kernel_, {}};
   FlowCounter counter_{kMark};
   int looks_ = 0, rooms_ = 0;
   flows::Reaper::Backends tight_;
@@ -88,6 +94,7 @@ TEST_F(PortBalancerTest, BlocksAreDealtFromHalfFullPairsOn) {
   EXPECT_FALSE(ports_.free_ports(1));
   begin(1, 1, kPorts / 2 - 1, kPorts / 2);
   run_until([&] { return ports_.free_ports(1).has_value(); });
+  EXPECT_EQ(rooms_, 1) << "of ports that are known from now on";
   EXPECT_EQ(blocks().size(), 1U) << "the other backend's are not";
   EXPECT_EQ(blocks().at(1).size(), 16U);
   EXPECT_EQ(ports_.free_ports(1), 2 * kPorts - kPorts / 2);
@@ -153,7 +160,10 @@ TEST_F(PortBalancerTest, AnAddressThatDoesNotReachTheBackendIsLeftOut) {
 
 TEST_F(PortBalancerTest, ADaemonThatStartsDealsAtOnce) {
   begin(2, 1, 0, kPorts * 3 / 4);
-  apply(desired_state());
+  auto all = test::difference({}, desired_state());
+  ports_.deal_all(all);
+  ASSERT_TRUE(applier_.apply(all));
+  ports_.applied();
   EXPECT_TRUE(blocks().contains(2));
   EXPECT_FALSE(blocks().contains(1));
   expect_kernel_as_planned();
@@ -166,12 +176,51 @@ TEST_F(PortBalancerTest, AddressesMayLeaveThePool) {
   next.pools.at("main").addresses.pop_back();
   apply(next);
   EXPECT_EQ(blocks().at(1).size(), 8U);
-  const auto told = rooms_;
   apply(desired_state());
   EXPECT_EQ(blocks().at(1).size(), 16U);
   expect_kernel_as_planned();
-  run_until([&] { return rooms_ > told; });
   EXPECT_EQ(ports_.free_ports(1), 2 * kPorts - kPorts / 2) << "without a flow that begins or ends";
+}
+
+TEST_F(PortBalancerTest, FreePortsAreThoseOfTheChangeThatIsBeingMade) {
+  begin(1, 1, 0, kPorts);
+  run_until([&] { return blocks().contains(1); });
+  auto smaller = desired_state();
+  smaller.pools.at("main").addresses.pop_back();
+  apply(smaller);
+  EXPECT_EQ(ports_.free_ports(1), 0U);
+  const auto change = change_to(desired_state());
+  EXPECT_EQ(ports_.free_ports(1), kPorts) << "the shares of the same change go by them";
+  ports_.dropped();
+  EXPECT_EQ(ports_.free_ports(1), 0U);
+  ASSERT_TRUE(applier_.apply(change_to(desired_state())));
+  ports_.applied();
+  EXPECT_EQ(ports_.free_ports(1), kPorts);
+  expect_kernel_as_planned();
+}
+
+TEST_F(PortBalancerTest, AServiceThatGoesTakesItsBlocksAlong) {
+  begin(1, 1, 0, kPorts / 2);
+  run_until([&] { return blocks().contains(1); });
+  auto next = desired_state();
+  next.services.clear();
+  apply(next);
+  EXPECT_FALSE(ports_.free_ports(1));
+  expect_kernel_as_planned();
+  io_.run_for(300ms);
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(PortBalancerTest, AChangeThatDoesNotNameTheServiceLeavesItsBlocks) {
+  begin(1, 1, 0, kPorts / 2);
+  run_until([&] { return blocks().contains(1); });
+  const auto before = blocks().at(1);
+  auto next = applier_.state();
+  next.services["other"] = test::make_service("other", {"198.18.0.11:443"}, {"198.18.2.9:80"}, 9);
+  apply(next);
+  EXPECT_EQ(blocks().at(1), before);
+  EXPECT_TRUE(ports_.free_ports(1));
+  expect_kernel_as_planned();
 }
 
 TEST_F(PortBalancerTest, TightBackendsAreTold) {

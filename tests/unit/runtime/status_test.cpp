@@ -29,14 +29,24 @@ service::DesiredState desired_state() {
 }
 
 /// The configuration knows a and b only.
-Surroundings surroundings() {
-  Surroundings surroundings;
-  auto& chat = surroundings.config.services.emplace_back();
+config::Config file() {
+  config::Config file;
+  auto& chat = file.services.emplace_back();
   chat.name = "chat";
   for (const auto* host : {"198.18.2.11:80", "198.18.2.12:80"}) chat.backends.emplace_back().address = endpoint(host);
-  surroundings.now = std::chrono::steady_clock::time_point(std::chrono::hours(1));
-  surroundings.wall = service::WallTime(std::chrono::hours(1000));
-  return surroundings;
+  return file;
+}
+
+constexpr service::WallTime kWall{std::chrono::hours(1000)};
+
+control::Status describe(const service::DesiredState& desired, const KernelCounts& counts, const config::Config& config = file(),
+                         JoinedView joined = {}, std::set<JoinedView::Key> added = {}) {
+  const std::map<std::string, service::LaidService> laid;
+  const Surroundings surroundings{config,          laid, {}, std::chrono::steady_clock::time_point(1h), kWall, std::move(joined),
+                                  std::move(added)};
+  control::Status status;
+  describe_services(status, desired, surroundings, counts);
+  return status;
 }
 
 KernelCounts counts_of(const service::DesiredState& desired) {
@@ -56,8 +66,7 @@ KernelCounts counts_of(const service::DesiredState& desired) {
 
 TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
   const auto desired = desired_state();
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   ASSERT_EQ(status.services.size(), 1U);
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.connections, 45U);
@@ -78,8 +87,7 @@ TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
 
 TEST(DescribeServices, CapacityCountsPoolAddressesOfTheBackendsFamily) {
   const auto desired = desired_state();
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   const auto& snat = *status.services[0].snat;
   EXPECT_EQ(snat.capacity, 2U * 2U * 1000U);
   EXPECT_EQ(snat.used, 50U);
@@ -98,8 +106,7 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   other.backends = {{"same", endpoint("198.18.2.11:80"), 4, 100, 100}};
   auto counts = counts_of(desired);
   counts.pairs.push_back({address("198.18.2.101"), 4, 900, 900});
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts);
+  const auto status = describe(desired, counts);
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
   ASSERT_EQ(status.warnings.size(), 2U);
@@ -116,8 +123,7 @@ TEST(DescribeServices, WhenAPoolWillBeFullIsToldAndWarnedOf) {
   auto counts = counts_of(desired);
   counts.pairs[0].held = 870;
   counts.full_in["chat"] = 3h;
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts);
+  const auto status = describe(desired, counts);
   EXPECT_EQ(status.services[0].snat->full_in, 3h);
   ASSERT_EQ(status.warnings.size(), 1U);
   EXPECT_NE(status.warnings[0].find("87 % of the ports of 198.18.2.101 towards a "), std::string::npos) << status.warnings[0];
@@ -129,8 +135,7 @@ TEST(DescribeServices, ABackendWithoutAFreePortIsFull) {
   auto counts = counts_of(desired);
   counts.free_ports = {{1, 0}, {2, 5}};
   counts.shares[1] = 0;
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts);
+  const auto status = describe(desired, counts);
   EXPECT_EQ(status.services[0].backends[0].state, "full");
   EXPECT_EQ(status.services[0].backends[0].reason, "no free port in the pool");
   EXPECT_EQ(status.services[0].backends[1].state, "up");
@@ -139,8 +144,7 @@ TEST(DescribeServices, ABackendWithoutAFreePortIsFull) {
 TEST(DescribeServices, AServiceWithoutAShareWarns) {
   auto desired = desired_state();
   for (auto& backend : desired.services["chat"].backends) backend.share_weight = 0;
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   ASSERT_EQ(status.warnings.size(), 1U);
   EXPECT_EQ(status.warnings[0], "service chat: no backend takes new connections; they are refused");
 }
@@ -187,16 +191,15 @@ TEST(Flows, AreShownWithAllFourEnds) {
 
 TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   const auto desired = desired_state();
-  auto known = surroundings();
-  known.config.services[0].backends.emplace_back().address = endpoint("198.18.2.13:80");
-  known.joined.origins[{"chat", endpoint("198.18.2.11:80")}] = service::Origin::kRegistered;
-  known.joined.expires[{"chat", endpoint("198.18.2.11:80")}] = known.wall + 20s;
-  known.joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
-  known.joined.lookups["chat"].setting = "dns:x:80";
-  known.joined.lookups["chat"].status.failing = true;
-  known.added = {{"chat", endpoint("198.18.2.13:80")}};
-  control::Status status;
-  describe_services(status, desired, known, counts_of(desired));
+  auto config = file();
+  config.services[0].backends.emplace_back().address = endpoint("198.18.2.13:80");
+  JoinedView joined;
+  joined.origins[{"chat", endpoint("198.18.2.11:80")}] = service::Origin::kRegistered;
+  joined.expires[{"chat", endpoint("198.18.2.11:80")}] = kWall + 20s;
+  joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
+  joined.lookups["chat"].setting = "dns:x:80";
+  joined.lookups["chat"].status.failing = true;
+  const auto status = describe(desired, counts_of(desired), config, std::move(joined), {{"chat", endpoint("198.18.2.13:80")}});
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.backends[0].source, "registered");
   EXPECT_EQ(chat.backends[0].lease, 20s);
@@ -210,8 +213,7 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
 
 TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
   const auto desired = desired_state();
-  control::Status status;
-  describe_services(status, desired, surroundings(), counts_of(desired));
+  const auto status = describe(desired, counts_of(desired));
   EXPECT_EQ(status.services[0].backends[0].source, "file");
   EXPECT_EQ(status.services[0].backends[2].source, "");
   EXPECT_FALSE(status.services[0].discovery);

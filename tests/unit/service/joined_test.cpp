@@ -107,9 +107,9 @@ TEST(Joined, CanBeDrainedAndRemovedAtRunTime) {
   EditBackend drain;
   drain.state = AdminState::kDraining;
   ASSERT_TRUE(overlay.change(base, "chat", "n1", drain, {}));
-  EXPECT_EQ(overlay.apply(base).marks.at({"chat", at("198.18.2.21:80")}).standing, Mark::Standing::kDraining);
+  EXPECT_EQ(test::effective(overlay, base).marks.at({"chat", at("198.18.2.21:80")}).standing, Mark::Standing::kDraining);
   ASSERT_TRUE(overlay.change(base, "chat", "n1", RemoveBackend{}, {}));
-  EXPECT_EQ(overlay.apply(base).config.services[0].backends, file().services[0].backends);
+  EXPECT_EQ(test::effective(overlay, base).config.services[0].backends, file().services[0].backends);
   EXPECT_FALSE(overlay.change(base, "chat", "x", AddBackend{at("198.18.2.12:80"), 100, 0, {}}, {}));
 }
 

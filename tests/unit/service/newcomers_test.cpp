@@ -22,7 +22,7 @@ DesiredState state(std::chrono::milliseconds slow_start = 60s) {
 
 /// After an update: since when each backend serves.
 std::vector<WallTime> update(Newcomers& newcomers, DesiredState state, WallTime now) {
-  newcomers.update(state, now);
+  newcomers.accept({{"chat", newcomers.look_at(state.services.at("chat"), now)}});
   std::vector<WallTime> since;
   for (const auto& backend : state.services.at("chat").backends) since.push_back(backend.serving_since);
   return since;

@@ -34,7 +34,7 @@ void check_valid(const config::Config& config) {
 }
 
 /// A mark for each backend that differs from the file, and none for the others.
-void check_marks(const config::Config& file, const Effective& effective) {
+void check_marks(const config::Config& file, const test::Effective& effective) {
   std::map<std::pair<std::string, netlink::Endpoint>, config::Backend> present, before;
   for (const auto& service : effective.config.services) {
     for (const auto& backend : service.backends) present[{service.name, backend.address}] = backend;
@@ -61,7 +61,7 @@ void check_stored(const Overlay& overlay) {
 }
 
 /// What was accepted is in effect.
-void check_applied(const test::NamedChange& change, const Effective& effective) {
+void check_applied(const test::NamedChange& change, const test::Effective& effective) {
   const auto service = std::ranges::find(effective.config.services, change.service, &config::Service::name);
   if (service == effective.config.services.end()) return;  // a reset of what sleeps
   const auto backend = std::ranges::find(service->backends, change.backend, &config::Backend::name);
@@ -105,7 +105,7 @@ void run_sequence(std::mt19937& random, Seen& seen) {
     }
     const bool changes = applied && *applied >= Applied::kChanged;
     EXPECT_TRUE(changes || overlay.changes() == before);
-    const auto effective = overlay.apply(file);
+    const auto effective = test::effective(overlay, file);
     if (applied) {
       ++seen.done;
       check_applied(change, effective);
@@ -123,8 +123,8 @@ void run_sequence(std::mt19937& random, Seen& seen) {
     }
   }
   EXPECT_TRUE(overlay.changes().empty());
-  EXPECT_EQ(overlay.apply(file).config, file);
-  EXPECT_TRUE(overlay.apply(file).marks.empty());
+  EXPECT_EQ(test::effective(overlay, file).config, file);
+  EXPECT_TRUE(test::effective(overlay, file).marks.empty());
 }
 
 TEST(OverlayProperties, HoldOverAnySequenceOfChangesAndReloads) {

@@ -57,7 +57,7 @@ class OverlayTest : public testing::Test {
     EXPECT_EQ(applied.error().kind, kind);
     return applied.error().problems;
   }
-  Effective effective() const { return overlay_.apply(file_); }
+  test::Effective effective() const { return test::effective(overlay_, file_); }
   Mark mark(const std::string& address) const {
     const auto marks = effective().marks;
     const auto place = marks.find({"chat", endpoint(address)});
@@ -213,14 +213,14 @@ TEST_F(OverlayTest, WhatGoesFromTheFileSleepsAndComesBack) {
   const auto changed = effective();
   auto without = file_;
   without.services[0].backends.erase(without.services[0].backends.begin());
-  const auto asleep = overlay_.apply(without);
+  const auto asleep = test::effective(overlay_, without);
   EXPECT_THAT(names(asleep.config), ElementsAre("b2", "v6", "b3"));
   EXPECT_THAT(asleep.dormant,
               ElementsAre("chat/b1: is not in the configuration; what was changed of it at run time has no effect now "
                           "(wsl4ctl backend reset chat b1 drops it)"));
   without.services.erase(without.services.begin());
-  EXPECT_EQ(overlay_.apply(without).config, without);
-  EXPECT_EQ(overlay_.apply(without).dormant.size(), 2U);
+  EXPECT_EQ(test::effective(overlay_, without).config, without);
+  EXPECT_EQ(test::effective(overlay_, without).dormant.size(), 2U);
   EXPECT_EQ(effective().config, changed.config);
 }
 

@@ -25,7 +25,7 @@ TEST(ApplyStanding, WhoDrainsIsDisabledOrDownGetsNoShare) {
                     {{"chat", endpoint("[2001:db8:2::1]:8888")}, {"b3", Standing::kDisabled, 0}}};
   const Verdicts verdicts{{{"chat", endpoint("[2001:db8:2::2]:8888")}, {true, {}}},
                           {{"dns", endpoint("198.18.2.2:8888")}, {true, {}}}};
-  apply_standing(state, marks, verdicts);
+  apply_standing(state.services.at("chat"), marks, verdicts);
   EXPECT_THAT(shares(state), ElementsAre(0, 100, 0, 0));
   EXPECT_EQ(state.services.at("chat").backends[0].evict, 20);
   EXPECT_EQ(state.services.at("chat").backends[0].weight, 100) << "what is configured stays";
@@ -33,7 +33,7 @@ TEST(ApplyStanding, WhoDrainsIsDisabledOrDownGetsNoShare) {
 
 TEST(ApplyStanding, ADeadSourceLeavesTheShare) {
   auto state = test::two_services();
-  apply_standing(state, {}, {{{"chat", endpoint("198.18.2.1:8888")}, {false, {test::address("198.18.1.2")}}}});
+  apply_standing(state.services.at("chat"), {}, {{{"chat", endpoint("198.18.2.1:8888")}, {false, {test::address("198.18.1.2")}}}});
   EXPECT_THAT(shares(state), ElementsAre(100, 100, 100, 100));
   EXPECT_THAT(state.services.at("chat").backends[0].dead_sources, ElementsAre(test::address("198.18.1.2")));
 }
