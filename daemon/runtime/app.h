@@ -148,7 +148,7 @@ class App final : public control::Node {
   std::unique_ptr<addresses::Manager> addresses_;
   std::vector<addresses::WantedAddress> wanted_addresses_;
   service::Assembler assembler_;
-  Names touched_;  // services whose health or drains have changed since they were assembled
+  Names touched_;                     // services whose health or drains have changed since they were assembled
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
   std::unique_ptr<pair::PairFile> pair_file_;
   std::optional<pair::Sharing> sharing_;
@@ -173,13 +173,13 @@ class App final : public control::Node {
   std::vector<std::string> sysctl_problems_, address_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes wanted_, assembler_ and the kernel
-  Joining joining_{io_,
-                   changing_,
-                   events_,
-                   {[this](config::Config base) { return apply_joined(std::move(base)); },
-                    [this](const std::string& service) -> const config::Service& { return in_effect(service); },
-                    [this] { return refusal_of_follower(); },
-                    [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
+  Joining joining_{
+      io_,
+      changing_,
+      events_,
+      {[this](config::Config base) { return apply_joined(std::move(base)); },
+       [this](const std::string& service) -> const config::Service& { return in_effect(service); },
+       [this] { return refusal_of_follower(); }, [this](const std::string& text) { share(pair::Document::kJoined, text); }}};
 };
 
 }  // namespace wsl4::runtime

@@ -265,7 +265,9 @@ void App::share_all() {
 std::optional<Refusal> App::refusal_of_follower() const {
   if (is_active()) return std::nullopt;
   return Refusal{
-      409, fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), wanted_.file->ha->peer.to_string()), {}};
+      409,
+      fmt::format("this node is {}: changes are for the active one, {}", to_string(role_), wanted_.file->ha->peer.to_string()),
+      {}};
 }
 
 asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {

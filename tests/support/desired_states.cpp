@@ -139,7 +139,6 @@ DesiredState random_state(std::mt19937& random) {
   Draw draw(random);
   DesiredState state;
   state.double_dnat = draw.chance(50);
-  if (draw.chance(50)) state.gate = static_cast<service::Gate>(random() % 3);
   state.pools["main"] = draw.pool("main", 1);
   state.pools["other"] = draw.pool("other", 2);
   for (int index = 1; index <= 6; ++index) {

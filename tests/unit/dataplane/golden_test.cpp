@@ -54,8 +54,7 @@ TEST(Golden, TakingTheRoleEmptiesTwoSets) {
   auto state = one_service();
   state.gate = service::Gate::kStandby;
   expect_golden("standby.nft", netlink::nft::build_table(plan(state)));
-  Mirror mirror;
-  mirror.commit(state);
+  const Mirror mirror(state);
   expect_golden("takeover.nft", mirror.transition(service::Gate::kOpen));
 }
 

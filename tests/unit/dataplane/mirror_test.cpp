@@ -26,6 +26,13 @@ class Pair {
     ASSERT_EQ(mirror.state(), next);
   }
 
+  void move_to(service::Gate gate) {
+    ASSERT_TRUE(kernel.commit(mirror.transition(gate), std::nullopt));
+    mirror.commit(gate);
+    ASSERT_EQ(kernel.read_table(kTableName).value(), plan(mirror.state()));
+    ASSERT_EQ(mirror.state().gate, gate);
+  }
+
   test::FakeNftables kernel;
   Mirror mirror;
 };
@@ -50,12 +57,15 @@ TEST(Mirror, RandomStatesFollowEachOther) {
     std::mt19937 random(seed);
     service::DesiredState nothing;
     nothing.double_dnat = seed % 2 == 0;
+    if (seed % 3 == 0) nothing.gate = service::Gate::kStandby;
     Pair pair(nothing);
     for (int step = 0; step < 12; ++step) {
       auto next = test::random_state(random);
       next.double_dnat = nothing.double_dnat;
+      next.gate = pair.mirror.state().gate;
       if (random() % 3 == 0) next.pools = pair.mirror.state().pools;  // else most steps touch all services
       pair.move_to(next);
+      if (next.gate && random() % 2 == 0) pair.move_to(static_cast<service::Gate>(random() % 3));
       ASSERT_FALSE(HasFailure()) << "seed " << seed << ", step " << step;
     }
   }

@@ -31,13 +31,12 @@ class JoiningRun : public testing::Test {
  protected:
   void open() { start(test::changeable_config()); }
   void start(const config::Config& file) {
-    joining_ =
-        std::make_unique<Joining>(io_, changing_, events_,
-                                  Joining::Hooks{[this](config::Config base) { return apply(std::move(base)); },
-                                                 [this](const std::string& service) -> const config::Service& {
-                                                   return *service::find_service(effective_, service);
-                                                 },
-                                                 [this] { return refusal_; }, [this](const std::string& text) { stored_ = text; }});
+    joining_ = std::make_unique<Joining>(
+        io_, changing_, events_,
+        Joining::Hooks{
+            [this](config::Config base) { return apply(std::move(base)); },
+            [this](const std::string& service) -> const config::Service& { return *service::find_service(effective_, service); },
+            [this] { return refusal_; }, [this](const std::string& text) { stored_ = text; }});
     auto base = joining_->open(file, folder_.file(""));
     ASSERT_TRUE(base) << base.error();
     effective_ = *base;
