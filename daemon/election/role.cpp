@@ -156,7 +156,9 @@ void RoleMachine::become_active(Cause cause, TimePoint now) {
   begin(Plan::kTake, now);
 }
 
+/// Says once more that it was active: the other one may have heard nothing of it yet, and has to wait for its flows.
 void RoleMachine::step_down(Cause cause, TimePoint now) {
+  if (!settings_.external) act(Action::Kind::kAdvertise);
   become(Role::kStandby, cause);
   vrrp_.yield(now);
   offer_ = Offer::kNone;
