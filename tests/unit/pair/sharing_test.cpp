@@ -1,0 +1,49 @@
+#include "daemon/pair/sharing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace wsl4::pair {
+namespace {
+
+/// Two nodes; what the one publishes waits in `pieces_`, and of each topic the last one counts, as in a session.
+class SharingTest : public testing::Test {
+ protected:
+  std::optional<WholeDocument> deliver() {
+    std::optional<WholeDocument> whole;
+    for (const auto& [topic, piece] : pieces_)
+      if (auto document = standby_.take(piece)) whole = std::move(document);
+    return whole;
+  }
+
+  std::map<std::uint16_t, sync::SharedState> pieces_;
+  Sharing active_{[this](sync::SharedState piece) { pieces_.insert_or_assign(piece.topic, std::move(piece)); }};
+  Sharing standby_{[](const sync::SharedState&) { FAIL() << "a standby publishes nothing"; }};
+};
+
+TEST_F(SharingTest, ADocumentArrivesWhole) {
+  const std::string text(3 * kMaxPiece + 5, 'x');
+  active_.publish(Document::kOverlay, text);
+  EXPECT_EQ(pieces_.size(), 4U);
+  EXPECT_EQ(deliver(), (WholeDocument{Document::kOverlay, text}));
+}
+
+TEST_F(SharingTest, TheSameTextPublishedAgainIsToldAgain) {
+  active_.publish(Document::kJoined, "a");
+  const auto first = pieces_;
+  active_.publish(Document::kJoined, "a");
+  ASSERT_EQ(pieces_.size(), 1U);
+  EXPECT_NE(pieces_.begin()->second.bytes, first.begin()->second.bytes) << "a session sends only what differs";
+  EXPECT_EQ(deliver(), (WholeDocument{Document::kJoined, "a"}));
+}
+
+TEST_F(SharingTest, WhatIsTooLongIsNotSentAndBrokenPiecesAreLeftOut) {
+  active_.publish(Document::kOverlay, std::string(kMaxDocument + 1, 'x'));
+  EXPECT_TRUE(pieces_.empty());
+  EXPECT_EQ(standby_.take({kFirstDocumentTopic, {1, 2, 3}}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace wsl4::pair
