@@ -66,6 +66,7 @@ class Clients:
             socket = await websockets.connect(self.url, local_addr=(SOURCES[number % len(SOURCES)], 0), ping_interval=None,
                                               open_timeout=20)
             self.answered[number] = now()
+            await asyncio.sleep(number % 50 / 100)      # in step they could all be silent during an outage
             await self.talk(socket, number)
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             self.answered.pop(number, None)
