@@ -1,14 +1,16 @@
 #!/bin/bash
 # timeout: 120
-# packaging/quickstart without what takes long: options, refusals, failure, an end in its middle, --remove; and the list of files that
-# the package is built from. apt-get and systemctl are stand-ins, /run is a private one: nothing of this machine is touched.
+# packaging/quickstart without what takes long: options, refusals, failure, an end in its middle, --remove; what its clients count;
+# and the list of files that the package is built from. apt-get and systemctl are stand-ins, /run is a private one: nothing of this
+# machine is touched.
 set -euo pipefail
 [ "${1:-}" = inside ] || exec unshare --mount --propagation private "$0" inside
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 child=
+others=()
 cleanup() {
-  [ -z "$child" ] || kill -9 "$child" 2>/dev/null || true
+  for pid in $child "${others[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -85,6 +87,38 @@ mkdir /run/wsl4-demo
 expect 0 "removed" "$quickstart" --remove
 until_true "its process ended" [ ! -e "/proc/$child" ]
 [ ! -e /run/netns/wsl4-demo-a ] && [ ! -e /run/wsl4-demo ] || fail "something is left"
+
+# ---- what the clients count: those with an answer live; a reset and ten seconds of silence are losses
+ip netns add quickstart-test
+inside() { exec ip netns exec quickstart-test "$@"; }
+(inside ip link set lo up)
+for host in 1 {10..19}; do (inside ip addr add "198.18.1.$host/32" dev lo); done
+for port in 8888 8889; do
+  (inside /usr/bin/python3 "$work/tree/packaging/quickstart.py" backend one 198.18.1.1 $port) >"$work/said" 2>&1 &
+  others+=($!)
+  until_true "port $port open" ip netns exec quickstart-test bash -c ": </dev/tcp/198.18.1.1/$port" 2>/dev/null
+  (inside /usr/bin/python3 "$work/tree/packaging/quickstart.py" clients "ws://198.18.1.1:$port/" "$work/counts-$port" 20) >"$work/said" 2>&1 &
+  others+=($!)
+done
+disown "${others[@]}"
+count() { cut -d' ' -f"$2" "$work/counts-$1" 2>/dev/null || echo; }
+counts_are() { [ "$(count "$1" 1-3,5)" = "$2" ]; }      # live, lost, reset, wrong
+answered_since() { [ "$(count "$1" 7)" -ge "$2" ] 2>/dev/null; }
+began=$(date +%s%3N)
+for port in 8888 8889; do
+  until_true "20 clients of port $port" counts_are $port "20 0 0 0"
+  until_true "an answer to each of port $port" answered_since $port "$began"
+done
+kill -STOP "${others[2]}"       # the backend of port 8889
+silent=$(date +%s%3N)
+(inside nft 'table ip refusal { chain input { type filter hook input priority 0; tcp dport 8888 reject with tcp reset; }; }')
+until_true "20 reset" counts_are 8888 "0 20 20 0"
+counts_are 8889 "20 0 0 0" || fail "counts without answers: $(count 8889 1-)"
+! answered_since 8889 "$silent" || fail "answers that nobody gave: $(count 8889 1-)"
+until_true "20 lost in silence" counts_are 8889 "0 20 0 0"
+kill -9 "${others[@]}" 2>/dev/null || true
+others=()
+ip netns del quickstart-test
 
 # ---- the list of files is the same without git, and in somebody else's checkout
 mkdir -p "$work/tree"/{build/dev,tests/e2e/node_modules/ws}
