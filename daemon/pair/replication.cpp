@@ -194,7 +194,7 @@ void Replication::next_bytes(std::vector<std::uint8_t>& out, std::size_t budget)
 
 void Replication::on_disconnected(const std::string& reason) {
   session_.disconnected();
-  log::info("peer-disconnected", "reason=\"{}\"", reason);
+  log::debug("link-ended", "reason=\"{}\"", reason);
   pump();
 }
 
