@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "daemon/util/log.h"
 
 namespace wsl4::addresses {
@@ -144,6 +146,18 @@ void Manager::announce(const Link& link, const IpAddress& address) {
   if (!sent)
     log::warning("announcement-failed", "address={} interface={} error=\"{}\"", address.to_string(), link.name,
                  sent.error().message());
+}
+
+void tell(const Reconciled& result, const std::function<void(std::string name, std::string detail)>& on_event,
+          std::vector<std::string>& problems) {
+  const auto those = [](const std::vector<IpAddress>& addresses) {
+    return fmt::format("{} addresses, first {}", addresses.size(), addresses.front().to_string());
+  };
+  if (!result.added.empty()) on_event("addresses-added", those(result.added));
+  if (!result.removed.empty()) on_event("addresses-removed", those(result.removed));
+  if (result.problems != problems)
+    for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
+  problems = result.problems;
 }
 
 Reconciled remove_ours(netlink::rtnl::Rtnl& rtnl) {

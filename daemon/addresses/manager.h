@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -75,6 +76,10 @@ class Manager {
   Announcing announcing_;
   Announcing::iterator next_announced_ = announcing_.end();  // of this second's
 };
+
+/// Tells what was done as events, and logs problems that are other ones than `problems`, which become these.
+void tell(const Reconciled& result, const std::function<void(std::string name, std::string detail)>& on_event,
+          std::vector<std::string>& problems);
 
 /// Takes off every address that is ours; goes on after one that cannot be removed.
 [[nodiscard]] Reconciled remove_ours(netlink::rtnl::Rtnl& rtnl);

@@ -37,7 +37,6 @@ void Replication::set_role(sync::Role role) {
 }
 
 void Replication::start() { beat(); }
-void Replication::stop() { timer_.cancel(); }
 
 void Replication::beat() {
   session_.tick(now());

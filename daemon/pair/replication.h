@@ -40,7 +40,6 @@ class Replication final : public peer::Session {
 
   /// Heartbeats begin.
   void start();
-  void stop();
 
   // The kernel's end:
   void take(flows::FlowChanges changes);

@@ -382,28 +382,14 @@ void RoleRunner::place_rest() {
 }
 
 void RoleRunner::placed(const std::optional<addresses::Reconciled>& result) {
-  if (!result) return;
-  const auto tell = [this](const char* name, const std::vector<netlink::IpAddress>& changed) {
-    if (changed.empty()) return;
-    callbacks_.on_event(name, fmt::format("{} addresses, first {}", changed.size(), changed.front().to_string()));
-  };
-  tell("addresses-added", result->added);
-  tell("addresses-removed", result->removed);
-  if (result->problems != problems_)
-    for (const auto& problem : result->problems) log::error("address-problem", "error=\"{}\"", problem);
-  problems_ = result->problems;
+  if (result) addresses::tell(*result, callbacks_.on_event, problems_);
 }
 
 void RoleRunner::remove_addresses() {
   places_ = false;
   if (!moving_.manage) return;
-  auto result = addresses_->withdraw();
-  for (const auto& problem : result.problems) log::error("address-problem", "error=\"{}\"", problem);
-  problems_ = std::move(result.problems);
-  if (!result.removed.empty()) {
-    callbacks_.on_event("addresses-removed",
-                        fmt::format("{} addresses, first {}", result.removed.size(), result.removed.front().to_string()));
-  }
+  problems_.clear();
+  placed(addresses_->withdraw());
 }
 
 }  // namespace wsl4::pair

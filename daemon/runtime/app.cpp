@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/config/changes.h"
+#include "daemon/runtime/refused.h"
 #include "daemon/service/layers.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
@@ -62,10 +63,6 @@ void add_from_flows(std::vector<service::KnownBackend>& known, const std::vector
     if (service == config.services.end()) continue;
     known.push_back({service->name, {number.backend.to_string(), number.backend, number.id, 0, 0}});
   }
-}
-
-tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<std::string> details = {}) {
-  return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
 }
 
 tl::unexpected<std::string> cannot_open(const netlink::Error& error) {

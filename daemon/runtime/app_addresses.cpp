@@ -1,12 +1,10 @@
 // VIPs and pool addresses on the interfaces.
-#include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/runtime/app.h"
-#include "daemon/util/log.h"
 
 namespace wsl4::runtime {
 
@@ -30,15 +28,8 @@ asio::awaitable<void> App::place_rest() {
 
 void App::addresses_placed(const std::optional<addresses::Reconciled>& result) {
   if (!result) return;
-  const auto those = [](const std::vector<netlink::IpAddress>& addresses) {
-    return fmt::format("{} addresses, first {}", addresses.size(), addresses.front().to_string());
-  };
-  if (!result->added.empty()) events_.add("addresses-added", those(result->added));
-  if (!result->removed.empty()) events_.add("addresses-removed", those(result->removed));
-  if (result->problems != address_problems_) {
-    for (const auto& problem : result->problems) log::error("address-problem", "error=\"{}\"", problem);
-  }
-  address_problems_ = result->problems;
+  const auto on_event = [this](std::string name, std::string detail) { events_.add(std::move(name), std::move(detail)); };
+  addresses::tell(*result, on_event, address_problems_);
 }
 
 }  // namespace wsl4::runtime

@@ -10,6 +10,7 @@
 
 #include "daemon/pair/digests.h"
 #include "daemon/runtime/app.h"
+#include "daemon/runtime/refused.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
@@ -29,8 +30,6 @@ constexpr std::chrono::seconds kLeaveLimit{6};
 constexpr std::chrono::milliseconds kLookPause{5};
 /// So long an operator waits for what comes of a change of roles.
 constexpr std::chrono::seconds kRoleLimit{6};
-
-tl::unexpected<Refusal> conflict(std::string title) { return tl::make_unexpected(Refusal{409, std::move(title), {}}); }
 
 std::string_view to_string(sync::State state) {
   switch (state) {
@@ -221,22 +220,22 @@ asio::awaitable<bool> App::comes_to(Role role) {
 }
 
 asio::awaitable<Outcome<std::string>> App::failover(bool force) {
-  if (!pair_) co_return conflict("single node: there is no peer to fail over to");
+  if (!pair_) co_return refused(409, "single node: there is no peer to fail over to");
   const auto begun = co_await pair_->failover(force);
-  if (!begun) co_return conflict(begun.error());
-  if (!co_await comes_to(Role::kStandby)) co_return conflict("the peer did not take the active role; this node keeps it");
+  if (!begun) co_return refused(409, begun.error());
+  if (!co_await comes_to(Role::kStandby)) co_return refused(409, "the peer did not take the active role; this node keeps it");
   const auto peer = (co_await pair_->status()).sync.peer.node;
   co_return peer.empty() ? "this node has given the active role up" : fmt::format("{} is active", peer);
 }
 
 asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
-  if (!pair_) co_return conflict("single node: there is no peer to change roles with");
+  if (!pair_) co_return refused(409, "single node: there is no peer to change roles with");
   const auto begun = co_await pair_->set_role(active);
-  if (!begun) co_return conflict(begun.error());
+  if (!begun) co_return refused(409, begun.error());
   pair_state_.promoted = active;
   save_pair_state();
   const auto wanted = active ? Role::kActive : Role::kStandby;
-  if (!co_await comes_to(wanted)) co_return conflict(fmt::format("this node is {} still: see its events", to_string(role_)));
+  if (!co_await comes_to(wanted)) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
   co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));
 }
 

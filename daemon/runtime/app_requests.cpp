@@ -11,6 +11,7 @@
 #include "daemon/config/changes.h"
 #include "daemon/config/load.h"
 #include "daemon/runtime/app.h"
+#include "daemon/runtime/refused.h"
 #include "daemon/runtime/status.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
@@ -41,10 +42,6 @@ config::Config with_restart_settings_of(const config::Config& running, config::C
   ha.hook_standby = loaded.ha->hook_standby;
   loaded.ha = std::move(ha);
   return loaded;
-}
-
-tl::unexpected<Refusal> refused(int http_status, std::string title, std::vector<std::string> details = {}) {
-  return tl::make_unexpected(Refusal{http_status, std::move(title), std::move(details)});
 }
 
 /// Microseconds since it was made: on the clock, and of the processor in this daemon, the kernel's work within its calls included.

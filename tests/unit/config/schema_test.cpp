@@ -6,21 +6,12 @@
 #include <set>
 
 #include "daemon/config/document.h"
+#include "tests/support/config_room.h"
 
 namespace wsl4::config {
 namespace {
 
-/// The parts that every setting can be stored in.
-struct Room {
-  Room() {
-    draft.config.ha.emplace();
-    draft.pool_ranges.emplace_back();
-    target = {&draft, &draft.config.pools.emplace_back(), &draft.config.services.emplace_back(), nullptr};
-    target.backend = &target.service->backends.emplace_back();
-  }
-  Draft draft;
-  Target target;
-};
+using Room = test::ConfigRoom;
 
 /// What the file would hold, read as the setting wants it.
 std::vector<Value> values_of(const Setting& setting, std::string_view text) {

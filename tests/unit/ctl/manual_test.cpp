@@ -83,7 +83,7 @@ TEST(Manual, NamesEveryRequest) {
 
 TEST(Manual, NamesEveryEvent) {
   std::set<std::string> events;
-  for (const char* folder : {"/daemon/runtime", "/daemon/pair"})
+  for (const char* folder : {"/daemon/runtime", "/daemon/pair", "/daemon/addresses"})
     for (const auto& entry : std::filesystem::directory_iterator(kSource + folder))
       events.merge(all_matches(content(entry.path()), std::regex("(?:events_\\.add|on_event)\\(\"([a-z-]+)\"")));
   ASSERT_GE(events.size(), 3U);

@@ -10,6 +10,7 @@
 #include "daemon/config/load.h"
 #include "daemon/config/schema.h"
 #include "daemon/config/validate_pools.h"
+#include "tests/support/config_room.h"
 
 namespace wsl4::pair {
 namespace {
@@ -31,23 +32,12 @@ std::set<std::string> differing(const config::Config& one, const config::Config&
   return names;
 }
 
-/// One of everything, so that each setting can be stored.
-struct Room {
-  Room() {
-    draft.config.ha.emplace();
-    draft.pool_ranges.emplace_back();
-    target = {&draft, &draft.config.pools.emplace_back(), &draft.config.services.emplace_back(), nullptr};
-    target.backend = &target.service->backends.emplace_back();
-  }
-
+struct Room : test::ConfigRoom {
   const config::Config& finished() {
     config::Findings findings;
     if (!draft.pool_ranges[0].empty()) std::ignore = config::expand_pools(draft, findings);
     return draft.config;
   }
-
-  config::Draft draft;
-  config::Target target;
 };
 
 /// A value that is allowed and not the default: the last choice, the largest number, or the example, but another text or number.
