@@ -162,7 +162,7 @@ class Links(LivePair):
     def lead(self, node, vips, pool, state="permanent"):
         """All packets to these addresses go to the node: whatever is announced, or until something is (reachable)."""
         for name, card, addresses in ((self.bed.clients, "front", vips), (self.bed.backends, "back", pool)):
-            mac = self.mac(node, card)
+            mac = self.bed.mac(card, node.namespace)
             self.bed.ip(name, *(f"neigh replace {address} lladdr {mac} dev {card} nud {state}" for address in addresses))
 
     def test_failover_waits_for_a_slow_link(self):

@@ -140,9 +140,9 @@ class Bed:
         lines = run("ip", "-n", name or self.balancer, "-o", "addr", "show").stdout.splitlines()
         return sorted(f"{words[1]} {words[3]}" for words in (line.split() for line in lines))
 
-    def mac(self, card):
-        """Of a card of the balancer."""
-        return json.loads(run("ip", "-n", self.balancer, "-j", "link", "show", card).stdout)[0]["address"]
+    def mac(self, card, name=None):
+        """Of a card of the balancer, or of another namespace."""
+        return json.loads(run("ip", "-n", name or self.balancer, "-j", "link", "show", card).stdout)[0]["address"]
 
     def entries(self):
         """How many conntrack entries the balancer has."""

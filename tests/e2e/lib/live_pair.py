@@ -3,7 +3,6 @@
 import json
 
 from lib.pair import PairTest
-from lib.run import run
 from lib.wait import until
 
 CUT = "table inet cut\ndelete table inet cut\ntable inet cut {{ chain in {{ type filter hook input priority -400; {rules} }}; }}"
@@ -46,9 +45,6 @@ class LivePair(PairTest):
 
     def other(self, node):
         return self.b if node is self.a else self.a
-
-    def mac(self, node, card):
-        return json.loads(run("ip", "-n", node.namespace, "-j", "link", "show", card).stdout)[0]["address"]
 
     def transitions(self):
         return [node.status()["ha"]["transitions"] for node in (self.a, self.b)]
