@@ -78,6 +78,7 @@ json::object to_json(const HaStatus& ha) {
   object["transitions"] = ha.transitions;
   object["priority"] = ha.priority;
   object["adverts"] = adverts_json(ha);
+  object["link_connections"] = ha.link_connections;
   object["link_refusals"] = to_json(ha.link_refusals);
   object["takeover"] = takeover_json(ha);
   object["differing_keys"] = to_array(ha.differing_keys);

@@ -119,6 +119,7 @@ struct HaStatus {
   int priority = 0;
   std::uint64_t adverts_sent = 0, adverts_received = 0;
   std::map<std::string, std::uint64_t> adverts_rejected, link_refusals;  // by reason; connections that were not the peer's
+  std::uint64_t link_connections = 0;                                    // that were
   std::string takeover_plan;                                             // of the last one begun; empty: none yet
   std::vector<TakeoverPhase> takeover;                                   // its steps that are over
   std::vector<std::string> differing_keys;                               // settings that the two nodes do not have alike

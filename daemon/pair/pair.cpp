@@ -231,7 +231,11 @@ tl::expected<void, std::string> Pair::begin() {
   std::promise<tl::expected<void, std::string>> answer;
   auto future = answer.get_future();
   post([this, &answer] {
-    auto link = peer::Link::start(io_, {.listen = ha_.listen, .peer = ha_.peer}, keys_, replication_);
+    peer::LinkOptions options{.listen = ha_.listen, .peer = ha_.peer};
+    options.on_refused = [this](peer::Refusal why) {
+      callbacks_.on_event("peer-refused", fmt::format("{}: {}", peer::to_string(why), peer::describe(why)));
+    };
+    auto link = peer::Link::start(io_, std::move(options), keys_, replication_);
     if (!link) return answer.set_value(tl::make_unexpected(fmt::format("ha.listen: {}", link.error())));
     link_ = std::move(*link);
     replication_.start();

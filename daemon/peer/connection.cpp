@@ -93,7 +93,10 @@ void Connection::read() {
 // One buffer a turn: whatever the peer sends, others on this thread have theirs in between.
 void Connection::on_read(const error_code& error, std::size_t size) {
   if (session_ == nullptr) return;
-  if (error) return close(end_of_stream(error));
+  if (error) {
+    tampered_ = Tls::was_tampered(error);
+    return close(end_of_stream(error));
+  }
   traffic_->received += size;
   if (!finishing_) {
     session_->on_bytes({in_.data(), size});
@@ -157,7 +160,7 @@ void Connection::close(const std::string& reason) {
   close_socket();
   if (std::exchange(session_, nullptr) == nullptr) return;
   const auto on_end = std::exchange(on_end_, nullptr);
-  on_end(finishing_ ? *finishing_ : reason);
+  on_end(finishing_ ? *finishing_ : reason, tampered_);
 }
 
 void Connection::close_socket() {

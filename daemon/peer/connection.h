@@ -33,8 +33,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Traffic {
     std::uint64_t sent = 0, received = 0;  // bytes of sessions, without TLS
   };
-  /// Called once, when a conversation is over.
-  using OnEnd = std::function<void(const std::string& reason)>;
+  /// Called once, when a conversation is over. `tampered`: what came is not what the peer has sent.
+  using OnEnd = std::function<void(const std::string& reason, bool tampered)>;
 
   /// `traffic` outlives the conversation.
   Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Tls> tls, OpenedBy opened_by);
@@ -77,7 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Traffic* traffic_ = nullptr;
   OnEnd on_end_;
   std::optional<std::string> finishing_;
-  bool writing_ = false, woken_ = false;
+  bool writing_ = false, woken_ = false, tampered_ = false;
   std::uint64_t records_ = 0, records_per_key_ = kRecordsPerKey;
   std::vector<std::uint8_t> in_, out_;
 };

@@ -16,7 +16,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/peer/backoff.h"
-#include "daemon/peer/refusal_log.h"
+#include "daemon/peer/refusal_pace.h"
 #include "daemon/peer/socket.h"
 #include "daemon/util/to_asio.h"
 
@@ -38,14 +38,14 @@ class Link::State : public std::enable_shared_from_this<State> {
  public:
   State(asio::io_context& io, LinkOptions options, std::shared_ptr<Tls> tls, Session& session, tcp::acceptor acceptor)
       : io_(io),
-        options_(options),
+        options_(std::move(options)),
         tls_(std::move(tls)),
         session_(session),
         acceptor_(std::move(acceptor)),
         accept_pause_(io),
         retry_(io),
         connecting_(io),
-        backoff_(options.first_retry, options.last_retry) {}
+        backoff_(options_.first_retry, options_.last_retry) {}
 
   [[nodiscard]] bool draw_instance() { return ::RAND_bytes(own_.data(), static_cast<int>(own_.size())) == 1; }
   static asio::awaitable<void> accept(std::shared_ptr<State> self);
@@ -77,10 +77,10 @@ class Link::State : public std::enable_shared_from_this<State> {
   asio::awaitable<std::optional<tcp::socket>> open_connection();
   asio::awaitable<void> wait(Clock::time_point until);
   void judge(const std::shared_ptr<Connection>& connection, const Instance& peer);
-  void on_end(const Connection* connection, const std::string& reason);
+  void on_end(const Connection* connection, const std::string& reason, bool tampered);
   void refuse(Refusal why) {
     ++stats_.refusals.at(static_cast<std::size_t>(why));
-    log_.note(why, Clock::now());
+    if (options_.on_refused && pace_.is_due(why, Clock::now())) options_.on_refused(why);
   }
 
   asio::io_context& io_;
@@ -92,7 +92,7 @@ class Link::State : public std::enable_shared_from_this<State> {
   tcp::socket connecting_;
   Backoff backoff_;
   std::minstd_rand random_{std::random_device{}()};
-  RefusalLog log_;
+  RefusalPace pace_;
   Instance own_{};
   std::deque<std::shared_ptr<Connection>> half_open_;  // that came to us, the oldest first
   std::shared_ptr<Connection> outgoing_;               // half-open too
@@ -196,11 +196,14 @@ void Link::State::judge(const std::shared_ptr<Connection>& connection, const Ins
   if (current_) current_->connection->close("another connection has taken its place");
   current_ = Current{connection, standing, Clock::now()};
   ++stats_.connections;
-  auto on_end = [this, connection = connection.get()](const std::string& reason) { this->on_end(connection, reason); };
+  auto on_end = [this, connection = connection.get()](const std::string& reason, bool tampered) {
+    this->on_end(connection, reason, tampered);
+  };
   connection->begin(session_, stats_.traffic, std::move(on_end), options_.records_per_key);
 }
 
-void Link::State::on_end(const Connection* connection, const std::string& reason) {
+void Link::State::on_end(const Connection* connection, const std::string& reason, bool tampered) {
+  if (tampered) refuse(Refusal::kTampered);
   if (!current_ || current_->connection.get() != connection) return;
   if (Clock::now() - current_->since > kSteady) backoff_.reset();
   current_.reset();
@@ -231,7 +234,7 @@ tl::expected<std::unique_ptr<Link>, std::string> Link::start(asio::io_context& i
   if (!tls) return tl::make_unexpected(std::move(tls.error()));
   auto acceptor = listen(io, options.listen);
   if (!acceptor) return tl::make_unexpected(std::move(acceptor.error()));
-  auto state = std::make_shared<State>(io, options, std::move(*tls), session, std::move(*acceptor));
+  auto state = std::make_shared<State>(io, std::move(options), std::move(*tls), session, std::move(*acceptor));
   if (!state->draw_instance()) return tl::make_unexpected(std::string("the system has no random bytes"));
   asio::co_spawn(io, State::accept(state), asio::detached);
   asio::co_spawn(io, State::connect(state), asio::detached);

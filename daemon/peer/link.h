@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,8 @@ struct LinkOptions {
   std::chrono::milliseconds proof_time{3000};  // for TCP's and TLS's handshake together
   std::chrono::milliseconds first_retry{100}, last_retry{1000};
   std::uint64_t records_per_key = Connection::kRecordsPerKey;
+  /// Told of what somebody should look at, of each reason at most once a minute. May be none.
+  std::function<void(Refusal why)> on_refused = {};
 };
 
 struct LinkStats {

@@ -43,6 +43,8 @@ SSL_SESSION* make_session(SSL* ssl, const Key& key) {
   return session;
 }
 
+int reason_of(const boost::system::error_code& error) { return ERR_GET_REASON(static_cast<unsigned long>(error.value())); }
+
 Refusal of_reason(int reason) {
   if (reason >= kFirstAlert) return Refusal::kRefusedByPeer;
   switch (reason) {
@@ -106,7 +108,11 @@ bool Tls::key_was_shown(SSL* ssl) { return ::SSL_version(ssl) == TLS1_3_VERSION 
 Refusal Tls::why_failed(SSL* ssl, const boost::system::error_code& error) {
   if (::SSL_get_ex_data(ssl, unknown_key_index()) != nullptr) return Refusal::kUnknownKey;
   if (error.category() != asio::error::get_ssl_category()) return Refusal::kClosed;
-  return of_reason(ERR_GET_REASON(static_cast<unsigned long>(error.value())));
+  return of_reason(reason_of(error));
+}
+
+bool Tls::was_tampered(const boost::system::error_code& error) {
+  return error.category() == asio::error::get_ssl_category() && reason_of(error) < kFirstAlert;
 }
 
 void Tls::renew_keys(SSL* ssl) { (void)::SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED); }

@@ -29,6 +29,8 @@ class Tls {
   [[nodiscard]] static bool key_was_shown(SSL* ssl);
   /// Why a handshake failed.
   [[nodiscard]] static Refusal why_failed(SSL* ssl, const boost::system::error_code& error);
+  /// Why reading failed after it: a record that is not the next one of the other end, whose alerts are none.
+  [[nodiscard]] static bool was_tampered(const boost::system::error_code& error);
   /// From the next record on this end sends under new keys.
   static void renew_keys(SSL* ssl);
 

@@ -74,6 +74,7 @@ control::HaStatus to_status(pair::PairStatus pair) {
     for (std::size_t i = 0; i < pair.adverts->rejected.size(); ++i)
       status.adverts_rejected.emplace(to_string(static_cast<election::Rejection>(i)), pair.adverts->rejected.at(i));
   }
+  status.link_connections = pair.link.connections;
   for (std::size_t i = 0; i < pair.link.refusals.size(); ++i)
     status.link_refusals.emplace(to_string(static_cast<peer::Refusal>(i)), pair.link.refusals.at(i));
   status.takeover_plan = std::move(pair.takeover_plan);

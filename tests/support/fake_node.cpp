@@ -77,6 +77,7 @@ control::HaStatus example_ha() {
   ha.adverts_sent = 120;
   ha.adverts_received = 3;
   ha.adverts_rejected = {{"ttl", 2}, {"vrid", 0}};
+  ha.link_connections = 2;
   ha.link_refusals = {{"unknown_key", 4}};
   ha.takeover_plan = "take";
   ha.takeover = {{"guard-drop", std::chrono::microseconds(87), true}, {"add-addresses", std::chrono::microseconds(2'350), true}};

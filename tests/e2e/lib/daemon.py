@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 
@@ -111,6 +112,18 @@ class Daemon:
 
     def status(self):
         return self.ctl_json("status")
+
+    def metrics(self):
+        """By name and labels, as /metrics writes them."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(self.socket)
+            sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: wsl4\r\nConnection: close\r\n\r\n")
+            text = b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+        return {name: float(value) for name, value in re.findall(r"^(wsl4_\S+) (\S+)$", text, re.MULTILINE)}
+
+    def events(self, name):
+        """What the events of this name say."""
+        return [event["detail"] for event in self.ctl_json("events")["events"] if event["name"] == name]
 
     def service(self, name):
         return next(service for service in self.status()["services"] if service["name"] == name)

@@ -3,8 +3,11 @@
 import os
 import socket
 import struct
+import sys
 
 from lib.bed import endpoint
+
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tools")
 
 
 def split(target):
@@ -75,7 +78,11 @@ def ask_udp(bed, target, message=b"hello", source=None, port=0):
 
 def echo_server(bed, name, protocol, *targets):
     """tools/echo.py in a namespace."""
-    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tools", "echo.py")
-    child = bed.child(name, "/usr/bin/python3", path, protocol, *targets)
+    child = bed.child(name, "/usr/bin/python3", os.path.join(TOOLS, "echo.py"), protocol, *targets)
     child.line()
     return child
+
+
+def send_advert(bed, destination, vip, *settings):
+    """tools/advert.py at the clients."""
+    bed.run(bed.clients, sys.executable, os.path.join(TOOLS, "advert.py"), "front", destination, vip, *settings)

@@ -18,7 +18,8 @@ constexpr const char* kContract = R"json({
   "ha": {"election": "none", "peer": {"name": null, "address": null, "connected": false, "role": null},
          "sync": {"state": "none", "flows": 0, "pending": 0, "lag_ms": 0, "sent": 0, "received": 0, "resyncs": 0,
                   "repairs": 0, "refused": 0, "bytes_sent": 0, "bytes_received": 0},
-         "transitions": 0, "priority": 0, "adverts": {"sent": 0, "received": 0, "rejected": {}}, "link_refusals": {},
+         "transitions": 0, "priority": 0, "adverts": {"sent": 0, "received": 0, "rejected": {}},
+         "link_connections": 0, "link_refusals": {},
          "takeover": null, "differing_keys": []},
   "services": [
     {"name": "chat", "protocol": "tcp", "listen": ["203.0.113.10:443", "[2001:db8::10]:443"], "scheduler": "round-robin",
@@ -52,7 +53,7 @@ TEST(StatusJson, APairIsTheContractsToTheLetter) {
     "sync": {"state": "synced", "flows": 100000, "pending": 0, "lag_ms": 1.2, "sent": 1, "received": 0, "resyncs": 0,
              "repairs": 0, "refused": 0, "bytes_sent": 4400000, "bytes_received": 2000},
     "transitions": 1, "priority": 150, "adverts": {"sent": 120, "received": 3, "rejected": {"ttl": 2, "vrid": 0}},
-    "link_refusals": {"unknown_key": 4},
+    "link_connections": 2, "link_refusals": {"unknown_key": 4},
     "takeover": {"plan": "take", "phases": [{"step": "guard-drop", "took_ms": 0.087, "done": true},
                                             {"step": "add-addresses", "took_ms": 2.35, "done": true}]},
     "differing_keys": ["pool[0].ports"]})json")));

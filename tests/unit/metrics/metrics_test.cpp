@@ -140,6 +140,7 @@ TEST(Metrics, TellOfThePair) {
                            "wsl4_sync_resyncs_total 0\n",
                            "wsl4_sync_repairs_total 2\n",
                            "wsl4_sync_refused_total 0\n",
+                           "wsl4_link_connections_total 2\n",
                            "wsl4_link_refusals_total{reason=\"unknown_key\"} 4\n",
                            "wsl4_adverts_sent_total 120\n",
                            "wsl4_adverts_received_total 3\n",

@@ -67,6 +67,19 @@ TEST_F(HostileTest, TwoNodesWithDifferentKeysRefuseEachOther) {
   expect_refused(node, Refusal::kUnknownKey);
 }
 
+TEST_F(HostileTest, WhatSomebodyShouldLookAtIsToldOnce) {
+  std::atomic<int> told = 0;
+  options.on_refused = [&](Refusal why) { told += why == Refusal::kNoTls ? 1 : 100; };
+  LinkNode node(options, {key('1')});
+  for (int i = 0; i < 3; ++i) {
+    const auto socket = connect();
+    test::send_all(socket.get(), "hello\n");
+    EXPECT_TRUE(test::is_closed(socket.get()));
+  }
+  expect_refused(node, Refusal::kNoTls, 3);
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(HostileTest, ToNameAKeyIsNotToHaveIt) {
   LinkNode node(options, {key('1')});
   PskClient thief(connect(), key('1').id(), bytes_of(key('2')));
@@ -172,6 +185,7 @@ TEST_F(HostileTest, TamperedRecordsEndTheConnectionAndNothingElse) {
     EXPECT_THAT(node.session.heard(), testing::AnyOf("one.", way == TamperingProxy::Way::kRepeat ? "one.two." : "", ""));
   }
   ASSERT_TRUE(eventually([&] { return node.session.connected == 4; }));
+  EXPECT_EQ(node.refused(Refusal::kTampered), 2U) << "but for the one that was cut short, as by a lost link";
   peer.say("three.");
   EXPECT_TRUE(eventually([&] { return node.session.heard() == "three."; })) << node.session.heard();
 }
