@@ -1,20 +1,24 @@
 #!/usr/bin/python3
 # timeout: 240
-"""The election's adverts and machine on a real network: keepalived as the other router, tcpdump as the judge, and strangers."""
+"""Adverts, the election's machine and the whole daemon on a real network: keepalived as the other router, tcpdump as the judge, and
+strangers."""
 
+import json
 import os
 import re
 import signal
-import sys
 
+from lib.bed import BACKENDS4, BACKENDS6, pool4, pool6
 from lib.case import E2eTest, main
+from lib.config import Backend, Pool, Service
+from lib.pair import Node as Peer
 from lib.run import tool
+from lib.talk import Talk, echo_server, send_advert
 from lib.wait import until
 
 VIP4, VIP6 = "198.18.1.150", "2001:db8:1::150"
 OURS4, THEIRS4 = "198.18.1.2", "198.18.1.10"
 GROUP4, GROUP6 = "224.0.0.18", "ff02::12"
-ADVERT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools", "advert.py")
 
 INSTANCE = """
 vrrp_instance {name} {{
@@ -102,7 +106,7 @@ class Vrrp(E2eTest):
         return child
 
     def send(self, destination, vip, *settings):
-        self.bed.run(self.bed.clients, sys.executable, ADVERT, "front", destination, vip, *settings)
+        send_advert(self.bed, destination, vip, *settings)
 
     def test_keepalived_is_heard_and_followed(self):
         keepalived = Keepalived(self.bed, 150)
@@ -215,6 +219,70 @@ class Vrrp(E2eTest):
         self.send(OURS4, VIP4, "times=3")
         until(lambda: node.stats()["stranger"] == before + 3, "three strangers")
         self.assertEqual(node.said.count("backup"), 1, node.said)
+
+
+class WholeDaemon(E2eTest):
+    """wsl4d whose own peer nobody has ever seen, so it counts as alone, beside a keepalived."""
+
+    def start_node(self, priority, preempt=False):
+        key = self.bed.path("peer.key")
+        self.bed.run(self.bed.balancer, self.bed.program("wsl4ctl"), "keygen", key)
+        os.makedirs(self.bed.path("lb-a"))
+        services = [Service("chat", [f"{VIP4}:443", f"[{VIP6}]:443"], [Backend("four", BACKENDS4[0]), Backend("six", BACKENDS6[0])])]
+        ha = {"listen": f"{OURS4}:4440", "peer": "198.18.1.77:4440", "key_file": key, "interface": "front", "priority": priority, "preempt": preempt}
+        self.daemon = Peer(self.bed, services, [Pool("main", pool4(1) + pool6(1))], name="lb-a",
+                           ha="".join(f"{key} = {json.dumps(value)}\n" for key, value in ha.items()))
+        self.daemon.moving = [VIP4, VIP6, *pool4(1), *pool6(1)]
+        self.addCleanup(self._tell_if_failed)
+        echo_server(self.bed, self.bed.backends, "tcp", f"{BACKENDS4[0]}:80", f"[{BACKENDS6[0]}]:80")
+        return self.daemon.start()
+
+    def until_role(self, role):
+        until(lambda: self.daemon.role() == role, lambda: f"{role}; it is {self.daemon.role()}")
+        until(lambda: self.daemon.owns() == (sorted(self.daemon.moving) if role == "active" else []), self.daemon.owns)
+
+    def until_adverts(self, kind):
+        before = self.daemon.status()["ha"]["adverts"][kind]
+        until(lambda: self.daemon.status()["ha"]["adverts"][kind] > before + 40, f"twenty adverts {kind} in each family")
+
+    def expect_service(self):
+        for vip in (f"{VIP4}:443", f"[{VIP6}]:443"):
+            Talk(self.bed, vip).ask()
+
+    def test_it_follows_keepalived_and_takes_over(self):
+        keepalived = Keepalived(self.bed, 100)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        node = self.start_node(priority=200, preempt=True)
+        self.until_adverts("received")
+        self.until_role("standby")      # it preempts nobody whose connections it does not have
+        self.assertEqual((keepalived.has_vips(), node.status()["ha"]["adverts"]["sent"]), (2, 0))
+        keepalived.stop()
+        self.until_role("active")
+        self.expect_service()
+        self.assertIn("is not connected", " ".join(node.status()["warnings"]))
+
+    def test_keepalived_follows_it(self):
+        node = self.start_node(priority=150)
+        self.until_role("active")
+        keepalived = Keepalived(self.bed, 100, preempt=True)
+        self.until_adverts("sent")
+        self.assertEqual((keepalived.count("Entering MASTER STATE"), node.role()), (0, "active"))
+        self.expect_service()
+        node.stop()
+        keepalived.wait_for("Backup received priority 0 advertisement", 2)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        until(lambda: keepalived.has_vips() == 2, "both VIPs on the other router")
+
+    def test_keepalived_preempts_it(self):
+        self.start_node(priority=150)
+        self.until_role("active")
+        keepalived = Keepalived(self.bed, 200, preempt=True)
+        keepalived.wait_for("Entering MASTER STATE", 2)
+        self.until_role("standby")
+        until(lambda: keepalived.has_vips() == 2, "both VIPs on the other router")
+        keepalived.stop()
+        self.until_role("active")
+        self.expect_service()
 
 
 if __name__ == "__main__":
