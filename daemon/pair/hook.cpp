@@ -77,6 +77,8 @@ void HookRunner::run(Hook hook) {
 }
 
 void HookRunner::start(Hook hook) {
+  // setpriv(1) would only end with a status.
+  if (::access(hook.program.c_str(), X_OK) != 0) return on_failed_(hook, fmt::format("cannot be run: {}", std::strerror(errno)));
   if (const int failed = spawn(hook, process_); failed != 0) {
     on_failed_(hook, fmt::format("could not be started: {}", std::strerror(failed)));
     return;

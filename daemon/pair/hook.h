@@ -26,7 +26,7 @@ class HookRunner {
   /// A hook that takes longer is killed, with what it has started.
   static constexpr std::chrono::seconds kTimeout{30};
 
-  /// What became of a hook that failed: "ended with status 1", "was killed after 30000 ms", …
+  /// What became of a hook that failed: "ended with status 1", "cannot be run: Permission denied", "was killed after 30000 ms", …
   using OnFailed = std::function<void(const Hook& hook, const std::string& what)>;
 
   HookRunner(boost::asio::io_context& io, OnFailed on_failed, std::chrono::milliseconds timeout = kTimeout);

@@ -68,9 +68,14 @@ TEST_F(HookRunnerTest, FailuresAreTold) {
     runner_.run(script("hook", lines));
     run_until_idle();
   }
-  runner_.run({folder_.file("nobody"), {}});
-  run_until_idle();
-  EXPECT_THAT(failed_, ElementsAre("ended with status 3", "was ended by signal 9", HasSubstr("ended with status 1")));
+  const auto plain = script("plain", "");
+  ::chmod(plain.program.c_str(), 0644);
+  for (const auto& hook : {Hook{folder_.file("nobody"), {}}, plain, script("next", "exit 4\n")}) {
+    runner_.run(hook);
+    run_until_idle();
+  }
+  EXPECT_THAT(failed_, ElementsAre("ended with status 3", "was ended by signal 9", "cannot be run: No such file or directory",
+                                   "cannot be run: Permission denied", "ended with status 4"));
 }
 
 /// A zombie counts as gone.
