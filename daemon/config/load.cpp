@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <sstream>
 #include <system_error>
 #include <unordered_set>
 
@@ -96,6 +97,24 @@ tl::expected<Config, Problems> load(const std::string& path, const Inspect& insp
   const auto text = read_file(path);
   if (!text) return tl::make_unexpected(Problems{text.error()});
   return parse(*text, path, inspect);
+}
+
+std::optional<std::string> find_state_dir(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return std::nullopt;
+  // Each line by itself, so that what is broken elsewhere makes no difference.
+  std::istringstream lines(*text);
+  std::string table;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('[')) table = line + "\n";
+    if (line.find("state_dir") == std::string::npos) continue;
+    const auto document = parse_document(table + line);
+    const auto* const node = document ? document->find("node") : nullptr;
+    const auto* const settings = node != nullptr ? std::get_if<Table>(&node->item.value) : nullptr;
+    const auto* const entry = settings != nullptr ? settings->find("state_dir") : nullptr;
+    if (const auto* const said = entry != nullptr ? std::get_if<std::string>(&entry->item.value) : nullptr) return *said;
+  }
+  return std::nullopt;
 }
 
 }  // namespace wsl4::config

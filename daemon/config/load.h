@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,5 +37,8 @@ using Inspect = std::function<Findings(const Config&)>;
 
 /// Reads and parses; a file that cannot be read is one Problem without a line.
 [[nodiscard]] tl::expected<Config, Problems> load(const std::string& path, const Inspect& inspect = {});
+
+/// What a file says of node.state_dir, whatever else is wrong with it. None if it does not say, or cannot be read.
+[[nodiscard]] std::optional<std::string> find_state_dir(const std::string& path);
 
 }  // namespace wsl4::config

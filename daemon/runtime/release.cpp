@@ -1,5 +1,8 @@
 #include "daemon/runtime/release.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -9,9 +12,21 @@
 
 namespace wsl4::runtime {
 
+namespace {
+
+/// $STATE_DIRECTORY: the unit's StateDirectory=, several with colons between them (systemd.exec(5)).
+std::string state_dir(const std::string& config_path) {
+  if (auto said = config::find_state_dir(config_path)) return *std::move(said);
+  const char* const units = std::getenv("STATE_DIRECTORY");
+  if (units == nullptr || *units == '\0') return config::Node{}.state_dir;
+  const std::string_view all = units;
+  return std::string(all.substr(0, all.find(':')));
+}
+
+}  // namespace
+
 tl::expected<std::string, std::string> release(const std::string& config_path) {
-  const auto config = config::load(config_path);
-  const pair::PairFile file(config ? config->node.state_dir : config::Node{}.state_dir);
+  const pair::PairFile file(state_dir(config_path));
   const auto state = file.load();
   if (!state) return tl::make_unexpected(state.error());
   if (!state->peer_synced) return "no synced peer can take over: the kernel goes on forwarding here";

@@ -1,5 +1,5 @@
 // After a crash: gives up the addresses where a synced peer takes over. Needs no valid configuration, since a broken one may be why
-// the daemon does not run.
+// the daemon does not run: of the file only node.state_dir counts, which $STATE_DIRECTORY stands in for.
 #pragma once
 
 #include <string>

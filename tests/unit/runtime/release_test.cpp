@@ -1,0 +1,59 @@
+#include "daemon/runtime/release.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "daemon/pair/pair_file.h"
+#include "tests/support/http_bed.h"
+
+namespace wsl4::runtime {
+namespace {
+
+using testing::HasSubstr;
+
+/// A broken pair.json names itself in the error, and so tells which directory was looked into; no address is touched.
+class ReleaseTest : public testing::Test {
+ protected:
+  ReleaseTest() {
+    std::ofstream(file_.path()) << "{";
+    ::unsetenv("STATE_DIRECTORY");
+  }
+  ~ReleaseTest() override { ::unsetenv("STATE_DIRECTORY"); }
+
+  [[nodiscard]] std::string config(const std::string& text) const {
+    std::ofstream(folder_.file("wsl4.toml")) << text;
+    return folder_.file("wsl4.toml");
+  }
+  [[nodiscard]] std::string setting() const { return "state_dir = \"" + folder_.file("") + "\""; }
+  void expect_looked_at(const std::string& path) const {
+    const auto released = release(path);
+    ASSERT_FALSE(released) << *released;
+    EXPECT_THAT(released.error(), HasSubstr(file_.path()));
+  }
+
+  test::TemporaryFolder folder_;
+  pair::PairFile file_{folder_.file("")};
+};
+
+TEST_F(ReleaseTest, FindsItsStateDirectoryWhateverIsWrongWithTheConfiguration) {
+  for (const auto& text : {"[node]\n" + setting() + "  # ours\n", "[node]\nname = 3\n" + setting() + "\n[nonsense]\n",
+                           "[ha\npeer = [\n[node]\nname = \n" + setting() + "\n\"", "node." + setting() + "\n= =\n"})
+    expect_looked_at(config(text));
+}
+
+TEST_F(ReleaseTest, ElseItIsTheUnits) {
+  ::setenv("STATE_DIRECTORY", (folder_.file("") + ":/nowhere").c_str(), 1);
+  expect_looked_at(folder_.file("gone.toml"));
+  expect_looked_at(config("[node]\n# state_dir = \"/nowhere\"\nstate_dir = 7\n[control]\nstate_dir = \"/nowhere\"\n"));
+}
+
+TEST_F(ReleaseTest, ANodeWithoutASyncedPeerKeepsItsAddresses) {
+  ASSERT_TRUE(file_.save({.peer_synced = false}));
+  EXPECT_THAT(release(config("[node]\n" + setting())).value(), HasSubstr("no synced peer"));
+}
+
+}  // namespace
+}  // namespace wsl4::runtime
