@@ -109,16 +109,11 @@ tl::expected<void, std::string> App::start() {
       assembler_.desired(), [this] { return established_timeout(); }, std::move(callbacks));
   if (!kernel) return cannot_open(kernel.error());
   kernel_ = std::move(*kernel);
-  auto rtnl = netlink::rtnl::open_rtnl();
-  if (!rtnl) return cannot_open(rtnl.error());
-  rtnl_ = std::move(*rtnl);
-  auto announcer = netlink::rtnl::open_announcer();
-  if (!announcer) return cannot_open(announcer.error());
-  announcer_ = std::move(*announcer);
-
   if (pair_) {
     pair_->attach(*kernel_);
     pair_->run();
+  } else if (auto opened = open_addresses(); !opened) {
+    return opened;
   }
   kernel_->look_at_timeout();
   const auto old_values = set_sysctls(*wanted_.file);
@@ -126,14 +121,26 @@ tl::expected<void, std::string> App::start() {
     host::apply_sysctls(*sysctls_, old_values);
     return applied;
   }
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
-  if (!pair_) place_addresses({});
-  while (addresses_->busy()) addresses_placed(addresses_->go_on());
+  if (addresses_) {
+    place_addresses({});
+    while (addresses_->busy()) addresses_placed(addresses_->go_on());
+  }
   start_health();
   if (pair_) {
     if (auto begun = begin_pair(); !begun) return begun;
   }
   return joining_.start();
+}
+
+tl::expected<void, std::string> App::open_addresses() {
+  auto rtnl = netlink::rtnl::open_rtnl();
+  if (!rtnl) return cannot_open(rtnl.error());
+  rtnl_ = std::move(*rtnl);
+  auto announcer = netlink::rtnl::open_announcer();
+  if (!announcer) return cannot_open(announcer.error());
+  announcer_ = std::move(*announcer);
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  return {};
 }
 
 /// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.

@@ -61,6 +61,7 @@ class App final : public control::Node {
 
  private:
   [[nodiscard]] tl::expected<void, std::string> open_state();
+  [[nodiscard]] tl::expected<void, std::string> open_addresses();
   /// Returns the old values of what it changed.
   std::map<std::string, std::string> set_sysctls(const config::Config& config);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
@@ -143,6 +144,7 @@ class App final : public control::Node {
   StateStore store_;
   State state_;
   EventLog events_{io_};
+  // Of a single node; a pair's move with the role (pair/role_runner.h).
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<addresses::Manager> addresses_;
