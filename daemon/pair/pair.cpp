@@ -185,6 +185,7 @@ RoleRunner::Callbacks Pair::runner_callbacks() {
 void Pair::change_role(Role role, Cause cause) {
   role_since_ = std::chrono::system_clock::now();
   ++transitions_;
+  silent_ = cause == Cause::kSilence;
   asio::post(kernel_->io(), [this, active = role == Role::kActive] { kernel_->set_active(active); });
   callbacks_.on_role(role, cause);
 }
@@ -202,7 +203,10 @@ void Pair::handle(const sync::Event& event) {
     differing_keys_ = differs->keys;
   } else if (const auto* changed = std::get_if<StateChanged>(&event)) {
     const bool synced = changed->state == sync::State::kSynced;
-    if (synced) callbacks_.on_event("synced", fmt::format("{} connections on both nodes", replication_.status().flows));
+    const auto status = replication_.status();
+    // Where the sessions of both are active, as during a change of roles, another comparison follows.
+    const bool settled = !replication_.is_active() || status.peer.role != sync::Role::kActive;
+    if (synced && settled) callbacks_.on_event("synced", fmt::format("{} connections on both nodes", status.flows));
     if (changed->state == sync::State::kDisconnected) {
       peer_state_.reset();
       callbacks_.on_event("peer-disconnected", last_end_.empty() ? "the connection was lost" : last_end_);
@@ -212,6 +216,7 @@ void Pair::handle(const sync::Event& event) {
   } else if (const auto* shared = std::get_if<sync::SharedState>(&event)) {
     if (shared->topic != kElectionTopic) return callbacks_.on_shared(*shared);
     if (const auto state = decode(shared->bytes)) {
+      silent_ = false;
       peer_state_ = *state;
       runner_->peer_state(*state);
     }
@@ -292,6 +297,7 @@ PairStatus Pair::look() const {
   status.peer_address = ha_.peer;
   if (peer_state_) status.peer_role = peer_state_->role;
   status.sync = replication_.status();
+  if (silent_) status.sync.state = sync::State::kDisconnected;
   if (link_) status.link = link_->stats();
   if (const auto* adverts = runner_->adverts()) status.adverts = *adverts;
   if (const auto& takeover = machine.takeover()) {

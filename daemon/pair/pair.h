@@ -118,6 +118,7 @@ class Pair {
   std::chrono::system_clock::time_point role_since_ = std::chrono::system_clock::now();
   std::uint64_t transitions_ = 0;
   bool was_synced_ = false;
+  bool silent_ = false;  // the peer, for so long that this node has taken the role; its connection may stand a while longer
   std::string last_end_;
   std::vector<std::string> differing_keys_;
   runtime::Pulse pulse_;

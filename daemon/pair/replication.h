@@ -46,6 +46,7 @@ class Replication final : public peer::Session {
   void done(const flows::OperationsDone& done);
 
   void set_role(sync::Role role);
+  [[nodiscard]] bool is_active() const { return active_; }  // as the session takes this node
 
   /// The session; after a call that may have something to send or to do, `pump`.
   [[nodiscard]] sync::Session& session() { return session_; }

@@ -19,6 +19,8 @@ class Takeover(LivePair):
         self.calm()
         self.a.power_off()
         self.until_active(self.b)
+        peer = self.b.status()["ha"]["peer"]
+        self.assertEqual((peer["connected"], peer["role"]), (False, None), "its connection may stand for a second still")
         self.expect_unharmed()
         self.outage("power cut, 100 ms adverts (bound: 3 adverts + skew + 100 ms = 461 ms)")
         self.a.power_on()
@@ -35,7 +37,9 @@ class Takeover(LivePair):
         self.until_active(self.b)
         self.expect_unharmed()
         self.assertEqual(self.a.owns(), sorted(self.a.moving), "nobody has released them: its kernel still answers")
+        self.a.write(self.a.text() + "broken = [\n")
         self.assertIn("6 addresses withdrawn", self.a.release())
+        self.a.write()
         self.assertEqual(self.a.owns(), [])
         until(lambda: self.b.sync()["state"] == "disconnected", "the loss of the peer noticed")
         self.assertIn("no synced peer", self.b.release())
@@ -55,6 +59,7 @@ class Takeover(LivePair):
     def test_planned_failover_ten_times(self):
         active, standby = self.a, self.b
         gaps = []
+        synced = [len(node.events("synced")) for node in (self.a, self.b)]
         self.calm()
         for _ in range(10):
             self.assertIn("is active", active.ctl("failover").stdout)
@@ -63,6 +68,7 @@ class Takeover(LivePair):
             gaps.append(self.probe.ask("report")["gap_ms"])
         print(f"    planned failovers: longest gaps {gaps} ms (bound 20), longest answer {self.longest_answer()} ms", flush=True)
         self.expect_pair(self.a)
+        self.assertEqual([len(node.events("synced")) for node in (self.a, self.b)], [count + 10 for count in synced], "told once each time")
         self.end_load()
 
     def test_the_sync_link_is_cut_and_heals(self):
