@@ -5,7 +5,7 @@ upgrade of one after the other, under live connections. None is lost."""
 
 import re
 
-from lib.bed import BACKENDS4, CLIENT_RANGE4, VIP4
+from lib.bed import BACKENDS4, VIP4
 from lib.case import E2eTest, main
 from lib.load import Clients, Servers
 from lib.machine import BASE, Machine, build_package, dependencies, newer, tree
@@ -85,17 +85,6 @@ class Pair(E2eTest):
     def journal(self, machine):
         return machine.run("journalctl", "-u", "wsl4d", "--no-pager", "-o", "cat", check=False).stdout[-3000:]
 
-    def boot(self, machine):
-        """The namespace forgets what a kernel forgets."""
-        self.bed.run(machine.namespace, "nft", "flush", "ruleset")
-        self.bed.run(machine.namespace, "conntrack", "-F")
-        for line in self.bed.addresses(machine.namespace):
-            link, address = line.split()
-            if address.endswith("/32"):
-                self.bed.ip(machine.namespace, f"addr del {address} dev {link}")
-        self.bed.ip(machine.namespace, *(f"link set {link} up" for link in LINKS), f"route replace {CLIENT_RANGE4} via 198.18.1.10")
-        machine.boot()
-
     # ---- the test ---------------------------------------------------------------------------------------------
 
     def test_life(self):
@@ -114,7 +103,8 @@ class Pair(E2eTest):
         self.a.cut_power()
         until(lambda: re.match("lb-b +active", self.said(self.b)), "a takeover")
         self.expect_unharmed()
-        self.boot(self.a)
+        self.bed.reboot(self.a.namespace)
+        self.a.boot()
         self.expect_pair(self.b, self.a)
 
         self.b.run("systemctl", "stop", "wsl4d")

@@ -34,6 +34,17 @@ class PairBed(Bed):
                 "addr add 198.18.3.1/24 dev sync")
         self.ip(self.second, "link set sync up", "addr add 198.18.3.2/24 dev sync")
 
+    def reboot(self, name):
+        """A machine without power has it again: its kernel has forgotten rules, flows and what moves with the role."""
+        self.run(name, "nft", "flush", "ruleset")
+        self.run(name, "conntrack", "-F")
+        host = 2 if name == self.balancer else 3
+        moved = [line.split() for line in self.addresses(name) if line.split()[0] in LINKS and line.endswith(("/32", "/128"))]
+        # IPv6 addresses go with a link that is down, and so do all routes.
+        self.ip(name, *(f"addr del {address} dev {link}" for link, address in moved), *(f"link set {link} up" for link in LINKS),
+                *(f"addr replace 2001:db8:{net}::{host}/64 dev {link} nodad" for net, link in ((1, "front"), (2, "back"))),
+                f"route replace {CLIENT_RANGE4} via 198.18.1.10", f"route replace {CLIENT_RANGE6} via 2001:db8:1::10")
+
 
 class Node(Daemon):
     """One of the two. `links` are its interfaces; cutting them is what the network sees of a machine without power."""
@@ -59,15 +70,7 @@ class Node(Daemon):
         self.kill()
 
     def power_on(self):
-        """As after a boot: nothing of wsl4 and no flow is in the kernel. Routes go with a link that is down."""
-        self.bed.run(self.namespace, "nft", "delete", "table", "inet", "wsl4", check=False)
-        self.bed.run(self.namespace, "conntrack", "-F")
-        self.purge()
-        self.links("up")
-        self.bed.ip(self.namespace, f"route replace {CLIENT_RANGE4} via 198.18.1.10")
-        for address in (f"2001:db8:{net}::{self.host}/64 dev {link}" for net, link in ((1, "front"), (2, "back"))):
-            self.bed.run(self.namespace, "ip", "addr", "replace", *address.split(), "nodad")
-        self.bed.ip(self.namespace, f"route replace {CLIENT_RANGE6} via 2001:db8:1::10")
+        self.bed.reboot(self.namespace)
         self.start()
 
     def release(self):
