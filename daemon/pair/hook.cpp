@@ -32,6 +32,7 @@ std::vector<std::string> command_of(const Hook& hook) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (auto& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -66,7 +67,7 @@ int spawn(const Hook& hook, pid_t& process) {
 }  // namespace
 
 HookRunner::HookRunner(boost::asio::io_context& io, OnFailed on_failed, std::chrono::milliseconds timeout)
-    : io_(io), on_failed_(std::move(on_failed)), timeout_(timeout), process_fd_(io), timer_(io) {}
+    : on_failed_(std::move(on_failed)), timeout_(timeout), process_fd_(io), timer_(io) {}
 
 void HookRunner::run(Hook hook) {
   if (busy()) {

@@ -43,7 +43,6 @@ class HookRunner {
   void start(Hook hook);
   void ended();
 
-  boost::asio::io_context& io_;
   OnFailed on_failed_;
   std::chrono::milliseconds timeout_;
   std::optional<Hook> running_, waiting_;
