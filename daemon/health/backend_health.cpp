@@ -30,6 +30,12 @@ void BackendHealth::record_no_source(TimePoint now) {
   damper_.record({Outcome::kNoVerdict, "no source address has room for a check"}, limits_, now);
 }
 
+void BackendHealth::take_over(const std::optional<PeerVerdict>& found, TimePoint now) {
+  if (!found) return damper_.presume(damper_.standing().state, now);
+  damper_.presume(found->down ? State::kDown : State::kUp, now);
+  paths_.presume(found->excluded);
+}
+
 // While checks fail in a row their usual pace is what `fall` times `interval` promises; only the first of them may be a path's.
 bool BackendHealth::hurries(const Usable& usable) const {
   switch (damper_.standing().state) {

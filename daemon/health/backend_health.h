@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/health/paths.h"
+#include "daemon/health/peer_verdicts.h"
 
 namespace wsl4::health {
 
@@ -25,6 +26,10 @@ class BackendHealth {
   void record_no_source(TimePoint now);
   /// Whether the next check should come soon: a first verdict is near, or one on a path.
   [[nodiscard]] bool hurries(const Usable& usable) const;
+
+  /// This node takes the active's place: what that one found counts, or without it what this one did, until checks from the sources
+  /// say otherwise.
+  void take_over(const std::optional<PeerVerdict>& found, TimePoint now);
 
   [[nodiscard]] const Standing& standing() const { return damper_.standing(); }
   [[nodiscard]] std::vector<IpAddress> excluded() const { return paths_.excluded(); }

@@ -33,11 +33,19 @@ bool Damper::record_bad(Outcome outcome, int fall, TimePoint now) {
     if (bad_ < fall) return false;
     standing_.state = State::kDown;
     standing_.down_since = now;
-  } else if (standing_.failure == failure || failure == Failure::kAnswer) {
+  } else if (standing_.failure == failure ||
+             (failure == Failure::kAnswer && (standing_.failure == Failure::kConnect || bad_ < fall))) {
     return false;
   }
   standing_.failure = failure;
   return true;
+}
+
+void Damper::presume(State state, TimePoint now) {
+  good_ = bad_ = unconnected_ = 0;
+  if (state == State::kDown && standing_.state != State::kDown) standing_.failing_since = standing_.down_since = now;
+  standing_.state = state;
+  standing_.failure = Failure::kNone;
 }
 
 }  // namespace wsl4::health

@@ -19,6 +19,10 @@ class Damper {
   /// kAnswer; from kAnswer it goes on to kConnect once that is so, never back.
   bool record(const CheckResult& result, Limits limits, TimePoint now);
 
+  /// The state counts until own checks say something else. Of one that is down the failure is none until `fall` checks in a row
+  /// have confirmed it, and then a change.
+  void presume(State state, TimePoint now);
+
   [[nodiscard]] const Standing& standing() const { return standing_; }
   /// Good and bad checks in a row, counted no further than the limits; at most one of them is above zero.
   [[nodiscard]] int good() const { return good_; }

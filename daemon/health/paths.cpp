@@ -95,6 +95,18 @@ Paths::Recorded Paths::record_good(const IpAddress& source, Damper::Limits limit
   return recorded;
 }
 
+void Paths::presume(const std::vector<IpAddress>& excluded) {
+  if (!sources_) return;
+  troubles_.clear();
+  std::size_t left = sources_->size();
+  for (const auto& source : excluded) {
+    if (std::ranges::find(*sources_, source) == sources_->end()) continue;
+    troubles_.push_back(Trouble{.source = source, .excluded = true});
+    --left;
+  }
+  if (left == 0) troubles_.clear();
+}
+
 void Paths::acquit() {
   for (auto& trouble : troubles_) trouble.failed = false;
 }

@@ -51,6 +51,8 @@ class Paths {
     bool changed;  // what is excluded changed
   };
   Recorded record(const IpAddress& source, Outcome outcome, Damper::Limits limits);
+  /// Those of the sources that are excluded count as such, unless none were left.
+  void presume(const std::vector<IpAddress>& excluded);
   /// The backend is down: that it does not answer says nothing about the addresses that were tried.
   void acquit();
 

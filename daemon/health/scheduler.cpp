@@ -42,7 +42,7 @@ struct Entry {
 using EntryPtr = std::shared_ptr<Entry>;
 
 Status status_of(const Entry& entry) {
-  return {entry.target.service, entry.target.backend, entry.health.standing(), entry.health.excluded()};
+  return {entry.target.service, entry.target.backend, entry.health.standing(), entry.health.excluded(), std::nullopt};
 }
 
 asio::awaitable<CheckResult> run(std::shared_ptr<Check> check) {
@@ -228,6 +228,15 @@ void Scheduler::set_targets(std::string_view service, std::vector<Target> target
 
 void Scheduler::check_now(std::string_view service, const netlink::Endpoint& backend) {
   loop_->check_now({std::string(service), backend});
+}
+
+void Scheduler::take_over(const std::vector<Status>& statuses) {
+  const auto& entries = loop_->entries();
+  const auto now = Clock::now();
+  for (const auto& status : statuses) {
+    const auto place = entries.find({status.service, status.backend});
+    if (place != entries.end()) place->second->health.take_over(status.peers, now);
+  }
 }
 
 std::vector<Status> Scheduler::snapshot() const {

@@ -32,7 +32,14 @@ struct Status {
   std::string service;
   netlink::Endpoint backend;
   Standing standing;
-  std::vector<IpAddress> excluded;  // sources that do not reach it; sorted
+  std::vector<IpAddress> excluded;   // sources that do not reach it; sorted
+  std::optional<PeerVerdict> peers;  // of a standby: what the active found, which counts
+
+  [[nodiscard]] State state() const {
+    if (!peers) return standing.state;
+    return peers->down ? State::kDown : State::kUp;
+  }
+  [[nodiscard]] const std::vector<IpAddress>& dead_sources() const { return peers ? peers->excluded : excluded; }
 };
 
 class Scheduler {
@@ -56,6 +63,9 @@ class Scheduler {
   /// Checks a backend soon, not when its interval has passed: for suspicion from elsewhere. Two checks of one backend begin at
   /// least a short pause (pace.h) apart, however often it is called.
   void check_now(std::string_view service, const netlink::Endpoint& backend);
+
+  /// Of each of these backends, as BackendHealth::take_over with its `peers`. No hook is called.
+  void take_over(const std::vector<Status>& statuses);
 
   /// By service and backend.
   [[nodiscard]] std::vector<Status> snapshot() const;

@@ -29,7 +29,7 @@ enum class Failure : std::uint8_t { kNone, kConnect, kAnswer };
 /// Times are the clock's epoch where the thing has not happened yet.
 struct Standing {
   State state = State::kChecking;
-  Failure failure = Failure::kNone;  // what took it down
+  Failure failure = Failure::kNone;  // what took it down; none while that is only presumed
   std::optional<bool> ok;            // what the last check with a verdict said
   std::string detail;                // of the last check, with or without a verdict
   TimePoint checked;                 // the last verdict

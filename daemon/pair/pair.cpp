@@ -314,6 +314,11 @@ asio::awaitable<PairStatus> Pair::status() {
   co_return co_await util::ask(io_, std::move(question));
 }
 
+asio::awaitable<bool> Pair::peer_is_active() {
+  auto question = [this] { return peer_state_ && peer_state_->role == Role::kActive; };
+  co_return co_await util::ask(io_, std::move(question));
+}
+
 asio::awaitable<std::set<netlink::IpAddress>> Pair::leftover() {
   auto question = [this] { return runner_->leftover(); };
   co_return co_await util::ask(io_, std::move(question));

@@ -87,6 +87,7 @@ class Pair {
   [[nodiscard]] bool is_alive() const { return pulse_.is_alive(runtime::Pulse::Clock::now()); }
 
   boost::asio::awaitable<PairStatus> status();
+  boost::asio::awaitable<bool> peer_is_active();
   boost::asio::awaitable<std::set<netlink::IpAddress>> leftover();
   boost::asio::awaitable<tl::expected<void, std::string>> failover(bool force);
   boost::asio::awaitable<tl::expected<void, std::string>> set_role(bool active);

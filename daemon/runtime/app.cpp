@@ -313,6 +313,7 @@ asio::awaitable<void> App::tend() {
     co_await tend_timer_.async_wait(asio::use_awaitable);
     const auto held = co_await changing_.acquire();
     watch_sysctls();
+    if (pair_) co_await age_verdicts();
     co_await drop_drained();
     co_await joining_.tend();
     if (health_->has_open_cases()) co_await apply_again();

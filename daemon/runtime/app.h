@@ -117,6 +117,8 @@ class App final : public control::Node {
   void share_all();
   boost::asio::awaitable<void> follow_peer(pair::WholeDocument document);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text);
+  boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
+  boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
   void reload_pair(std::vector<std::string>& warnings);
@@ -160,6 +162,7 @@ class App final : public control::Node {
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();
   bool left_pair_ = false;
+  int verdicts_age_ = 0;  // of the active's, in tendings since it was there
   std::set<flows::BackendNumbers::Place> learning_;
   std::unique_ptr<KernelWorker> kernel_;
   std::unique_ptr<HealthWatch> health_;

@@ -48,7 +48,6 @@ void App::health_changed(const health::Status& status) {
   auto detail = standing.detail;
   if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
   events_.add(state, std::move(detail), status.service, status.backend.to_string());
-  if (pair_) pair_->set_healthy(health_->is_healthy());
   touched_.insert(status.service);
   if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
@@ -57,6 +56,8 @@ void App::health_changed(const health::Status& status) {
 asio::awaitable<void> App::follow_health() {
   const auto held = co_await changing_.acquire();
   following_health_ = false;
+  if (pair_) pair_->set_healthy(health_->is_healthy());
+  share(pair::Document::kHealth, health::to_text(health_->findings()));
   const auto applied = co_await apply_again();
   if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
 }

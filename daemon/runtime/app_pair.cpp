@@ -28,6 +28,8 @@ namespace {
 /// A hand-over is given up after RoleMachine::kOfferLimit; the rest is for the steps.
 constexpr std::chrono::seconds kLeaveLimit{6};
 constexpr std::chrono::milliseconds kLookPause{5};
+/// Tendings without an active peer after which its verdicts count no more.
+constexpr int kVerdictsLast = 5;
 /// So long an operator waits for what comes of a change of roles.
 constexpr std::chrono::seconds kRoleLimit{6};
 
@@ -142,8 +144,11 @@ void App::role_changed(Role role, Cause cause) {
   role_since_ = control::WallClock::now();
   ready_ = role == Role::kActive;
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
-  if (is_active()) share_all();
-  if (health_) watch_all();
+  watch_all();
+  if (is_active()) {
+    health_->take_over();
+    share_all();
+  }
   run_hook();
   asio::co_spawn(io_, follow_role(), asio::detached);
 }
@@ -260,6 +265,7 @@ void App::share(pair::Document kind, std::string_view text) {
 void App::share_all() {
   share(pair::Document::kOverlay, service::to_text(wanted_.overlay.changes()));
   share(pair::Document::kJoined, joining_.text());
+  share(pair::Document::kHealth, health::to_text(health_->findings()));
 }
 
 std::optional<Refusal> App::refusal_of_follower() const {
@@ -278,6 +284,8 @@ asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
     followed = co_await follow_overlay(std::move(document.text));
   } else if (document.kind == pair::Document::kJoined) {
     followed = co_await joining_.follow(std::move(document.text));
+  } else {
+    followed = co_await follow_verdicts(std::move(document.text));
   }
   if (!followed) events_.add("peer-not-followed", followed.error());
 }
@@ -295,6 +303,28 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   events_.add("changes-followed", "what was changed at run time on the active is in effect here");
   co_return save_overlay(overlay);
+}
+
+asio::awaitable<tl::expected<void, std::string>> App::follow_verdicts(std::string text) {
+  auto verdicts = health::parse_verdicts(text);
+  if (!verdicts) co_return tl::make_unexpected("the peer's verdicts: " + verdicts.error());
+  verdicts_age_ = 0;
+  touched_.merge(health_->follow(std::move(*verdicts)));
+  const auto applied = co_await apply_again();
+  if (!applied) co_return tl::make_unexpected(applied.error().title);
+  co_return tl::expected<void, std::string>{};
+}
+
+/// What the active found counts while it is there, and a moment longer, for the node that takes its place. Then own checks know
+/// more.
+asio::awaitable<void> App::age_verdicts() {
+  if (!health_->follows()) co_return;
+  const bool serves = co_await pair_->peer_is_active();
+  verdicts_age_ = serves ? 0 : verdicts_age_ + 1;
+  if (verdicts_age_ <= kVerdictsLast || is_active()) co_return;
+  touched_.merge(health_->follow(std::nullopt));
+  const auto applied = co_await apply_again();
+  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
 }
 
 }  // namespace wsl4::runtime

@@ -49,8 +49,8 @@ void HealthWatch::forget(const std::string& service) {
 
 service::Verdicts HealthWatch::verdicts(const std::string& service) const {
   service::Verdicts verdicts;
-  for (const auto& status : scheduler_.snapshot(service))
-    verdicts[{status.service, status.backend}] = {status.standing.state == State::kDown, status.excluded};
+  for (const auto& status : with_peers(scheduler_.snapshot(service)))
+    verdicts[{status.service, status.backend}] = {status.state() == State::kDown, status.dead_sources()};
   return verdicts;
 }
 
@@ -58,6 +58,48 @@ bool HealthWatch::is_healthy() const {
   std::map<std::string, bool> serving;
   for (const auto& status : scheduler_.snapshot()) serving[status.service] |= status.standing.state != State::kDown;
   return std::ranges::all_of(serving, [](const auto& item) { return item.second; });
+}
+
+health::PeerVerdicts HealthWatch::findings() const {
+  health::PeerVerdicts findings{{}, true};
+  for (auto& status : scheduler_.snapshot()) {
+    const bool down = status.standing.state == State::kDown;
+    findings.settled &= status.standing.state != State::kChecking;
+    if (!down && status.excluded.empty()) continue;
+    findings.named[{std::move(status.service), status.backend}] = {down, down ? std::move(status.standing.detail) : "",
+                                                                   std::move(status.excluded)};
+  }
+  return findings;
+}
+
+std::set<std::string> HealthWatch::follow(std::optional<health::PeerVerdicts> peers) {
+  std::set<std::string> touched;
+  for (const auto* verdicts : {&peers_, &peers}) {
+    if (!*verdicts) continue;
+    for (const auto& [key, verdict] : (*verdicts)->named) touched.insert(key.first);
+  }
+  // The others count as up, or as this node found them.
+  for (const auto& status : scheduler_.snapshot())
+    if (status.standing.state == State::kDown || !status.excluded.empty()) touched.insert(status.service);
+  peers_ = std::move(peers);
+  return touched;
+}
+
+void HealthWatch::take_over() {
+  scheduler_.take_over(snapshot());
+  peers_.reset();
+}
+
+std::vector<health::Status> HealthWatch::with_peers(std::vector<health::Status> statuses) const {
+  if (!peers_) return statuses;
+  for (auto first = statuses.begin(); first != statuses.end();) {
+    const auto last = std::find_if(first, statuses.end(), [&](const auto& status) { return status.service != first->service; });
+    std::for_each(first, last, [this](auto& status) { status.peers = peers_->find(status.service, status.backend); });
+    if (std::all_of(first, last, [](const auto& status) { return status.peers && status.peers->down; }))
+      std::for_each(first, last, [](auto& status) { status.peers.reset(); });
+    first = last;
+  }
+  return statuses;
 }
 
 void HealthWatch::changed(const health::Status& status) {

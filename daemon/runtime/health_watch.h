@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -50,9 +51,19 @@ class HealthWatch {
   [[nodiscard]] bool watches_any() const { return !policies_.empty(); }
 
   [[nodiscard]] service::Verdicts verdicts(const std::string& service) const;
-  /// Every service that is checked has a backend that is not down.
+  /// Every service that is checked has a backend that is not down by this node's own checks.
   [[nodiscard]] bool is_healthy() const;
-  [[nodiscard]] std::vector<health::Status> snapshot() const { return scheduler_.snapshot(); }
+  [[nodiscard]] std::vector<health::Status> snapshot() const { return with_peers(scheduler_.snapshot()); }
+
+  // Of a pair:
+  /// For the peer, from the active.
+  [[nodiscard]] health::PeerVerdicts findings() const;
+  /// What the active found counts from now on; nullopt: this node's own checks do. Returns the services for which that may make a
+  /// difference.
+  std::set<std::string> follow(std::optional<health::PeerVerdicts> peers);
+  [[nodiscard]] bool follows() const { return peers_.has_value(); }
+  /// This node is the active one now, and checks from the pools: what counted until now goes on until its checks say otherwise.
+  void take_over();
 
   /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended.
   std::vector<Ending> take_endings();
@@ -66,6 +77,8 @@ class HealthWatch {
   };
 
   void changed(const health::Status& status);
+  /// But where the active found all backends of a service down: the fault may be its own, and this node's checks say more.
+  [[nodiscard]] std::vector<health::Status> with_peers(std::vector<health::Status> statuses) const;
   [[nodiscard]] health::Sources sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
                                            netlink::Family family);
   [[nodiscard]] health::Fault fault_of(const Key& key) const;
@@ -73,6 +86,7 @@ class HealthWatch {
   Hooks hooks_;
   health::Scheduler scheduler_;
   bool from_pool_ = true;
+  std::optional<health::PeerVerdicts> peers_;
   std::map<std::string, Policy> policies_;                                      // by service
   std::map<std::pair<std::string, netlink::Family>, health::Sources> sources_;  // of a pool, shared by all that are checked from it
   std::set<Key> down_;                                                          // whose flows are not decided about yet

@@ -137,7 +137,8 @@ std::pair<std::string, std::string> standing_of(const Known& known, const Known:
   if (mark && mark->standing == Standing::kDraining) return {"draining", ""};
   if (known.backend(key) == nullptr) return {"draining", "has left the service"};
   const auto* health = known.health(key);
-  if (health && health->standing.state == health::State::kDown) return {"down", health->standing.detail};
+  if (health && health->state() == health::State::kDown)
+    return {"down", health->peers ? "on the active: " + health->peers->detail : health->standing.detail};
   if (backend.weight == 0) return {"up", "weight 0"};
   return {};
 }
@@ -200,7 +201,7 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
   std::tie(described.state, described.reason) = standing_of(known, key, backend);
   if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
   if (!described.state.empty()) return described;
-  described.state = health && health->standing.state == health::State::kChecking ? "checking" : "up";
+  described.state = health && health->state() == health::State::kChecking ? "checking" : "up";
   if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";
   return described;
 }

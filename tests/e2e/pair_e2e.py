@@ -6,10 +6,11 @@ is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a 
 import signal
 import threading
 
-from lib.bed import VIP4, VIP6
+from lib.bed import BACKENDS4, VIP4, VIP6, pool4
 from lib.case import main
+from lib.config import Backend, Service
 from lib.live_pair import ADVERTS, SYNC, LivePair
-from lib.load import Clients
+from lib.load import Clients, Servers
 from lib.pair import LONG, PairTest
 from lib.wait import until
 
@@ -164,6 +165,80 @@ class External(PairTest):
         self.a.restart()
         self.assertIs(self.until_synced()[0], self.a, "what was said last holds")
         self.end_load()
+
+
+class Verdicts(PairTest):
+    """The active's checks, from the pool's addresses, count on both; the standby's own only say whether it would serve."""
+
+    def services(self):
+        backends = [Backend(f"b{n}", BACKENDS4[n]) for n in range(3)]
+        return [Service("chat", [f"{VIP4}:443"], backends, health={"type": "tcp", "interval": "200ms", "timeout": "100ms"})]
+
+    def states(self, node):
+        return {backend["name"]: backend["state"] for backend in node.service("chat")["backends"]}
+
+    def until_states(self, node, *states):
+        wanted = {f"b{n}": state for n, state in enumerate(states)}
+        until(lambda: self.states(node) == wanted, lambda: f"{wanted}: {node.service('chat')['backends']}")
+
+    def own_check(self, node, backend):
+        return node.backend("chat", backend)["check"]["ok"]
+
+    def refuse(self, namespace, hook, match):
+        """From now on, until the table goes."""
+        self.bed.nft(f"table inet refuse {{ chain c {{ type filter hook {hook} priority 0; {match} tcp dport 80 reject with tcp reset; }}; }}",
+                     namespace)
+
+    def test_the_actives_verdicts_count_and_outlive_it(self):
+        Servers(self.bed, BACKENDS4[:3], port=80)
+        active, standby = self.start_pair()
+        self.assertIs(active, self.a)
+        for node in (active, standby):
+            self.until_states(node, "up", "up", "up")
+        self.refuse(standby.namespace, "output", f"ip daddr {BACKENDS4[1]}")
+        until(lambda: not self.own_check(standby, "b1"), "the standby's own checks of b1 failing")
+        self.refuse(self.bed.backends, "input", f"ip saddr {{ {', '.join(pool4(2))} }} ip daddr {BACKENDS4[0]}")
+        for node in (active, standby):
+            self.until_states(node, "down", "up", "up")
+        down = standby.backend("chat", "b0")
+        self.assertEqual((down["share"], down["check"]["ok"]), (0, True), "its own checks of b0 succeed")
+        self.assertIn("on the active", down["reason"])
+        self.assertFalse(self.own_check(standby, "b1"))
+
+        self.bed.run(standby.namespace, "nft", "delete", "table", "inet", "refuse")
+        active.power_off()
+        self.until_active(standby)
+        self.assertEqual(self.states(standby), {"b0": "down", "b1": "up", "b2": "up"}, "at once, before a check from the pool")
+        self.bed.run(self.bed.backends, "nft", "delete", "table", "inet", "refuse")
+        self.until_states(standby, "up", "up", "up")
+        active.power_on()
+        self.until_synced()
+
+    def test_an_active_that_reaches_no_backend_offers_its_role(self):
+        Servers(self.bed, BACKENDS4[:3], port=80)
+        active, standby = self.start_pair()
+        for node in (active, standby):
+            self.until_states(node, "up", "up", "up")
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.assertEqual(clients.open(300)["ok"], 300)
+        self.refuse(active.namespace, "output", "")
+        self.until_active(standby)
+        self.until_states(standby, "up", "up", "up")
+        self.assertEqual(clients.echo()["answered"], 300)
+        self.assertEqual(clients.open(300)["ok"], 300)
+        self.assertEqual(clients.report()["lost"], {})
+        self.assertIs(self.until_synced()[0], standby)
+
+    def test_a_standby_left_alone_goes_by_its_own_checks(self):
+        Servers(self.bed, BACKENDS4[:2], port=80)
+        active, standby = self.start_pair()
+        for node in (active, standby):
+            self.until_states(node, "up", "up", "down")
+        standby.links("down", "sync")
+        until(lambda: standby.sync()["state"] == "disconnected", "the loss of the link noticed")
+        Servers(self.bed, BACKENDS4[2:3], port=80)
+        for node in (active, standby):
+            self.until_states(node, "up", "up", "up")
 
 
 if __name__ == "__main__":

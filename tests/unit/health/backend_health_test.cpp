@@ -231,5 +231,38 @@ TEST(BackendHealth, HurriesToAFirstVerdictAndToOneOnAPath) {
   EXPECT_FALSE(world.health.hurries(all));
 }
 
+TEST(BackendHealth, WhoTakesOverGoesOnWithWhatTheActiveFound) {
+  World world(3, {2, 3});
+  world.dead = {source(2)};
+  world.health.take_over(PeerVerdict{false, "", {source(2), source(77)}}, TimePoint() + 1h);
+  EXPECT_EQ(world.state(), State::kUp);
+  EXPECT_EQ(world.health.excluded(), std::vector{source(2)});
+  for (int i = 0; i < 40; ++i) EXPECT_FALSE(world.check()) << i;
+  world.dead.clear();
+  for (int i = 0; i < 40; ++i) world.check();
+  EXPECT_TRUE(world.health.excluded().empty());
+
+  world.health.take_over(PeerVerdict{true, "connection refused", {source(1), source(2), source(3)}}, TimePoint() + 2h);
+  EXPECT_EQ(world.state(), State::kDown);
+  EXPECT_TRUE(world.health.excluded().empty()) << "one remains to check from";
+  EXPECT_FALSE(world.check());
+  EXPECT_TRUE(world.check());
+  EXPECT_EQ(world.state(), State::kUp) << "its own checks count";
+}
+
+TEST(BackendHealth, WithoutAWordOfTheActiveItsOwnVerdictGoesOn) {
+  World world(3, {2, 3});
+  world.health.take_over(std::nullopt, TimePoint() + 1h);
+  EXPECT_EQ(world.state(), State::kChecking);
+  world.alive = false;
+  for (int i = 0; i < 3; ++i) world.check();
+  ASSERT_EQ(world.state(), State::kDown);
+  world.health.take_over(std::nullopt, TimePoint() + 2h);
+  EXPECT_EQ(world.state(), State::kDown);
+  EXPECT_EQ(world.health.standing().failure, Failure::kNone);
+  for (int i = 0; i < 3; ++i) world.check();
+  EXPECT_EQ(world.health.standing().failure, Failure::kConnect) << "confirmed from the pool";
+}
+
 }  // namespace
 }  // namespace wsl4::health

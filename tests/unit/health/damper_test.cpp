@@ -154,5 +154,45 @@ TEST(Damper, DoesWhatItsHeaderSaysForAnyHistory) {
   }
 }
 
+TEST(Damper, APresumedStateCountsUntilChecksSayOtherwise) {
+  Damper damper;
+  damper.presume(State::kUp, at(0));
+  EXPECT_EQ(damper.standing().state, State::kUp);
+  EXPECT_EQ(feed(damper, "cc"), 0);
+  EXPECT_EQ(feed(damper, "c"), 1);
+  EXPECT_EQ(damper.standing().failure, Failure::kConnect);
+  EXPECT_EQ(feed(damper, "oo"), 1);
+  EXPECT_EQ(damper.standing().state, State::kUp);
+}
+
+TEST(Damper, ThatOneIsDownIsConfirmedOnce) {
+  for (const auto& [checks, failure] :
+       {std::pair{"ccc", Failure::kConnect}, {"cac", Failure::kAnswer}, {"aaa", Failure::kAnswer}}) {
+    for (const auto* before : {"", "ooo", "ccc", "aaa"}) {
+      Damper damper;
+      feed(damper, before);
+      damper.presume(State::kDown, at(100));
+      EXPECT_EQ(damper.standing().state, State::kDown);
+      EXPECT_EQ(damper.standing().failure, Failure::kNone);
+      EXPECT_EQ(feed(damper, std::string(checks).substr(0, 2)), 0) << before << " " << checks;
+      EXPECT_EQ(feed(damper, std::string(checks).substr(2)), 1) << before << " " << checks;
+      EXPECT_EQ(damper.standing().failure, failure);
+      EXPECT_EQ(feed(damper, checks), failure == Failure::kAnswer && checks == std::string("ccc") ? 1 : 0);
+      EXPECT_EQ(feed(damper, "oo"), 1);
+    }
+  }
+}
+
+TEST(Damper, OneThatIsStillDownKeepsItsTimes) {
+  Damper damper;
+  feed(damper, "occc");
+  damper.presume(State::kDown, at(50));
+  EXPECT_EQ(damper.standing().failing_since, at(1));
+  EXPECT_EQ(damper.standing().down_since, at(3));
+  feed(damper, "oo", kLimits, 51);
+  damper.presume(State::kDown, at(60));
+  EXPECT_EQ(damper.standing().failing_since, at(60));
+}
+
 }  // namespace
 }  // namespace wsl4::health

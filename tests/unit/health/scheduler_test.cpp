@@ -303,5 +303,20 @@ TEST_F(HealthScheduler, MayGoWhileChecksRun) {
   EXPECT_TRUE(changes().empty());
 }
 
+TEST_F(HealthScheduler, TakesOverWhatAnotherNodeFound) {
+  const test::RefusingPort first, second;
+  auto down = target(first.endpoint(), HealthType::kTcp, 1h), up = target(second.endpoint(), HealthType::kTcp, 1h);
+  set({down, up});
+  thread_.run([&] {
+    auto statuses = scheduler_->snapshot();
+    for (auto& status : statuses) status.peers = PeerVerdict{status.backend == first.endpoint(), "", {}};
+    statuses.push_back({"gone", first.endpoint(), {}, {}, PeerVerdict{}});
+    scheduler_->take_over(statuses);
+  });
+  for (const auto& status : snapshot())
+    EXPECT_EQ(status.standing.state, status.backend == first.endpoint() ? State::kDown : State::kUp);
+  EXPECT_TRUE(changes().empty());
+}
+
 }  // namespace
 }  // namespace wsl4::health
