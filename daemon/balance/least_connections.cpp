@@ -9,7 +9,7 @@
 namespace wsl4::balance {
 namespace {
 
-constexpr std::size_t kFewestSlots = 64, kSlotsPerBackend = 8;
+constexpr std::size_t kFewestSlots = 32, kSlotsPerBackend = 8;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 struct Vessel {

@@ -13,6 +13,10 @@ std::string for_family(std::string_view stem, netlink::Family family) {
   return std::string(stem) + (family == netlink::Family::kIpv4 ? "-ip" : "-ip6");
 }
 
+std::string for_protocol(std::string stem, netlink::Protocol protocol, netlink::Family family) {
+  return for_family(stem.append(netlink::to_string(protocol)), family);
+}
+
 bool is_plain(char character) {
   return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
          (character >= '0' && character <= '9') || character == '-' || character == '_' || character == '.';
@@ -41,8 +45,8 @@ std::string of_backend(const service::ServiceState& service, const service::Back
 }  // namespace
 
 std::string services(netlink::Family family) { return for_family("services", family); }
-std::string backends(netlink::Family family) { return for_family("backends", family); }
-std::string blocks(netlink::Family family) { return for_family("blocks", family); }
+std::string backends(netlink::Protocol protocol, netlink::Family family) { return for_protocol("backends-", protocol, family); }
+std::string blocks(netlink::Protocol protocol, netlink::Family family) { return for_protocol("blocks-", protocol, family); }
 std::string service_ports(netlink::Family family) { return for_family("service-ports", family); }
 std::string snat_backends(netlink::Family family) { return for_family("snat-backends", family); }
 std::string dnat_backends(netlink::Family family) { return for_family("dnat-backends", family); }
@@ -69,7 +73,6 @@ std::string client_connections(const service::ServiceState& service, netlink::Fa
 std::string client_rates(const service::ServiceState& service, netlink::Family family) {
   return for_family("client-rates/" + service.name, family);
 }
-std::string no_source_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-source"; }
 
 std::string source_slots(const service::ServiceState& service, const service::BackendState& backend) {
   return "sources/" + service.name + '/' + backend_part(service, backend);

@@ -20,13 +20,17 @@ inline constexpr const char* kForward = "forward";
 inline constexpr const char* kGuard = "guard";          // picks the packets that should belong to a flow of ours and belong to none
 inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
 
+/// Counter: packets of new flows that were dropped since no pool address could be set.
+inline constexpr const char* kNoSource = "no-source";
+
 // Shared maps and sets, one per family.
 /// Verdict map: VIP . protocol . port -> the service's chain.
 [[nodiscard]] std::string services(netlink::Family family);
-/// Verdict map: VIP . port . protocol . backend address . port -> the backend's chain.
-[[nodiscard]] std::string backends(netlink::Family family);
+/// Verdict map: VIP . port . backend address . port -> the backend's chain. One for each protocol, since the kernel walks a map for
+/// every rule that looks into it, at each change that brings a chain or a rule.
+[[nodiscard]] std::string backends(netlink::Protocol protocol, netlink::Family family);
 /// The same for backends whose ports are dealt in blocks, looked at while `kDealing` has elements.
-[[nodiscard]] std::string blocks(netlink::Family family);
+[[nodiscard]] std::string blocks(netlink::Protocol protocol, netlink::Family family);
 /// Set: protocols, there while the daemon deals blocks.
 inline constexpr const char* kDealing = "dealing";
 /// Sets: protocols whose new flows (kStandby), or packets of no flow (kFenced), are dropped. Only in a pair; full or empty.
@@ -61,8 +65,6 @@ inline constexpr const char* kFenced = "fenced";
 [[nodiscard]] std::string client_connections(const service::ServiceState& service, netlink::Family family);
 /// Set: clients with their rates, kept by the kernel.
 [[nodiscard]] std::string client_rates(const service::ServiceState& service, netlink::Family family);
-/// Packets of new flows that were dropped since no pool address could be set (a look-up missed during a commit).
-[[nodiscard]] std::string no_source_counter(const service::ServiceState& service);
 
 // One backend's.
 /// Map: slot -> pool address, where not all of the pool's reach the backend.

@@ -34,8 +34,6 @@ class ServicePlanner {
     fragment_.counters[names::new_flows_counter(service_)] = {names::comment("new flows, refused ones too")};
     fragment_.counters[names::no_backend_counter(service_)] = {names::comment("new flows refused: no backend")};
     fragment_.counters[names::full_counter(service_)] = {names::comment("new flows refused: all backends are full")};
-    if (service_.mode == config::Mode::kSnat)
-      fragment_.counters[names::no_source_counter(service_)] = {names::comment("new flows dropped: no pool address")};
     for (const auto family : {Family::kIpv4, Family::kIpv6}) {
       const auto is_of_family = [&](const Endpoint& endpoint) { return endpoint.address.family() == family; };
       if (std::ranges::any_of(service_.listen, is_of_family)) add_family(family);
@@ -159,8 +157,8 @@ class ServicePlanner {
     share(names::services(family), key, Verdict{Verdict::Kind::kGoto, names::service_chain(service_, family)}, service_.name);
     share(names::service_ports(family), key, std::monostate{}, service_.name);
     for (const auto* backend : backends_of(family)) {
-      share(names::backends(family), flow_key(listen, service_.protocol, backend->address),
-            Verdict{Verdict::Kind::kGoto, names::backend_chain(service_, *backend)}, "");
+      share(names::backends(service_.protocol, family), flow_key(listen, backend->address),
+            Verdict{Verdict::Kind::kJump, names::backend_chain(service_, *backend)}, "");
     }
   }
 
@@ -173,13 +171,15 @@ class ServicePlanner {
           std::monostate{}, "");
 
     Chain chain{std::nullopt, names::backend_comment(service_, backend), {}};
-    chain.rules.push_back({{SetCtMark{~state_.mark.mask(), state_.mark.to_mark(backend.id)},
-                            SetCtEvents{service_.protocol == Protocol::kTcp ? kTcpEvents : kUdpEvents}, CountNamed{counter}},
-                           ""});
+    std::vector<Statement> known{SetCtMark{~state_.mark.mask(), state_.mark.to_mark(backend.id)},
+                                 SetCtEvents{service_.protocol == Protocol::kTcp ? kTcpEvents : kUdpEvents}, CountNamed{counter}};
     if (snat) {
       add_sources(backend);
-      for (auto& rule : source_rules(state_, service_, backend)) chain.rules.push_back(std::move(rule));
+      add_source(known, state_, service_, backend);
+    } else {
+      known.emplace_back(Verdict{Verdict::Kind::kAccept, ""});
     }
+    chain.rules.push_back({std::move(known), ""});
     fragment_.chains.emplace(names::backend_chain(service_, backend), std::move(chain));
   }
 

@@ -38,28 +38,27 @@ Chain find_service(Hook::Point point, std::string comment) {
   return chain;
 }
 
-/// Never with the client's address: a flow of ours that found no chain here was missed during a commit, and is sent again.
+/// Who found no pool address, or, missed during a commit, no chain.
 Rule drop_unfound(Family family, Protocol protocol) {
   return {{MatchCtStatusDnat{}, MatchL4Proto{protocol},
            MatchInSet{{original_daddr(family), Field::kL4Proto, Field::kCtOrigProtoDst}, names::service_ports(family)},
            MatchInSet{{daddr(family), Field::kL4Proto, Field::kThDport}, names::snat_backends(family)},
-           Verdict{Verdict::Kind::kDrop, ""}},
-          "its chain was missed during a commit: the client sends again"};
+           CountNamed{names::kNoSource}, Verdict{Verdict::Kind::kDrop, ""}},
+          "never with the client's address"};
 }
 
 Chain postrouting(bool lookups_can_miss) {
   Chain chain{Hook{Hook::Type::kNat, Hook::Point::kPostrouting, kBeforeSrcnat}, "finds the backend's chain of a new flow", {}};
   for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
     for (const auto family : {Family::kIpv4, Family::kIpv6}) {
-      const Concat key{original_daddr(family), Field::kCtOrigProtoDst, Field::kL4Proto, daddr(family), Field::kThDport};
+      const Concat key{original_daddr(family), Field::kCtOrigProtoDst, daddr(family), Field::kThDport};
       // Missed during a commit it is found below.
       chain.rules.push_back({{MatchCtStatusDnat{}, MatchL4Proto{protocol}, MatchInSet{{Field::kL4Proto}, names::kDealing},
-                              LookupVerdict{key, names::blocks(family)}},
+                              LookupVerdict{key, names::blocks(protocol, family)}},
                              ""});
-      const Rule find{{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(family)}}, ""};
+      const Rule find{{MatchCtStatusDnat{}, MatchL4Proto{protocol}, LookupVerdict{key, names::backends(protocol, family)}}, ""};
       chain.rules.push_back(find);
-      if (!lookups_can_miss) continue;
-      chain.rules.push_back({find.statements, kOnceMore});
+      if (lookups_can_miss) chain.rules.push_back({find.statements, kOnceMore});
       chain.rules.push_back(drop_unfound(family, protocol));
     }
   }
@@ -119,11 +118,13 @@ void add_shared_sets(Table& table, Family family) {
   verdicts.verdicts = true;
   verdicts.comment = "VIP . protocol . port : its service";
   table.sets[names::services(family)] = verdicts;
-  verdicts.key = {address, Type::kInetService, Type::kInetProto, address, Type::kInetService};
-  verdicts.comment = "VIP . port . protocol . backend : its chain";
-  table.sets[names::backends(family)] = verdicts;
-  verdicts.comment = "the same, while ports are dealt in blocks";
-  table.sets[names::blocks(family)] = verdicts;
+  verdicts.key = {address, Type::kInetService, address, Type::kInetService};
+  for (const auto protocol : {Protocol::kTcp, Protocol::kUdp}) {
+    verdicts.comment = "VIP . port . backend : its chain";
+    table.sets[names::backends(protocol, family)] = verdicts;
+    verdicts.comment = "the same, while ports are dealt in blocks";
+    table.sets[names::blocks(protocol, family)] = verdicts;
+  }
 
   Set plain;
   plain.key = endpoint;
@@ -185,6 +186,7 @@ Table plan_base(const service::DesiredState& state) {
   table.owned = state.owned_table;
   for (const auto family : {Family::kIpv4, Family::kIpv6}) add_shared_sets(table, family);
   table.sets[names::kDealing] = dealing();
+  table.counters[names::kNoSource] = {"new flows dropped: no pool address"};
   table.chains = {{names::kPrerouting, find_service(Hook::Point::kPrerouting, "finds the service of a new flow")},
                   {names::kOutput, find_service(Hook::Point::kOutput, "the same for what this machine sends to a VIP")},
                   {names::kPostrouting, postrouting(state.double_dnat)},

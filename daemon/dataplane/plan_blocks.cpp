@@ -23,7 +23,8 @@ Chain blocks_chain(const service::DesiredState& state, const service::ServiceSta
                           SetCtEvents{service.protocol == netlink::Protocol::kTcp ? kTcpEvents : kUdpEvents},
                           CountNamed{names::backend_counter(service, backend)}, snat},
                          ""});
-  for (auto& rule : source_rules(state, service, backend)) chain.rules.push_back(std::move(rule));
+  auto& whole_range = chain.rules.emplace_back().statements;
+  add_source(whole_range, state, service, backend);
   return chain;
 }
 
@@ -66,8 +67,8 @@ Fragment plan_blocks(const service::DesiredState& state, const service::ServiceS
   const auto family = backend->address.address.family();
   for (const auto& listen : service.listen)
     if (listen.address.family() == family)
-      fragment.shared.emplace(std::pair(names::blocks(family), flow_key(listen, service.protocol, backend->address)),
-                              Element{Verdict{Verdict::Kind::kGoto, name}, ""});
+      fragment.shared.emplace(std::pair(names::blocks(service.protocol, family), flow_key(listen, backend->address)),
+                              Element{Verdict{Verdict::Kind::kJump, name}, ""});
   return fragment;
 }
 

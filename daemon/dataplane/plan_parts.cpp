@@ -19,8 +19,8 @@ Bytes endpoint_key(const Endpoint& endpoint, Protocol protocol) {
   return KeyBuilder().add(endpoint.address).add(protocol).add_port(endpoint.port).take();
 }
 
-Bytes flow_key(const Endpoint& listen, Protocol protocol, const Endpoint& backend) {
-  return KeyBuilder().add(listen.address).add_port(listen.port).add(protocol).add(backend.address).add_port(backend.port).take();
+Bytes flow_key(const Endpoint& listen, const Endpoint& backend) {
+  return KeyBuilder().add(listen.address).add_port(listen.port).add(backend.address).add_port(backend.port).take();
 }
 
 Set slot_map(std::vector<Type> data, std::size_t slots) {
@@ -59,20 +59,17 @@ std::vector<IpAddress> live_sources(const service::BackendState& backend, const 
   return live.empty() ? all : live;
 }
 
-std::vector<Rule> source_rules(const service::DesiredState& state, const service::ServiceState& service,
-                               const service::BackendState& backend) {
-  std::vector<Rule> rules;
+void add_source(std::vector<Statement>& statements, const service::DesiredState& state, const service::ServiceState& service,
+                const service::BackendState& backend) {
   const auto family = backend.address.address.family();
   const auto* pool = pool_of(state, service);
-  if (const auto all = pool ? count_of(*pool, family) : 0; all > 0) {
-    const auto live = live_sources(backend, *pool).size();
-    const auto map = live == all ? pool_copy(*pool, backend) : names::source_slots(service, backend);
-    const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(live), 0};
-    rules.push_back({{MatchL4Proto{service.protocol}, SnatFromMap{family, turn, map, pool->port_min, pool->port_max}}, ""});
-  }
-  rules.push_back(
-      {{CountNamed{names::no_source_counter(service)}, Verdict{Verdict::Kind::kDrop, ""}}, "never with the client's address"});
-  return rules;
+  const auto all = pool ? count_of(*pool, family) : 0;
+  if (all == 0) return;
+  const auto live = live_sources(backend, *pool).size();
+  const auto map = live == all ? pool_copy(*pool, backend) : names::source_slots(service, backend);
+  const Selector turn{Selector::Kind::kIncremental, static_cast<std::uint32_t>(live), 0};
+  statements.insert(statements.begin(), MatchL4Proto{service.protocol});
+  statements.emplace_back(SnatFromMap{family, turn, map, pool->port_min, pool->port_max});
 }
 
 }  // namespace wsl4::dataplane

@@ -13,9 +13,8 @@ namespace wsl4::dataplane {
 
 /// Of `services`, `service_ports` and the backends' sets.
 [[nodiscard]] netlink::nft::Bytes endpoint_key(const netlink::Endpoint& endpoint, netlink::Protocol protocol);
-/// Of `backends` and `blocks`: VIP . port . protocol . backend address . port.
-[[nodiscard]] netlink::nft::Bytes flow_key(const netlink::Endpoint& listen, netlink::Protocol protocol,
-                                           const netlink::Endpoint& backend);
+/// Of `backends` and `blocks`: VIP . port . backend address . port.
+[[nodiscard]] netlink::nft::Bytes flow_key(const netlink::Endpoint& listen, const netlink::Endpoint& backend);
 
 /// A map from slots. Its size is given, which makes it the kernel's plain fixed table.
 [[nodiscard]] netlink::nft::Set slot_map(std::vector<netlink::nft::Type> data, std::size_t slots);
@@ -32,9 +31,10 @@ void add_slot(netlink::nft::Set& map, std::size_t slot, netlink::nft::Bytes data
 /// connections.
 [[nodiscard]] std::vector<netlink::IpAddress> live_sources(const service::BackendState& backend, const service::PoolState& pool);
 
-/// Source translation from the whole range of the next address, and what happens without it. The choice of the address has a
-/// counter of its own in each backend's chain: even, and never in lockstep with the choice of the backend.
-[[nodiscard]] std::vector<netlink::nft::Rule> source_rules(const service::DesiredState& state, const service::ServiceState& service,
-                                                           const service::BackendState& backend);
+/// Makes a rule with these statements one that also translates the source, to the whole range of the next address; without a pool
+/// address it stays as it is. The choice of the address has a counter of its own in each backend's chain: even, and never in
+/// lockstep with the choice of the backend.
+void add_source(std::vector<netlink::nft::Statement>& statements, const service::DesiredState& state,
+                const service::ServiceState& service, const service::BackendState& backend);
 
 }  // namespace wsl4::dataplane

@@ -85,12 +85,20 @@ std::size_t BackendNumbers::Hash::operator()(const Place& place) const noexcept 
   return seed;
 }
 
-BackendNumbers::BackendNumbers(const service::DesiredState& state) {
-  for (const auto& [name, service] : state.services)
+void BackendNumbers::follow(const service::StateChange& change, const service::DesiredState& before) {
+  const auto for_each = [](const service::ServiceState& service, const auto& work) {
     for (const auto& vip : service.listen)
       for (const auto& backend : service.backends)
         if (backend.address.address.family() == vip.address.family())
-          numbers_.emplace(Place{service.protocol, vip, backend.address}, backend.id);
+          work(Place{service.protocol, vip, backend.address}, backend.id);
+  };
+  for (const auto& [name, next] : change.services) {
+    const auto present = before.services.find(name);
+    if (present != before.services.end())
+      for_each(present->second, [this](const Place& place, service::BackendId) { numbers_.erase(place); });
+  }
+  for (const auto& [name, next] : change.services)
+    if (next) for_each(*next, [this](const Place& place, service::BackendId id) { numbers_.emplace(place, id); });
 }
 
 std::optional<service::BackendId> BackendNumbers::find(const Place& place) const {

@@ -7,7 +7,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
-#include "daemon/service/desired_state.h"
+#include "daemon/service/state_change.h"
 #include "netlink/conntrack/flow.h"
 #include "sync/flow.h"
 
@@ -43,8 +43,8 @@ class BackendNumbers {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
 
-  BackendNumbers() = default;
-  explicit BackendNumbers(const service::DesiredState& state);
+  /// `change` is being made in `before`, whose numbers these are.
+  void follow(const service::StateChange& change, const service::DesiredState& before);
   [[nodiscard]] std::optional<service::BackendId> find(const Place& place) const;
 
  private:

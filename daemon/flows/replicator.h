@@ -53,7 +53,7 @@ class Replicator final : public FlowObserver {
   Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack, Callbacks callbacks);
 
   // Kernel thread:
-  void set_numbers(BackendNumbers numbers) { numbers_ = std::move(numbers); }
+  void follow(const service::StateChange& change, const service::DesiredState& before) { numbers_.follow(change, before); }
   /// As Injector.
   void spare_present(bool spare) { injector_.spare_present(spare); }
   void apply(const sync::Batch& batch);

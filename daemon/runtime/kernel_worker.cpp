@@ -155,7 +155,6 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
   follow(change);
   service::make_change(wanted_, change);
   watch_unseen();
-  if (replicator_) replicator_->set_numbers(flows::BackendNumbers(wanted_));
   set_drains();
   evictions_.set_services(wanted_.services);
   return applied;
@@ -163,6 +162,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
 
 /// What depends on single backends.
 void KernelWorker::follow(const service::StateChange& change) {
+  if (replicator_) replicator_->follow(change, wanted_);
   for (const auto& [name, next] : change.services) {
     const auto present = wanted_.services.find(name);
     if (present == wanted_.services.end()) continue;

@@ -110,7 +110,9 @@ TEST(Shares, SolveTheirEquation) {
 }
 
 TEST(CountedSlots, AreAPowerOfTwoWithEightForEach) {
-  for (const std::size_t few : {0U, 1U, 3U, 8U}) EXPECT_EQ(counted_slots(few), 64U);
+  for (const std::size_t few : {0U, 1U, 3U, 4U}) EXPECT_EQ(counted_slots(few), 32U);
+  EXPECT_EQ(counted_slots(5), 64U);
+  EXPECT_EQ(counted_slots(8), 64U);
   EXPECT_EQ(counted_slots(9), 128U);
   EXPECT_EQ(counted_slots(16), 128U);
   EXPECT_EQ(counted_slots(17), 256U);

@@ -50,7 +50,7 @@ class ServiceDealerTest : public testing::Test {
 TEST_F(ServiceDealerTest, SpreadsEvenlyAtFirstAndThenByCounts) {
   want();
   const auto even = deal();
-  ASSERT_THAT(even.dealt.at(Family::kIpv4), SizeIs(64));
+  ASSERT_THAT(even.dealt.at(Family::kIpv4), SizeIs(32));
   EXPECT_EQ(even.share_of(even.backends[0]), 0.5);
   counts[1].connections = 10;
   dealer.observe(live(), now);

@@ -206,7 +206,7 @@ TEST_F(Plan, WithoutAPoolAddressNothingLeaves) {
   state_.pools.at("main").addresses.clear();
   const auto trace = tracer(state_).arrive(packet("198.19.0.1:1000", "198.18.0.10:443"));
   EXPECT_EQ(trace.end, End::kDropped);
-  EXPECT_THAT(trace.counters, Contains(names::no_source_counter(chat_)));
+  EXPECT_THAT(trace.counters, Contains(names::kNoSource));
 }
 
 // ---- a look-up that misses while a change is committed ---------------------------------------------------------------
@@ -271,7 +271,7 @@ TEST_F(PlanBlocks, WhenNobodyDealsThemTheWholeRangeServes) {
 }
 
 TEST_F(PlanBlocks, WhatIsMissedDuringACommitGetsTheWholeRange) {
-  for (const auto* missed : {"blocks-ip", "blocks/chat/b1"}) {
+  for (const auto* missed : {"blocks-tcp-ip", "blocks/chat/b1"}) {
     auto tracer = dealing();
     tracer.miss_once(missed);
     const auto trace = tracer.arrive(new_flow());
@@ -295,7 +295,7 @@ TEST_F(PlanBlocks, WithoutBlocksNothingOfThemIsThere) {
   const auto table = plan(state_);
   EXPECT_FALSE(table.sets.contains("blocks/chat/b1"));
   EXPECT_FALSE(table.chains.contains("blocks/chat/b1"));
-  EXPECT_TRUE(table.sets.at("blocks-ip").elements.empty());
+  EXPECT_TRUE(table.sets.at("blocks-tcp-ip").elements.empty());
 }
 
 TEST_F(Plan, AServiceThatWasMissedCostsARetransmission) {

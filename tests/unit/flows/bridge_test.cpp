@@ -63,7 +63,8 @@ TEST(BackendNumbers, FollowFromProtocolVipAndBackend) {
     backend.id = service::BackendId{n + 1};
     backend.address = *netlink::Endpoint::parse("198.18.2." + std::to_string(n) + ":8888");
   }
-  const BackendNumbers numbers(state);
+  BackendNumbers numbers;
+  numbers.follow({{}, {state.services.begin(), state.services.end()}}, {});
   auto place = place_of(test::sync_flow(2));  // to 198.18.2.2:8888
   EXPECT_EQ(numbers.find(place), service::BackendId{3});
   place.protocol = netlink::Protocol::kUdp;
@@ -71,6 +72,17 @@ TEST(BackendNumbers, FollowFromProtocolVipAndBackend) {
   place = place_of(test::sync_flow(2));
   place.vip = chat.listen[1];
   EXPECT_EQ(numbers.find(place), std::nullopt) << "no backend of the other family";
+
+  // The VIP moves to another service, whose backend has another number.
+  service::StateChange move;
+  move.services["chat"] = std::nullopt;
+  auto& talk = move.services["talk"].emplace();
+  talk.listen = chat.listen;
+  talk.backends = {chat.backends[2]};
+  talk.backends[0].id = service::BackendId{9};
+  numbers.follow(move, state);
+  EXPECT_EQ(numbers.find(place_of(test::sync_flow(2))), service::BackendId{9});
+  EXPECT_EQ(numbers.find(place_of(test::sync_flow(1))), std::nullopt);
 }
 
 }  // namespace

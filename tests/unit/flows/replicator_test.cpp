@@ -30,7 +30,10 @@ service::DesiredState three_backends() {
 
 class ReplicatorTest : public testing::Test {
  protected:
-  void SetUp() override { replicator_.set_numbers(BackendNumbers(three_backends())); }
+  void SetUp() override {
+    const auto state = three_backends();
+    replicator_.follow({{}, {state.services.begin(), state.services.end()}}, {});
+  }
   void apply(std::uint64_t number, std::vector<Operation> operations) {
     replicator_.apply({number, std::move(operations)});
     io_.restart();
