@@ -91,7 +91,7 @@ class Ports(E2eTest):
         flows = self.begin(1000)
         report = flows.open(int(0.6 * CAPACITY), RATE)
         self.assertEqual(report["retried"], 0, report)
-        until(lambda: "goto blocks/big/one" in self.bed.table(), "ports dealt in blocks", 20)
+        until(lambda: "jump blocks/big/one" in self.bed.table(), "ports dealt in blocks", 20)
         self.daemon.kill()
         until(lambda: "expires" not in self.bed.run(self.bed.balancer, "nft", "list", "set", "inet", "wsl4", "dealing").stdout,
               "blocks that nobody deals are not used", 20)
