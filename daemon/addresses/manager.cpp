@@ -21,9 +21,10 @@ constexpr int kAnnouncements = 3;
 /// A few milliseconds.
 constexpr std::size_t kAnnouncementsAtOnce = 512;
 
+/// Routes stay those of the parent: a virtual link brings none.
 InterfaceAddress ours(const Missing& missing) {
   const auto length = missing.prefix_length != 0 ? missing.prefix_length : static_cast<std::uint8_t>(missing.address.bits());
-  return {missing.link.index, missing.address, length, netlink::rtnl::kAddressProtocol};
+  return {missing.link.index, missing.address, length, netlink::rtnl::kAddressProtocol, !is_virtual_link(missing.link)};
 }
 
 }  // namespace
@@ -48,7 +49,18 @@ Reconciled Manager::withdraw() {
   leftover_.clear();
   announcing_.clear();
   next_announced_ = announcing_.end();
-  return remove_ours(rtnl_);
+  auto problems = virtual_links_.silence();
+  auto result = remove_ours(rtnl_);
+  result.problems.insert(result.problems.begin(), problems.begin(), problems.end());
+  return result;
+}
+
+std::vector<std::string> Manager::prepare(const std::vector<WantedAddress>& wanted) {
+  in_order_ = false;
+  auto links = rtnl_.links();
+  const auto present = rtnl_.addresses();
+  if (!links || !present) return {!links ? links.error().message() : present.error().message()};
+  return virtual_links_.provide(wanted, *links, *present, VirtualLinks::Use::kStandby);
 }
 
 std::optional<Reconciled> Manager::go_on() {
@@ -67,8 +79,9 @@ void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAd
     result_->problems.push_back(!links ? links.error().message() : present.error().message());
     return;
   }
-  auto placement = place(wanted, Topology(std::move(*links), *present), *present);
-  result_->problems = std::move(placement.problems);
+  result_->problems = virtual_links_.provide(wanted, *links, *present, VirtualLinks::Use::kActive);
+  auto placement = place(wanted, Topology(std::move(*links), *present, virtual_links_.router()), *present);
+  result_->problems.insert(result_->problems.end(), placement.problems.begin(), placement.problems.end());
   for (const auto& missing : placement.missing) steps_.push_back({Step::Kind::kAdd, ours(missing), missing.link});
   for (const auto& entry : placement.surplus) steps_.push_back({Step::Kind::kTakeOff, entry});
   leftover_.clear();
@@ -131,12 +144,21 @@ void Manager::do_some_announcements() {
 }
 
 std::vector<std::string> Manager::announce_all() {
+  return announce_present([](const Link&) { return true; });
+}
+
+void Manager::refresh_switches() {
+  std::set<int> done;
+  announce_present([&](const Link& link) { return is_virtual_link(link) && done.insert(link.index).second; });
+}
+
+std::vector<std::string> Manager::announce_present(const std::function<bool(const Link& link)>& chosen) {
   auto links = rtnl_.links();
   const auto present = rtnl_.addresses();
   if (!links || !present) return {!links ? links.error().message() : present.error().message()};
   for (const auto& entry : *present) {
     const auto link = std::ranges::find(*links, entry.link_index, &Link::index);
-    if (is_ours(entry) && link != links->end()) announce(*link, entry.address);
+    if (is_ours(entry) && link != links->end() && chosen(*link)) announce(*link, entry.address);
   }
   return {};
 }

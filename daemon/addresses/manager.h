@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/addresses/placement.h"
+#include "daemon/addresses/virtual_links.h"
 
 namespace wsl4::addresses {
 
@@ -23,7 +24,12 @@ struct Reconciled {
 
 class Manager {
  public:
-  Manager(netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer) : rtnl_(rtnl), announcer_(announcer) {}
+  /// `router`: of the virtual MAC address (virtual_links.h); none: addresses are put on the interfaces themselves.
+  Manager(netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer, host::Sysctls& sysctls, std::optional<int> router = {})
+      : rtnl_(rtnl), announcer_(announcer), virtual_links_(rtnl, sysctls, router) {}
+
+  /// Of a node without the role: makes what taking it needs. Returns what stands in the way.
+  std::vector<std::string> prepare(const std::vector<WantedAddress>& wanted);
 
   /// Adds what is missing and repeats the announcements of what was lately added: call it about once a second. Ours that belongs on
   /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
@@ -38,8 +44,16 @@ class Manager {
   /// Tells the neighbours of every address of ours, at once. Returns why that failed.
   std::vector<std::string> announce_all();
 
-  /// Takes off every address of ours; goes on after one that cannot be removed.
+  /// The same for one address of each virtual link, so that switches do not forget where its MAC address is: packets leave by the
+  /// parent and with the parent's.
+  void refresh_switches();
+
+  /// Takes off every address of ours; goes on after one that cannot be removed. Packets of known flows still come in, also by the
+  /// virtual links, until `rest`.
   Reconciled withdraw();
+  /// Nothing comes in by virtual links any more. Returns what went wrong.
+  std::vector<std::string> rest() { return virtual_links_.set_down(); }
+  [[nodiscard]] bool has_virtual_links() const { return virtual_links_.router().has_value(); }
 
   /// Ours that is wanted no more and was still there after the last reconcile.
   [[nodiscard]] const std::set<netlink::IpAddress>& leftover() const { return leftover_; }
@@ -63,11 +77,13 @@ class Manager {
   std::size_t do_group(std::size_t most);
   void done(const Step& step, const netlink::Result<void>& outcome);
   void do_some_announcements();
+  std::vector<std::string> announce_present(const std::function<bool(const netlink::rtnl::Link& link)>& chosen);
   void announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address);
   void forget_announcing(const netlink::rtnl::InterfaceAddress& entry);
 
   netlink::rtnl::Rtnl& rtnl_;
   netlink::rtnl::Announcer& announcer_;
+  VirtualLinks virtual_links_;
   std::vector<WantedAddress> wanted_;  // at the last look
   bool in_order_ = false;              // found then, but for what is left over
   std::deque<Step> steps_;             // still to be done

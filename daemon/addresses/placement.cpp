@@ -37,11 +37,17 @@ void place_one(const WantedAddress& wanted, const Topology& topology, const Held
     if (entries.empty() || !wanted.interface.empty()) placement.problems.push_back(homeless(wanted));
     return;
   }
-  const auto at_home = [home](const InterfaceAddress* entry) { return entry->link_index == home->index; };
-  if (std::ranges::all_of(entries, of_ours) && std::ranges::none_of(entries, at_home)) {
-    placement.missing.push_back({*home, wanted.address, wanted.prefix_length});
+  const Link* carrier = topology.carrier_of(*home);
+  if (carrier == nullptr) return;
+  const auto at_home = [carrier](const InterfaceAddress* entry) { return entry->link_index == carrier->index; };
+  const bool all_ours = std::ranges::all_of(entries, of_ours);
+  if (all_ours && std::ranges::none_of(entries, at_home)) {
+    placement.missing.push_back({*carrier, wanted.address, wanted.prefix_length});
     return;
   }
+  if (!all_ours && topology.is_virtual())
+    placement.problems.push_back(
+        fmt::format("{}: somebody else configured it, so it lacks the virtual MAC address; remove it", wanted.address.to_string()));
   for (const auto* entry : entries) {
     if (is_ours(*entry) && !at_home(entry)) placement.surplus.push_back(*entry);
   }
@@ -68,11 +74,26 @@ std::vector<WantedAddress> wanted_addresses(const config::Config& config) {
 
 bool is_ours(const InterfaceAddress& entry) { return entry.protocol == netlink::rtnl::kAddressProtocol; }
 
-Topology::Topology(std::vector<Link> links, const std::vector<InterfaceAddress>& present) : links_(std::move(links)) {
+std::vector<std::uint8_t> virtual_mac(int router) { return {0x00, 0x00, 0x5e, 0x00, 0x01, static_cast<std::uint8_t>(router)}; }
+
+std::string virtual_link_name(int router, int parent_index) {
+  constexpr int kRoom = 1'000'000;  // "wsl4-255-999999" is as long as a name can be (IFNAMSIZ)
+  return fmt::format("wsl4-{}-{}", router, parent_index % kRoom);
+}
+
+bool is_virtual_link(const Link& link) {
+  if (link.kind != "macvlan" || !link.name.starts_with("wsl4-") || link.mac.empty()) return false;
+  return link.mac == virtual_mac(link.mac.back());
+}
+
+Topology::Topology(std::vector<Link> links, const std::vector<InterfaceAddress>& present, std::optional<int> router)
+    : links_(std::move(links)), router_(router) {
+  for (const auto& link : links_)
+    if (router && is_virtual_link(link) && link.mac == virtual_mac(*router)) virtual_.emplace(link.name, &link);
   for (const auto& entry : present) {
     if (entry.prefix_length == entry.address.bits()) continue;  // alone in its network
     const auto on = std::ranges::find(links_, entry.link_index, &Link::index);
-    if (on == links_.end() || on->loopback) continue;
+    if (on == links_.end() || on->loopback || is_virtual_link(*on)) continue;
     const netlink::Prefix prefix{entry.address, entry.prefix_length};
     const Network network{{prefix.network(), prefix.length}, &*on};
     if (std::ranges::find(networks_, network) == networks_.end()) networks_.push_back(network);
@@ -86,11 +107,28 @@ const Link* Topology::home_of(const WantedAddress& wanted, int present_link) con
   return link == links_.end() ? nullptr : &*link;
 }
 
+std::vector<const Link*> Topology::homes_of(const std::vector<WantedAddress>& wanted) const {
+  std::map<std::string, const Link*> homes;
+  for (const auto& one : wanted)
+    if (const auto* home = home_of(one)) homes.emplace(home->name, home);
+  std::vector<const Link*> result;
+  for (const auto& [name, home] : homes) result.push_back(home);
+  return result;
+}
+
+const Link* Topology::carrier_of(const Link& home) const {
+  if (!router_ || home.loopback) return &home;
+  const auto place = virtual_.find(virtual_link_name(*router_, home.index));
+  return place == virtual_.end() ? nullptr : place->second;
+}
+
 const Link* Topology::link_towards(const IpAddress& address, int preferred) const {
   const Network* best = nullptr;
   for (const auto& network : networks_) {
     if (best != nullptr && network.prefix.length < best->prefix.length) break;
-    if (network.prefix.contains(address) && (best == nullptr || network.link->index == preferred)) best = &network;
+    if (!network.prefix.contains(address)) continue;
+    const auto* carrier = preferred == 0 ? nullptr : carrier_of(*network.link);
+    if (best == nullptr || network.link->index == preferred || (carrier != nullptr && carrier->index == preferred)) best = &network;
   }
   return best == nullptr ? nullptr : best->link;
 }

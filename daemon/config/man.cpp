@@ -147,22 +147,12 @@ std::string default_of(const Setting& setting) {
   return "Default: " + escaped(value) + '.';
 }
 
-std::string availability_of(const Setting& setting) {
-  if (setting.missing.empty()) return {};
-  std::string words;
-  for (const Choice& choice : setting.choices) {
-    if (!choice.available) words += (words.empty() ? "" : ", ") + std::string(choice.word);
-  }
-  const auto what = words.empty() ? std::string("Another value than the default") : words;
-  return escaped(fmt::format("{}: not available in this version ({}).", what, setting.missing)) + '\n';
-}
-
 std::string entry(const std::string& key, const Setting& setting) {
   auto out = fmt::format(".TP\n.B {}\n{}\n", escaped(key), escaped(setting.help));
   out += ".br\n" + escaped(fmt::format("{}: {}.", setting.list ? "Values, in a list" : "Value", allowed(setting))) + '\n';
   out += default_of(setting) + '\n';
   if (setting.effect == Effect::kRestart) out += "A change takes a restart.\n";
-  return out + availability_of(setting);
+  return out;
 }
 
 /// "service.backend" as the file has it: "[[service.backend]]".

@@ -22,28 +22,6 @@ std::string joined(const std::vector<std::string_view>& words) {
   return out;
 }
 
-/// The choices that this version has.
-std::string available_choices(const Setting& setting) {
-  std::vector<std::string_view> words;
-  for (const Choice& choice : setting.choices) {
-    if (choice.available) words.push_back(choice.word);
-  }
-  return (words.size() == 1 ? "only " : "") + std::string(fmt::format("{}", fmt::join(words, " | ")));
-}
-
-std::string remedy(const Setting& setting) {
-  if (!setting.choices.empty()) return available_choices(setting);
-  return setting.default_text.empty() ? "leave it out" : "only " + std::string(setting.default_text);
-}
-
-/// The value as the file has it, for messages.
-std::string shown(const Item& item) {
-  if (const auto* text = std::get_if<std::string>(&item.value)) return in_quotes(*text) + ' ';
-  if (const auto* number = std::get_if<std::int64_t>(&item.value)) return fmt::format("{} ", *number);
-  if (const auto* flag = std::get_if<bool>(&item.value)) return *flag ? "true " : "false ";
-  return {};
-}
-
 class Reader {
  public:
   explicit Reader(Findings& findings) : findings_(findings) { target_.draft = &draft_; }
@@ -126,10 +104,7 @@ class Reader {
   }
 
   void read_setting(const Setting& setting, const Item& item) {
-    if (!setting.list) {
-      if (read_item(setting, item)) check_available(setting, item);
-      return;
-    }
+    if (!setting.list) return read_item(setting, item);
     const auto* list = std::get_if<List>(&item.value);
     if (list == nullptr) return tell(fmt::format("is {}, must be a list (each {})", item.kind(), allowed(setting)));
     if (list->items.empty() && setting.required) return tell(fmt::format("is empty (at least one, {})", allowed(setting)));
@@ -138,14 +113,12 @@ class Reader {
       read_item(setting, list->items[i]);
       path_.pop();
     }
-    check_available(setting, item);
   }
 
-  bool read_item(const Setting& setting, const Item& item) {
+  void read_item(const Setting& setting, const Item& item) {
     const auto value = read_value(setting, item);
     if (!value) tell_wrong(setting, item, value.error());
     setting.field.store(target_, value ? *value : Value{});
-    return value.has_value();
   }
 
   void tell_wrong(const Setting& setting, const Item& item, const std::string& what) {
@@ -158,18 +131,6 @@ class Reader {
     }
     const auto hint = meant.empty() ? std::string() : fmt::format("; did you mean {}?", meant);
     tell(fmt::format("{} ({}{})", what, allowed(setting), hint));
-  }
-
-  void check_available(const Setting& setting, const Item& item) {
-    if (setting.missing.empty() || is_available(setting, item)) return;
-    tell(fmt::format("{}is not available in this version: {} ({})", shown(item), setting.missing, remedy(setting)));
-  }
-
-  [[nodiscard]] bool is_available(const Setting& setting, const Item& item) const {
-    if (setting.choices.empty()) return setting.field.is_default(target_);
-    const auto* text = std::get_if<std::string>(&item.value);
-    return std::any_of(setting.choices.begin(), setting.choices.end(),
-                       [&](const Choice& choice) { return choice.available && text != nullptr && choice.word == *text; });
   }
 
   Draft draft_;

@@ -1,4 +1,4 @@
-// Fills a Draft from a document, by the schema: types, ranges, unknown and missing settings, what this version lacks. Pure.
+// Fills a Draft from a document, by the schema: types, ranges, unknown and missing settings. Pure.
 #pragma once
 
 #include <string>

@@ -63,7 +63,6 @@ enum class Effect : std::uint8_t { kReload, kRestart };
 
 struct Choice {
   std::string_view word;
-  bool available = true;  // in this version
 };
 
 /// How a setting reaches its place in the Config; made by field.h.
@@ -86,7 +85,6 @@ struct Setting {
   bool zero = false;  // zero is allowed below `min`
   std::span<const Choice> choices = {};
   Effect effect = Effect::kReload;
-  std::string_view missing = {};  // what this version lacks: anything but the default is refused. Empty: it works
   std::string_view example = {};  // as written in the file
   std::string_view help = {};
   Field field = {};

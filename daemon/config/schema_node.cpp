@@ -188,9 +188,9 @@ constexpr Setting kHa[] = {
      .type = Type::kBoolean,
      .default_text = "false",
      .effect = Effect::kRestart,
-     .missing = "no virtual MAC address yet",
-     .example = "true",
-     .help = "VIPs and pool addresses live on macvlan interfaces with the address 00:00:5e:00:01:xx.",
+     .example = "false",
+     .help = "VIPs and pool addresses live on macvlan interfaces (wsl4-ID-INDEX) with the address 00:00:5e:00:01:xx, xx being "
+             "virtual_router_id, on whichever node is active: neighbours have nothing to learn when the role moves.",
      .field = field<&Ha::virtual_mac>()},
     {.key = "track",
      .type = Type::kInterface,

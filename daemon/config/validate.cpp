@@ -61,6 +61,8 @@ class Validator {
     }
     if (ha->listen.port != 0 && ha->listen == ha->peer)
       tell({"ha", "peer"}, "is this node's own address, ha.listen (the other node's)");
+    if (ha->virtual_mac && !config_.addresses.manage)
+      tell({"ha", "virtual_mac"}, "true needs addresses.manage, which is false (false, or addresses.manage = true)");
     if (ha->unicast_peer && ha->listen.port != 0 && *ha->unicast_peer == ha->listen.address) {
       tell({"ha", "unicast_peer"}, "is this node's own address (the other node's)");
     }

@@ -82,6 +82,8 @@ std::string purge_text(const runtime::PurgeReport& report) {
   auto text = fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : without,
                           counted(report.addresses, "address", "addresses"), counted(report.flows, "flow", "flows"),
                           counted(report.sysctls, "sysctl", "sysctls"));
+  if (report.links > 0)
+    text.insert(text.size() - 1, fmt::format(", {} removed", counted(report.links, "macvlan interface", "macvlan interfaces")));
   for (const auto& line : report.left) text += line + "\n";
   return text;
 }
@@ -90,6 +92,7 @@ json::object to_json(const runtime::PurgeReport& report) {
   json::object document;
   document["table_removed"] = report.table_removed;
   document["addresses"] = report.addresses;
+  document["links"] = report.links;
   document["flows"] = report.flows;
   document["sysctls"] = report.sysctls;
   document["left"] = json::array(report.left.begin(), report.left.end());

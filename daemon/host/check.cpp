@@ -83,6 +83,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_sysctls(config, sysctls, findings);
   judge_interfaces(config, machine, findings);
   judge_pair(config, machine, findings);
+  judge_virtual_mac(config, machine, findings);
   judge_backends(config, machine, findings);
   judge_local_sockets(config, machine, findings);
   judge_forward_chains(machine, findings);
@@ -99,6 +100,11 @@ std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) 
   auto machine = look_at_machine();
   if (config.ha) {
     if (auto keys = peer::load_keys(config.ha->key_file); !keys) machine.key_problems = std::move(keys.error());
+  }
+  if (uses_virtual_mac(config)) {
+    const auto rtnl = netlink::rtnl::open_rtnl();
+    if (const auto knows = rtnl ? (*rtnl)->knows_macvlan() : tl::make_unexpected(rtnl.error()); knows)
+      machine.knows_macvlan = *knows;
   }
   return judge(config, machine, sysctls);
 }

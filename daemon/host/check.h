@@ -20,6 +20,7 @@ struct Machine {
   LocalSocketsByEndpoint sockets;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
   std::vector<std::string> key_problems;                            // of ha.key_file
+  std::optional<bool> knows_macvlan;                                // none: not asked, or not told
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
 
@@ -43,6 +44,7 @@ void judge_router_advertisements(const config::Config& config, const Machine& ma
                                  std::vector<Finding>& findings);
 // check_pair.cpp
 void judge_pair(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_virtual_mac(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 // check_traffic.cpp
 void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);

@@ -57,6 +57,7 @@ void judge_interfaces(const config::Config& config, const Machine& machine, std:
 }
 
 void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {
+  if (uses_virtual_mac(config)) return;  // wsl4d sets it for all
   const Homes homes(machine);
   std::set<std::string> carriers;
   for (const auto& wanted : addresses::wanted_addresses(config)) {

@@ -52,7 +52,10 @@ class Sysctls {
 /// Whether a service listens on an address of this family.
 [[nodiscard]] bool uses(const config::Config& config, netlink::Family family);
 
-/// The per-namespace settings that the job needs, for these services (families in use, longest idle_timeout). Name -> value.
+[[nodiscard]] bool uses_virtual_mac(const config::Config& config);
+
+/// The per-namespace settings that the job needs, for these services (families in use, longest idle_timeout, virtual MAC address).
+/// Name -> value.
 [[nodiscard]] std::map<std::string, std::string> wanted_sysctls(const config::Config& config);
 
 /// Sets what differs; goes on after a failure. `old_values`: of what it changed.

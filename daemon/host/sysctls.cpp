@@ -64,6 +64,8 @@ bool uses(const config::Config& config, netlink::Family family) {
   });
 }
 
+bool uses_virtual_mac(const config::Config& config) { return config.ha && config.ha->virtual_mac; }
+
 std::map<std::string, std::string> wanted_sysctls(const config::Config& config) {
   if (config.services.empty()) return {};
   std::map<std::string, std::string> wanted{
@@ -74,6 +76,10 @@ std::map<std::string, std::string> wanted_sysctls(const config::Config& config) 
       {"net/netfilter/nf_conntrack_tcp_timeout_established", std::to_string(established_timeout(config).count())},
   };
   if (uses(config, netlink::Family::kIpv4)) wanted["net/ipv4/ip_forward"] = "1";
+  if (uses_virtual_mac(config) && uses(config, netlink::Family::kIpv4)) {
+    wanted["net/ipv4/conf/all/arp_ignore"] = "1";    // no other card answers for what a virtual link has
+    wanted["net/ipv4/conf/all/arp_announce"] = "2";  // nor names it as the sender of a question
+  }
   if (uses(config, netlink::Family::kIpv6)) wanted["net/ipv6/conf/all/forwarding"] = "1";
   return wanted;
 }

@@ -25,6 +25,13 @@ constexpr std::chrono::milliseconds kTendInterval{100};
 /// that is whatever began on this side.
 constexpr std::chrono::milliseconds kHandOnLimit{300}, kHandOnAfterSplit{5000};
 
+/// A node that has given the role up forwards for so long what still comes to the virtual MAC address: until the other one has told
+/// the switches, and longer than a step of its takeover may take.
+constexpr std::chrono::milliseconds kRestAfter{1000};
+/// Switches forget a MAC address that they do not hear of, usually after 300 s, and after 15 s where the network is changing
+/// (802.1D 7.9.2).
+constexpr std::chrono::seconds kRefreshInterval{10};
+
 sync::Role to_sync(Role role) {
   switch (role) {
     case Role::kActive:
@@ -42,14 +49,6 @@ sync::Role to_sync(Role role) {
 std::string name_of(const std::vector<netlink::rtnl::Link>& links, int index) {
   const auto link = std::ranges::find(links, index, &netlink::rtnl::Link::index);
   return link == links.end() ? std::string() : link->name;
-}
-
-/// The interfaces that VIPs and pool addresses belong on.
-std::vector<std::string> carrying(const std::vector<addresses::WantedAddress>& wanted, const addresses::Topology& topology) {
-  std::set<std::string> names;
-  for (const auto& one : wanted)
-    if (const auto* link = topology.home_of(one)) names.insert(link->name);
-  return {names.begin(), names.end()};
 }
 
 }  // namespace
@@ -92,19 +91,26 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   auto announcer = netlink::rtnl::open_announcer();
   if (!announcer) return tl::make_unexpected(message(announcer.error()));
   announcer_ = std::move(*announcer);
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  const auto& ha = *config.ha;
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, *sysctls_,
+                                                    ha.virtual_mac ? std::optional(ha.virtual_router_id) : std::nullopt);
+  if (moving_.manage) {
+    if (const auto problems = addresses_->prepare(moving_.wanted); !problems.empty())
+      return tl::make_unexpected(fmt::format("ha.virtual_mac: {}", fmt::join(problems, "; ")));
+  }
   const auto links = rtnl_->links();
   if (!links) return tl::make_unexpected(message(links.error()));
   const auto present = rtnl_->addresses();
   if (!present) return tl::make_unexpected(message(present.error()));
 
-  const auto& ha = *config.ha;
   election::RoleMachine::Settings settings;
   settings.external = ha.election == config::Election::kExternal;
   settings.promoted = promoted;
   settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
   settings.track = ha.track;
-  const auto carriers = carrying(moving_.wanted, addresses::Topology(*links, *present));
+  std::vector<std::string> carriers;
+  const addresses::Topology topology(*links, *present);
+  for (const auto* home : topology.homes_of(moving_.wanted)) carriers.push_back(home->name);
   if (settings.track.empty()) settings.track = carriers;
   const auto own = std::ranges::find(*present, ha.listen.address, &netlink::rtnl::InterfaceAddress::address);
   if (own != present->end()) {
@@ -188,6 +194,7 @@ void RoleRunner::heartbeat() { machine_->set_flows(replication_.session().flows(
 void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle) {
   moving_ = std::move(moving);
   idle_ = idle;
+  other_wish_ = true;
   if (places_) place_addresses();
 }
 
@@ -238,11 +245,29 @@ void RoleRunner::look_at_links() {
     }
   }
   if (places_) place_addresses();
+  mind_virtual_links();
   act();
   tend_timer_.expires_after(kTendInterval);
   tend_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) look_at_links();
   });
+}
+
+void RoleRunner::mind_virtual_links() {
+  if (!addresses_->has_virtual_links()) return;
+  const auto now = Clock::now();
+  if (places_) {
+    if (now < refresh_at_) return;
+    refresh_at_ = now + kRefreshInterval;
+    return addresses_->refresh_switches();
+  }
+  if (rests_at_ && now >= *rests_at_) {
+    rests_at_.reset();
+    placed(addresses::Reconciled{{}, {}, addresses_->rest()});
+    if (ends_) callbacks_.on_stopped();
+  }
+  const bool changed = rtnl_->changed();
+  if (std::exchange(other_wish_, false) || changed) placed(addresses::Reconciled{{}, {}, addresses_->prepare(moving_.wanted)});
 }
 
 // ---- what is done ----------------------------------------------------------------------------------------------
@@ -284,7 +309,7 @@ void RoleRunner::perform(const Action& action) {
     case Action::Kind::kHandOverFailed:
       return callbacks_.on_event("hand-over-failed", "the peer did not take the active role; this node keeps it");
     case Action::Kind::kStopped:
-      return callbacks_.on_stopped();
+      return end();
   }
 }
 
@@ -299,6 +324,7 @@ void RoleRunner::begin(Step step) {
       return callbacks_.set_gate(service::Gate::kStandby, finished);
     case Step::kAddAddresses:
       places_ = true;
+      rests_at_.reset();
       place_addresses();
       return finish(step);
     case Step::kAnnounce:
@@ -390,6 +416,12 @@ void RoleRunner::remove_addresses() {
   if (!moving_.manage) return;
   problems_.clear();
   placed(addresses_->withdraw());
+  if (addresses_->has_virtual_links()) rests_at_ = Clock::now() + kRestAfter;
+}
+
+void RoleRunner::end() {
+  ends_ = rests_at_.has_value();
+  if (!ends_) callbacks_.on_stopped();
 }
 
 }  // namespace wsl4::pair

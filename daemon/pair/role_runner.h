@@ -93,6 +93,8 @@ class RoleRunner {
   void placed(const std::optional<addresses::Reconciled>& result);
   void remove_addresses();
   void look_at_links();
+  void mind_virtual_links();
+  void end();
   void arm();
 
   boost::asio::io_context& io_;
@@ -100,6 +102,7 @@ class RoleRunner {
   Callbacks callbacks_;
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_, watch_;  // each is told of changes once; `watch_` is for carrier
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
+  std::unique_ptr<host::Sysctls> sysctls_ = host::kernel_sysctls();
   std::unique_ptr<addresses::Manager> addresses_;
   MovingAddresses moving_;
   std::set<netlink::IpAddress> idle_;
@@ -119,6 +122,10 @@ class RoleRunner {
   std::optional<HandOn> hand_on_;
   election::Role role_ = election::Role::kInit;
   bool started_ = false, acting_ = false, places_ = false, placing_ = false;
+  bool other_wish_ = false;                      // for addresses, since virtual links were looked at
+  bool ends_ = false;                            // with the rest of the virtual links
+  std::optional<election::TimePoint> rests_at_;  // virtual links still take packets of known flows until then
+  election::TimePoint refresh_at_;               // of switches
   std::vector<std::string> problems_;
   boost::asio::steady_timer timer_, tend_timer_;
 };

@@ -139,7 +139,7 @@ tl::expected<void, std::string> App::open_addresses() {
   auto announcer = netlink::rtnl::open_announcer();
   if (!announcer) return cannot_open(announcer.error());
   announcer_ = std::move(*announcer);
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_);
+  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, *sysctls_);
   return {};
 }
 

@@ -91,6 +91,7 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
     auto addresses = addresses::remove_ours(**rtnl);
     report.addresses = addresses.removed.size();
     report.failures = std::move(addresses.problems);
+    report.links = addresses::remove_virtual_links(**rtnl, report.failures);
   }
   const auto table = remove_table();
   if (table) {

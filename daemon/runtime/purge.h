@@ -13,7 +13,7 @@ namespace wsl4::runtime {
 struct PurgeReport {
   bool table_removed = false;
   bool table_there = false;  // still, or nobody knows
-  std::size_t addresses = 0, flows = 0, sysctls = 0;
+  std::size_t addresses = 0, links = 0, flows = 0, sysctls = 0;
   std::vector<std::string> left;      // what somebody else has changed since, and stays so
   std::vector<std::string> failures;  // what could not be undone, and why
 };

@@ -32,7 +32,8 @@ tl::expected<std::string, std::string> release(const std::string& config_path) {
   if (!state->peer_synced) return "no synced peer can take over: the kernel goes on forwarding here";
   const auto rtnl = netlink::rtnl::open_rtnl();
   if (!rtnl) return tl::make_unexpected(rtnl.error().message());
-  const auto withdrawn = addresses::remove_ours(**rtnl);
+  auto withdrawn = addresses::remove_ours(**rtnl);
+  addresses::remove_virtual_links(**rtnl, withdrawn.problems);
   if (!withdrawn.problems.empty()) return tl::make_unexpected(fmt::format("{}", fmt::join(withdrawn.problems, "; ")));
   return fmt::format("{} addresses withdrawn: the synced peer takes over", withdrawn.removed.size());
 }

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -25,6 +26,12 @@ namespace {
 constexpr std::size_t kReceiveBuffer = 1U << 20;
 constexpr int kEventReads = 4096;  // in one go: more than the buffer holds
 constexpr int kDumpAttempts = 5;   // a dump that somebody disturbed is asked for again; then taken as it is
+
+void put_native_u32(MessageWriter& request, std::uint16_t type, std::uint32_t value) {
+  request.put(type, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
+}
+
+ByteSpan bytes_of(const std::string& text) { return {reinterpret_cast<const std::uint8_t*>(text.c_str()), text.size() + 1}; }
 
 template <class Header>
 struct Body {
@@ -41,6 +48,16 @@ std::optional<Body<Header>> split(ByteSpan payload) {
   return body;
 }
 
+std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
+
+void parse_link_info(ByteSpan link_info, Link& link) {
+  AttributeReader reader(link_info);
+  while (const auto attribute = reader.next()) {
+    if (attribute->type == IFLA_INFO_KIND) link.kind = text(attribute->value);
+    if (attribute->type == IFLA_INFO_SLAVE_KIND) link.port = text(attribute->value) != "vrf";
+  }
+}
+
 std::optional<Link> parse_link(ByteSpan payload) {
   const auto body = split<ifinfomsg>(payload);
   if (!body) return std::nullopt;
@@ -48,15 +65,23 @@ std::optional<Link> parse_link(ByteSpan payload) {
   link.index = body->header.ifi_index;
   link.up = (body->header.ifi_flags & IFF_UP) != 0;
   link.loopback = (body->header.ifi_flags & IFF_LOOPBACK) != 0;
+  link.answers = (body->header.ifi_flags & IFF_NOARP) == 0;
   AttributeReader reader(body->attributes);
   while (const auto attribute = reader.next()) {
     const ByteSpan value = attribute->value;
     const bool all_zero = std::ranges::all_of(value, [](std::uint8_t byte) { return byte == 0; });
-    if (attribute->type == IFLA_IFNAME) link.name.assign(value.begin(), std::ranges::find(value, 0));
+    if (attribute->type == IFLA_IFNAME) link.name = text(value);
     if (attribute->type == IFLA_CARRIER) link.carrier = !all_zero;
+    if (attribute->type == IFLA_LINKINFO) parse_link_info(value, link);
     if (attribute->type == IFLA_ADDRESS && !all_zero) link.mac.assign(value.begin(), value.end());
   }
   return link;
+}
+
+std::uint32_t read_native_u32(ByteSpan value) {
+  std::uint32_t result = 0;
+  if (value.size() == sizeof result) std::memcpy(&result, value.data(), sizeof result);
+  return result;
 }
 
 /// Somebody has configured the IPv4 address again since it was added: Linux 6.1 leaves IFA_PROTO as it was then, but the stamps (in
@@ -81,6 +106,7 @@ std::optional<InterfaceAddress> parse_address(ByteSpan payload) {
     if (attribute->type == IFA_LOCAL) local = IpAddress::from_bytes(attribute->value);
     if (attribute->type == IFA_ADDRESS) address = IpAddress::from_bytes(attribute->value);
     if (attribute->type == IFA_PROTO) result.protocol = read_u8(attribute->value).value_or(0);
+    if (attribute->type == IFA_FLAGS) result.routed = (read_native_u32(attribute->value) & IFA_F_NOPREFIXROUTE) == 0;
     if (attribute->type == IFA_CACHEINFO) replaced = body->header.ifa_family == AF_INET && was_replaced(attribute->value);
   }
   const auto ours = local ? local : address;  // IFA_ADDRESS is the peer's where both are there
@@ -135,7 +161,62 @@ class KernelRtnl final : public Rtnl {
     return change(RTM_DELADDR, 0, "remove", addresses);
   }
 
+  Result<void> add_macvlan(const NewMacvlan& link) override {
+    auto request = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    put_native_u32(request, IFLA_LINK, static_cast<std::uint32_t>(link.parent_index));
+    request.put(IFLA_IFNAME, bytes_of(link.name));
+    request.put(IFLA_ADDRESS, link.mac);
+    put_macvlan(request);
+    return finish(request, fmt::format("make the macvlan {}", link.name));
+  }
+
+  Result<void> remove_link(int index) override {
+    auto request = link_request(RTM_DELLINK, 0, index);
+    return finish(request, fmt::format("remove the link {}", index));
+  }
+
+  Result<void> set_link(int index, bool up, bool answers) override {
+    auto request = link_request(RTM_NEWLINK, 0, index, (up ? IFF_UP : 0) | (answers ? 0 : IFF_NOARP), IFF_UP | IFF_NOARP);
+    return finish(request, fmt::format("set the link {} {}", index, up ? "up" : "down"));
+  }
+
+  /// It is asked for one without a parent, which it refuses as such.
+  Result<bool> knows_macvlan() override {
+    auto request = link_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    put_macvlan(request);
+    const auto made = finish(request, "ask for a macvlan");
+    if (made || made.error().code == EINVAL) return true;
+    if (made.error().code == EOPNOTSUPP) return false;
+    return tl::make_unexpected(made.error());
+  }
+
  private:
+  /// `set`: the link's own flags (IFF_*), of those in `mask`.
+  MessageWriter link_request(std::uint16_t type, int flags, int index = 0, int set = 0, int mask = 0) {
+    ifinfomsg header{};
+    header.ifi_index = index;
+    header.ifi_flags = static_cast<unsigned>(set);
+    header.ifi_change = static_cast<unsigned>(mask);
+    MessageWriter request;
+    request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
+    request.header(header);
+    return request;
+  }
+
+  static void put_macvlan(MessageWriter& request) {
+    const auto info = request.begin_nest(IFLA_LINKINFO);
+    request.put(IFLA_INFO_KIND, bytes_of("macvlan"));
+    const auto data = request.begin_nest(IFLA_INFO_DATA);
+    put_native_u32(request, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+    request.end_nest(data);
+    request.end_nest(info);
+  }
+
+  Result<void> finish(MessageWriter& request, const std::string& what) {
+    request.end();
+    return exchange(request, what, [](const Message&) {});
+  }
+
   /// Everything that `parse` makes of the answers to a dump request.
   template <class Header, class Parse>
   auto dump(std::uint16_t type, const char* what, Parse&& parse)
@@ -203,7 +284,6 @@ class KernelRtnl final : public Rtnl {
     ifaddrmsg header{};
     header.ifa_family = static_cast<std::uint8_t>(to_af(address.address.family()));
     header.ifa_prefixlen = address.prefix_length;
-    header.ifa_flags = address.address.family() == Family::kIpv6 ? IFA_F_NODAD : 0;
     header.ifa_index = static_cast<std::uint32_t>(address.link_index);
     request.header(header);
     request.put(IFA_LOCAL, address.address.bytes());
@@ -211,8 +291,11 @@ class KernelRtnl final : public Rtnl {
   }
 
   static void put_properties(MessageWriter& request, const InterfaceAddress& address) {
+    const bool ipv6 = address.address.family() == Family::kIpv6;
     if (address.protocol != 0) request.put_u8(IFA_PROTO, address.protocol);
-    if (address.address.family() == Family::kIpv4) return;
+    const std::uint32_t flags = (ipv6 ? IFA_F_NODAD : 0U) | (address.routed ? 0U : IFA_F_NOPREFIXROUTE);
+    put_native_u32(request, IFA_FLAGS, flags);  // instead of the header's, which have no room for the second
+    if (!ipv6) return;
     constexpr std::uint32_t kForever = 0xffffffff;
     const ifa_cacheinfo lifetimes{.ifa_prefered = 0, .ifa_valid = kForever, .cstamp = 0, .tstamp = 0};
     request.put(IFA_CACHEINFO, {reinterpret_cast<const std::uint8_t*>(&lifetimes), sizeof lifetimes});
@@ -220,7 +303,7 @@ class KernelRtnl final : public Rtnl {
 
   /// Sends the request and hands every answer but the last to `take`.
   template <class Take>
-  Result<void> exchange(const MessageWriter& request, const char* what, Take&& take) {
+  Result<void> exchange(const MessageWriter& request, const std::string& what, Take&& take) {
     if (auto sent = socket_.send(request.bytes()); !sent) return failure(sent.error().code, what);
     while (true) {
       const auto received = socket_.receive(buffer_);

@@ -25,6 +25,16 @@ struct Link {
   bool carrier = false;
   bool loopback = false;
   std::vector<std::uint8_t> mac;  // empty where there is none
+  bool answers = true;            // asks and answers ARP: not IFF_NOARP
+  bool port = false;              // of a bridge, a bond or the like, which takes all of its frames
+  std::string kind;               // of a link made by software ("macvlan", "veth"); else empty
+};
+
+/// A link with a MAC address of its own on another one, which takes and sends its frames (linux/if_link.h, IFLA_MACVLAN_*).
+struct NewMacvlan {
+  std::string name;  // at most 15 characters (IFNAMSIZ)
+  int parent_index = 0;
+  std::vector<std::uint8_t> mac;
 };
 
 struct InterfaceAddress {
@@ -32,6 +42,7 @@ struct InterfaceAddress {
   IpAddress address;
   std::uint8_t prefix_length = 0;
   std::uint8_t protocol = 0;  // IFA_PROTO; 0: not told, or somebody has configured the address again since
+  bool routed = true;         // its prefix is reached through the link: not IFA_F_NOPREFIXROUTE
   friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
 };
 
@@ -71,6 +82,16 @@ class Rtnl {
   virtual std::vector<Result<void>> add_addresses(std::span<const InterfaceAddress> addresses) = 0;
   /// EADDRNOTAVAIL if it is not there.
   virtual std::vector<Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) = 0;
+
+  /// Down, in mode bridge: a frame that comes from outside with the link's own MAC address as its source still reaches the parent.
+  /// EEXIST: the name is taken; EBUSY: the parent is a port of a bridge; EINVAL: it is no Ethernet; EOPNOTSUPP: no such kernel.
+  virtual Result<void> add_macvlan(const NewMacvlan& link) = 0;
+  /// With its addresses. ENODEV if it is not there.
+  virtual Result<void> remove_link(int index) = 0;
+  /// Its IPv6 addresses go with it when it goes down. EADDRINUSE: another link that is up has its MAC address on the same parent.
+  virtual Result<void> set_link(int index, bool up, bool answers) = 0;
+  /// Whether this kernel can make a macvlan; may load its module. EPERM without CAP_NET_ADMIN.
+  virtual Result<bool> knows_macvlan() = 0;
 
   Result<void> add_address(const InterfaceAddress& address) { return add_addresses({&address, 1}).front(); }
   Result<void> remove_address(const InterfaceAddress& address) { return remove_addresses({&address, 1}).front(); }

@@ -66,6 +66,16 @@ TEST_F(PurgeTest, OursGoAndForeignAddressesStay) {
   EXPECT_THAT(rtnl_->addresses().value(), Contains(InterfaceAddress{card_, test::address("198.18.0.10"), 24, 0}));
 }
 
+TEST_F(PurgeTest, VirtualLinksGoAndForeignMacvlansStay) {
+  ASSERT_TRUE(rtnl_->add_macvlan({"wsl4-51-2", card_, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}}));
+  ASSERT_TRUE(rtnl_->add_macvlan({"vrrp.52", card_, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x34}}));
+  const auto report = purge();
+  ASSERT_TRUE(report) << report.error();
+  EXPECT_THAT(report->failures, IsEmpty());
+  EXPECT_EQ(report->links, 1U);
+  EXPECT_THAT(machine_.must("ip link show type macvlan"), testing::AllOf(HasSubstr("vrrp.52"), testing::Not(HasSubstr("wsl4"))));
+}
+
 TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
   State state;
   state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}, {"net/netfilter/nf_conntrack_tcp_timeout_established", {"432000", "4200"}}};

@@ -103,6 +103,53 @@ TEST_P(AnyRtnl, OnlyIpv4TellsAddressesApartByTheirPrefix) {
   EXPECT_EQ(rtnl.add_address(address("2001:db8::100", 128)).error().code, EEXIST);
 }
 
+TEST_P(AnyRtnl, AnAddressMayComeWithoutARoute) {
+  for (auto wanted : {address("198.18.0.100", 24), address("2001:db8::100", 64)}) {
+    wanted.routed = false;
+    ASSERT_TRUE(rtnl.add_address(wanted));
+    EXPECT_THAT(rtnl.addresses().value(), testing::Contains(wanted));
+  }
+}
+
+TEST_P(AnyRtnl, AMacvlanComesAndGoes) {
+  const std::vector<std::uint8_t> mac{0x00, 0x00, 0x5e, 0x00, 0x01, 0x33};
+  const auto find = [this](const char* name) {
+    const auto links = rtnl.links().value();
+    const auto place = std::ranges::find(links, name, &Link::name);
+    return place == links.end() ? Link{} : *place;
+  };
+  EXPECT_TRUE(rtnl.knows_macvlan().value());
+  const int card = find("card").index;
+  ASSERT_TRUE(rtnl.add_macvlan({"one", card, mac}));
+  EXPECT_EQ(rtnl.add_macvlan({"one", card, mac}).error().message(), "make the macvlan one: File exists");
+  EXPECT_EQ(rtnl.add_macvlan({"two", 4711, mac}).error().code, ENODEV);
+  EXPECT_EQ(rtnl.add_macvlan({"two", find("lo").index, mac}).error().code, EINVAL);
+  const auto made = find("one");
+  EXPECT_EQ(made.kind, "macvlan");
+  EXPECT_EQ(made.mac, mac);
+  EXPECT_TRUE(made.answers && !made.up && !made.loopback && !made.port);
+
+  ASSERT_TRUE(rtnl.set_link(made.index, true, false));
+  EXPECT_TRUE(find("one").up && !find("one").answers);
+  ASSERT_TRUE(rtnl.set_link(made.index, true, true));
+  EXPECT_TRUE(find("one").answers);
+  ASSERT_TRUE(rtnl.add_macvlan({"two", card, mac}));
+  EXPECT_EQ(rtnl.set_link(find("two").index, true, true).error().code, EADDRINUSE);
+
+  for (const char* text : {"198.18.0.100", "2001:db8::100"}) {
+    const auto value = *IpAddress::parse(text);
+    ASSERT_TRUE(rtnl.add_address({made.index, value, static_cast<std::uint8_t>(value.bits()), kAddressProtocol}));
+  }
+  const auto of_it = [&] { return std::ranges::count(rtnl.addresses().value(), kAddressProtocol, &InterfaceAddress::protocol); };
+  ASSERT_TRUE(rtnl.set_link(made.index, false, true));
+  EXPECT_EQ(of_it(), 1) << "the IPv6 one goes";
+  ASSERT_TRUE(rtnl.set_link(find("two").index, true, true));
+  ASSERT_TRUE(rtnl.remove_link(made.index));
+  EXPECT_EQ(of_it(), 0);
+  EXPECT_EQ(rtnl.remove_link(made.index).error().code, ENODEV);
+  EXPECT_EQ(rtnl.set_link(made.index, true, true).error().code, ENODEV);
+}
+
 TEST_P(AnyRtnl, AnUnknownLinkIsRefused) {
   InterfaceAddress wanted = address("198.18.0.100", 32);
   wanted.link_index = 4711;

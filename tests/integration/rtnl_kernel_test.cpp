@@ -143,6 +143,36 @@ TEST_F(RtnlKernel, AnAnnouncementMovesTheNeighboursEntry) {
   }
 }
 
+/// What virtual links rest on: a neighbour sees the virtual MAC address only, and one that does not answer ARP leaves no
+/// group with its addresses, and so sends no report of that.
+TEST_F(RtnlKernel, AMacvlanAnswersWithItsOwnMacUntilItIsSilent) {
+  here.must("sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2");
+  ASSERT_TRUE(rtnl->add_macvlan({"virtual", card().index, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}}));
+  const auto links = rtnl->links().value();
+  const int index = std::ranges::find(links, "virtual", &Link::name)->index;
+  here.must("sysctl -w net.ipv6.conf.virtual.addr_gen_mode=1 net.ipv4.conf.virtual.rp_filter=2");
+  ASSERT_TRUE(rtnl->set_link(index, true, true));
+  std::vector<InterfaceAddress> entries;
+  for (const char* text : {"198.18.0.100", "2001:db8::100"}) {
+    auto entry = as_ours(text);
+    entry.link_index = index;
+    entry.routed = false;
+    entries.push_back(entry);
+    ASSERT_TRUE(rtnl->add_address(entry));
+    there.must(std::string("ping -c 1 -W 5 ") + text);
+    EXPECT_THAT(there.must(std::string("ip neigh show to ") + text), testing::HasSubstr("00:00:5e:00:01:33"));
+  }
+  there.must("ping -c 1 -W 5 198.18.0.1");
+  EXPECT_THAT(there.must("ip neigh show to 198.18.0.1"), testing::HasSubstr(mac_of_card()));
+  EXPECT_THAT(here.must("ip -6 route show table main dev virtual"), testing::IsEmpty());
+
+  const std::string groups = "ip -6 maddr show dev virtual";
+  ASSERT_TRUE(rtnl->set_link(index, true, false));
+  const auto before = here.must(groups);
+  for (const auto& outcome : rtnl->remove_addresses(entries)) EXPECT_TRUE(outcome);
+  EXPECT_EQ(here.must(groups), before) << "no group is left, so nothing is to be reported";
+}
+
 TEST_F(RtnlKernel, ALinkWithoutAMacCannotAnnounce) {
   const auto announcer = here.run([] { return open_announcer(); });
   Link loopback{.index = 1, .name = "lo", .loopback = true, .mac = {}};

@@ -20,7 +20,7 @@ std::string what(const char* verb, const rtnl::InterfaceAddress& address) {
 
 int FakeRtnl::add_link(const std::string& name) {
   changed_ = true;
-  const int index = static_cast<int>(links_.size()) + 1;
+  const int index = ++last_index_;
   links_.push_back({index, name, true, true, name == "lo", {}});
   if (name != "lo") links_.back().mac = {0x02, 0, 0, 0, 0, static_cast<std::uint8_t>(index)};
   return index;
@@ -84,6 +84,54 @@ Result<void> FakeRtnl::remove(const InterfaceAddress& address) {
   const auto place = find(address);
   if (place == addresses_.end()) return failure(EADDRNOTAVAIL, what("remove", address));
   addresses_.erase(place);
+  changed_ = true;
+  return {};
+}
+
+Result<void> FakeRtnl::add_macvlan(const rtnl::NewMacvlan& link) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  const auto what = fmt::format("make the macvlan {}", link.name);
+  if (std::ranges::find(links_, link.name, &Link::name) != links_.end()) return failure(EEXIST, what);
+  const auto parent = std::ranges::find(links_, link.parent_index, &Link::index);
+  if (parent == links_.end()) return failure(ENODEV, what);
+  if (parent->loopback) return failure(EINVAL, what);
+  if (parent->port) return failure(EBUSY, what);
+  const bool carrier = parent->carrier;
+  const int index = add_link(link.name);
+  auto& made = links_.back();
+  made.up = false;
+  made.carrier = carrier;
+  made.mac = link.mac;
+  made.kind = "macvlan";
+  parents_[index] = link.parent_index;
+  return {};
+}
+
+Result<void> FakeRtnl::remove_link(int index) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  if (std::erase_if(links_, [&](const Link& link) { return link.index == index; }) == 0)
+    return failure(ENODEV, fmt::format("remove the link {}", index));
+  std::erase_if(addresses_, [&](const InterfaceAddress& entry) { return entry.link_index == index; });
+  changed_ = true;
+  return {};
+}
+
+Result<void> FakeRtnl::set_link(int index, bool up, bool answers) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  const auto what = fmt::format("set the link {} {}", index, up ? "up" : "down");
+  const auto place = std::ranges::find(links_, index, &Link::index);
+  if (place == links_.end()) return failure(ENODEV, what);
+  const auto in_the_way = [&](const Link& other) {
+    return other.index != index && other.up && other.mac == place->mac && parents_.contains(other.index) &&
+           parents_[other.index] == parents_[index];
+  };
+  if (up && !place->up && std::ranges::any_of(links_, in_the_way)) return failure(EADDRINUSE, what);
+  place->up = up;
+  place->answers = answers;
+  if (!up)
+    std::erase_if(addresses_, [&](const InterfaceAddress& entry) {
+      return entry.link_index == index && entry.address.family() == Family::kIpv6;
+    });
   changed_ = true;
   return {};
 }

@@ -32,6 +32,10 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   netlink::Result<std::vector<netlink::rtnl::Neighbour>> neighbours() override;
   std::vector<netlink::Result<void>> add_addresses(std::span<const InterfaceAddress> addresses) override;
   std::vector<netlink::Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) override;
+  netlink::Result<void> add_macvlan(const netlink::rtnl::NewMacvlan& link) override;
+  netlink::Result<void> remove_link(int index) override;
+  netlink::Result<void> set_link(int index, bool up, bool answers) override;
+  netlink::Result<bool> knows_macvlan() override { return true; }
 
  private:
   netlink::Result<void> add(const InterfaceAddress& address);
@@ -41,6 +45,8 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   std::vector<InterfaceAddress>::iterator find(const InterfaceAddress& address);
 
   std::vector<Link> links_;
+  std::map<int, int> parents_;  // of macvlans
+  int last_index_ = 0;
   std::vector<InterfaceAddress> addresses_;
   std::vector<netlink::rtnl::Neighbour> neighbours_;
   std::optional<netlink::Error> next_error_;

@@ -7,6 +7,7 @@
 
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_rtnl.h"
+#include "tests/support/fake_sysctls.h"
 
 namespace wsl4::addresses {
 namespace {
@@ -58,8 +59,9 @@ class ManagerTest : public testing::Test {
 
   test::FakeRtnl rtnl_;
   test::FakeAnnouncer announcer_;
+  test::FakeSysctls sysctls_;
   int loopback_ = rtnl_.add_link("lo"), front_ = rtnl_.add_link("front"), back_ = rtnl_.add_link("back");
-  Manager manager_{rtnl_, announcer_};
+  Manager manager_{rtnl_, announcer_, sysctls_};
 };
 
 TEST_F(ManagerTest, WhatIsMissingIsAddedWhereItsNetworkIs) {
@@ -130,7 +132,7 @@ TEST_F(ManagerTest, WhatSomebodyElseConfiguresInPlaceOfOursStays) {
 
 TEST_F(ManagerTest, AfterACrashOursAreKnownByTheKernelsMark) {
   reconcile({{address(kVip), ""}, {address(kVip6), ""}});
-  Manager next(rtnl_, announcer_);
+  Manager next(rtnl_, announcer_, sysctls_);
   EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {})->added, IsEmpty());
   EXPECT_THAT(next.leftover(), ElementsAre(address(kVip6)));
   EXPECT_THAT(next.reconcile({{address(kVip), ""}}, {address(kVip6)})->removed, ElementsAre(address(kVip6)));

@@ -14,8 +14,7 @@ struct BrokenFile {
 
 [[nodiscard]] std::span<const BrokenFile> broken_node_settings();     // what single settings refuse: node, control, ha, pools
 [[nodiscard]] std::span<const BrokenFile> broken_service_settings();  // the same of services
-[[nodiscard]] std::span<const BrokenFile>
-broken_structures();  // syntax, tables, unknown and missing settings, what is not available
-[[nodiscard]] std::span<const BrokenFile> broken_references();  // what does not fit together
+[[nodiscard]] std::span<const BrokenFile> broken_structures();        // syntax, tables, unknown and missing settings
+[[nodiscard]] std::span<const BrokenFile> broken_references();        // what does not fit together
 
 }  // namespace wsl4::config

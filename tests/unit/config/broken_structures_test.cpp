@@ -154,14 +154,17 @@ f:5:11: service[0].listen[0]: "1.2.3.4" is not an address and port (ADDRESS:PORT
 f:7:3: service[0].backend[0].address: is missing (ADDRESS:PORT such as 198.51.100.1:443 or [2001:db8::1]:443, not loopback, link-local, multicast or unspecified)
 f:8:12: service[0].backend[0].weight: is a string, must be an integer (0-1000)
 f:11:10: control.listen: is an integer, must be a string (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440))~"},
-      {"not available: a virtual MAC address",
+      {"a virtual MAC address for addresses of somebody else",
        R"~([ha]
 listen = "198.18.3.1:4440"
 peer = "198.18.3.2:4440"
 interface = "eth0"
 virtual_mac = true
+
+[addresses]
+manage = false
 )~",
-       R"~(f:5:15: ha.virtual_mac: true is not available in this version: no virtual MAC address yet (only false))~"},
+       R"~(f:5:15: ha.virtual_mac: true needs addresses.manage, which is false (false, or addresses.manage = true))~"},
       {"what a pair needs",
        R"~([ha]
 election = "vrrp"

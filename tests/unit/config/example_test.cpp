@@ -28,31 +28,15 @@ std::string joined(const std::vector<std::string>& lines) {
   return out;
 }
 
-/// How a line of the example begins: "#setting" of this version, "##setting" of a later one, "# words".
-enum class Kind { kBlank, kWords, kSetting, kLater };
-Kind kind_of(const std::string& line) {
-  if (line.empty()) return Kind::kBlank;
-  const auto hashes = line.find_first_not_of('#');
-  if (hashes == std::string::npos || line[hashes] == ' ') return Kind::kWords;
-  return hashes == 1 ? Kind::kSetting : Kind::kLater;
-}
+/// "#setting", unlike "# words".
+bool is_setting(const std::string& line) { return line.size() > 1 && line[1] != ' '; }
 
 std::string key_of(const std::string& setting) { return setting.substr(0, setting.find(' ')); }
 
-/// The example with its settings uncommented; one of a later version replaces that of the same name in its table.
-std::string uncommented(bool later) {
+std::string uncommented() {
   std::vector<std::string> out;
-  std::size_t table = 0;
-  for (const auto& line : example_lines()) {
-    const Kind kind = kind_of(line);
-    if (kind != Kind::kSetting && (kind != Kind::kLater || !later)) continue;
-    const auto setting = line.substr(line.find_first_not_of('#'));
-    if (setting.front() == '[') table = out.size();
-    const auto same = std::find_if(out.begin() + static_cast<std::ptrdiff_t>(table), out.end(),
-                                   [&](const auto& one) { return key_of(one) == key_of(setting); });
-    if (same != out.end() && setting.front() != '[') out.erase(same);
-    out.push_back(setting);
-  }
+  for (const auto& line : example_lines())
+    if (is_setting(line)) out.push_back(line.substr(1));
   return joined(out);
 }
 
@@ -64,29 +48,18 @@ TEST(Example, IsAllCommentAsInstalled) {
 }
 
 TEST(Example, UncommentedIsAValidNode) {
-  const auto config = parse(uncommented(false), "f");
+  const auto config = parse(uncommented(), "f");
   ASSERT_TRUE(config) << config.error()[0].message();
   ASSERT_EQ(config->services.size(), 1U);
   EXPECT_EQ(config->services[0].backends.size(), 3U);
-}
-
-TEST(Example, LaterSettingsAreOnlyNotAvailable) {
-  const auto config = parse(uncommented(true), "f");
-  ASSERT_FALSE(config);
-  for (const Problem& problem : config.error())
-    EXPECT_THAT(problem.what, HasSubstr("is not available in this version")) << problem.message();
-  std::size_t later = 0;
-  for (const auto& named : all_settings()) later += named.setting->missing.empty() ? 0 : 1;
-  EXPECT_EQ(config.error().size(), later) << "each of them is shown";
 }
 
 TEST(Example, HoldsEverySetting) {
   std::string section;
   std::vector<std::string> shown;
   for (const auto& line : example_lines()) {
-    const Kind kind = kind_of(line);
-    if (kind != Kind::kSetting && kind != Kind::kLater) continue;
-    const auto setting = line.substr(line.find_first_not_of('#'));
+    if (!is_setting(line)) continue;
+    const auto setting = line.substr(1);
     const auto inner = setting.find_first_not_of('[');
     if (inner > 0) {
       section = setting.substr(inner, setting.find(']') - inner) + '.';
@@ -107,7 +80,6 @@ TEST(ManPage, DescribesEverySetting) {
   }
   EXPECT_THAT(page, HasSubstr(".SH \"[[service.backend]]\"\n"));
   EXPECT_THAT(page, HasSubstr("A change takes a restart.\n"));
-  EXPECT_THAT(page, HasSubstr("not available in this version (no virtual MAC address yet).\n"));
   EXPECT_THAT(page, HasSubstr("\n\\&.TH\n")) << "the example's text is no macro";
 }
 

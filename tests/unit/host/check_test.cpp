@@ -75,6 +75,31 @@ TEST_F(Check, ANodeOfAPairNeedsItsKeyItsInterfaceAndItsAddress) {
                                       finding(Severity::kError, "198.18.0.3 is no address of this machine", "correct it")));
 }
 
+TEST_F(Check, AVirtualMacNeedsMacvlansOnEthernetAndItsAddressForItself) {
+  auto& ha = config_.ha.emplace();
+  ha.listen = test::endpoint("198.18.0.1:4440");
+  ha.interface = "eth0";
+  ha.virtual_mac = true;
+  sysctls_.values.merge(wanted_sysctls(config_));
+  sysctls_.values["net/ipv4/conf/all/arp_ignore"] = "1";
+  machine_.links[1].mac = machine_.links[2].mac = {2, 0, 0, 0, 0, 1};
+  machine_.knows_macvlan = true;
+  EXPECT_THAT(findings(), IsEmpty());
+  machine_.links.push_back({.index = 4, .name = "wsl4-51-2", .mac = {0, 0, 0x5e, 0, 1, 51}, .kind = "macvlan"});
+  EXPECT_THAT(findings(), IsEmpty()) << "ours";
+
+  machine_.links.back().kind = "dummy";
+  machine_.links[1].port = true;
+  machine_.links[2].mac.clear();
+  machine_.knows_macvlan = false;
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "this kernel has no macvlan interfaces", "modprobe macvlan"),
+                          finding(Severity::kError, "eth0 is a port of a bridge", "set `interface`"),
+                          finding(Severity::kError, "eth1.5 is no Ethernet interface", "set `interface`"),
+                          finding(Severity::kError, "wsl4-51-2 is not wsl4's, and its name is needed", "rename"),
+                          finding(Severity::kError, "wsl4-51-2 has the MAC address of virtual router 51 already", "another")));
+}
+
 TEST_F(Check, AnOldKernelIsAnError) {
   machine_.kernel = {5, 15};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "kernel 5.15 is too old", "apt install")));

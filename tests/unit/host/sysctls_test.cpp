@@ -46,6 +46,16 @@ TEST(WantedSysctls, WhatLiveFlowsNeed) {
   EXPECT_THAT(wanted_sysctls(config), Contains(Pair("net/netfilter/nf_conntrack_events", "1")));
 }
 
+TEST(WantedSysctls, NoOtherCardAnswersForTheVirtualMac) {
+  config::Config config;
+  config.services = {service("198.18.0.1:80", hours(1))};
+  config.ha.emplace();
+  EXPECT_THAT(wanted_sysctls(config), Not(Contains(Key("net/ipv4/conf/all/arp_ignore"))));
+  config.ha->virtual_mac = true;
+  EXPECT_THAT(wanted_sysctls(config), Contains(Pair("net/ipv4/conf/all/arp_ignore", "1")));
+  EXPECT_THAT(wanted_sysctls(config), Contains(Pair("net/ipv4/conf/all/arp_announce", "2")));
+}
+
 TEST(WantedSysctls, TheLongestIdleTimeoutDecides) {
   config::Config config;
   config.services = {service("198.18.0.1:80", hours(1)), service("198.18.0.2:80", hours(2)),
