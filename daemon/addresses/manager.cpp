@@ -49,10 +49,7 @@ Reconciled Manager::withdraw() {
   leftover_.clear();
   announcing_.clear();
   next_announced_ = announcing_.end();
-  auto problems = virtual_links_.silence();
-  auto result = remove_ours(rtnl_);
-  result.problems.insert(result.problems.begin(), problems.begin(), problems.end());
-  return result;
+  return remove_ours(rtnl_);
 }
 
 std::vector<std::string> Manager::prepare(const std::vector<WantedAddress>& wanted) {

@@ -9,11 +9,13 @@ namespace wsl4::addresses {
 using netlink::rtnl::InterfaceAddress;
 using netlink::rtnl::Link;
 
-std::map<std::string, std::string> virtual_link_sysctls(const std::string& name) {
+std::map<std::string, std::string> virtual_link_sysctls(const std::string& name, bool filtered) {
   const auto ipv4 = "net/ipv4/conf/" + name + "/", ipv6 = "net/ipv6/conf/" + name + "/";
   return {
-      {ipv4 + "arp_ignore", "1"},     // not for the addresses of its parent
-      {ipv4 + "rp_filter", "2"},      // routes lead through the parent: strict would drop everything
+      {ipv4 + "arp_ignore", "1"},  // not for the addresses of its parent
+      // Routes lead through the parent, so strict would drop everything, and without an address loose does too (fib_frontend.c,
+      // __fib_validate_source). The kernel takes the higher of this and that of `all`.
+      {ipv4 + "rp_filter", filtered ? "2" : "0"},
       {ipv4 + "forwarding", "1"},     // also where the machine's default for new interfaces is another one
       {ipv6 + "forwarding", "1"},     //
       {ipv6 + "disable_ipv6", "0"},   //
@@ -69,34 +71,28 @@ bool VirtualLinks::make(const Link& parent, const Links& links, std::vector<std:
 
 void VirtualLinks::settle(Link& link, Use use, std::vector<std::string>& problems) {
   if (settled_.insert(link.index).second) {
-    auto settings = virtual_link_sysctls(link.name);
+    const auto filter = sysctls_.read("net/ipv4/conf/all/rp_filter");
+    auto settings = virtual_link_sysctls(link.name, filter && *filter != "0");
     std::erase_if(settings, [this](const auto& setting) { return !sysctls_.read(setting.first); });  // a machine without IPv6
     auto changes = host::apply_sysctls(sysctls_, settings);
     if (!changes.failures.empty()) settled_.erase(link.index);
     problems.insert(problems.end(), changes.failures.begin(), changes.failures.end());
   }
-  if (use == Use::kStandby || (link.up && link.answers)) return;
-  if (const auto set = rtnl_.set_link(link.index, true, true); !set) {
+  if (use == Use::kStandby || link.up) return;
+  if (const auto set = rtnl_.set_link(link.index, true); !set) {
     problems.push_back(fmt::format("{}: {}", link.name, set.error().message()));
   } else {
-    link.up = link.answers = true;
+    link.up = true;
   }
 }
 
-/// The kernel tells nobody of groups that an interface leaves that does not answer ARP. Else such a report, with the virtual MAC
-/// address, would lead switches back to this node after the other one has announced itself.
-std::vector<std::string> VirtualLinks::silence() { return set_all(true, false); }
-
-std::vector<std::string> VirtualLinks::set_down() { return set_all(false, true); }
-
-std::vector<std::string> VirtualLinks::set_all(bool up, bool answers) {
-  if (!router_) return {};
+std::vector<std::string> VirtualLinks::set_down() {
   const auto links = rtnl_.links();
   if (!links) return {links.error().message()};
   std::vector<std::string> problems;
   for (const auto& link : *links) {
-    if (!is_virtual_link(link) || !link.up) continue;  // one that is down is as quiet as can be
-    if (const auto set = rtnl_.set_link(link.index, up, answers); !set)
+    if (!is_virtual_link(link) || !link.up) continue;
+    if (const auto set = rtnl_.set_link(link.index, false); !set)
       problems.push_back(fmt::format("{}: {}", link.name, set.error().message()));
   }
   return problems;

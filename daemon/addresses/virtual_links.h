@@ -16,8 +16,9 @@
 namespace wsl4::addresses {
 
 /// What such an interface needs, whatever the machine's defaults are: it answers for its own addresses only, and packets that come
-/// in by it, though their senders are reached by its parent, are forwarded. Name -> value.
-[[nodiscard]] std::map<std::string, std::string> virtual_link_sysctls(const std::string& name);
+/// in by it, though their senders are reached by its parent, are forwarded. `filtered`: the machine filters by reverse path
+/// (net.ipv4.conf.all.rp_filter). Name -> value.
+[[nodiscard]] std::map<std::string, std::string> virtual_link_sysctls(const std::string& name, bool filtered);
 
 class VirtualLinks {
  public:
@@ -34,8 +35,6 @@ class VirtualLinks {
   /// mend.
   [[nodiscard]] std::vector<std::string> provide(const std::vector<WantedAddress>& wanted, std::vector<netlink::rtnl::Link>& links,
                                                  const std::vector<netlink::rtnl::InterfaceAddress>& present, Use use);
-  /// They neither answer nor send, but still take the packets of connections that this node forwards.
-  [[nodiscard]] std::vector<std::string> silence();
   /// They take nothing any more.
   [[nodiscard]] std::vector<std::string> set_down();
 
@@ -43,7 +42,6 @@ class VirtualLinks {
   using Links = std::vector<netlink::rtnl::Link>;
   bool make(const netlink::rtnl::Link& parent, const Links& links, std::vector<std::string>& problems);
   void settle(netlink::rtnl::Link& link, Use use, std::vector<std::string>& problems);
-  [[nodiscard]] std::vector<std::string> set_all(bool up, bool answers);
 
   netlink::rtnl::Rtnl& rtnl_;
   host::Sysctls& sysctls_;

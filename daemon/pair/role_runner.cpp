@@ -25,9 +25,10 @@ constexpr std::chrono::milliseconds kTendInterval{100};
 /// that is whatever began on this side.
 constexpr std::chrono::milliseconds kHandOnLimit{300}, kHandOnAfterSplit{5000};
 
-/// A node that has given the role up forwards for so long what still comes to the virtual MAC address: until the other one has told
-/// the switches, and longer than a step of its takeover may take.
-constexpr std::chrono::milliseconds kRestAfter{1000};
+/// A node that has given the role up forwards for so long what still comes to the virtual MAC address. Until then the other one has
+/// told the switches; and the kernel has reported twice, within 1 s (RFC 3810 9.11) and with that MAC address, the groups that the
+/// IPv6 addresses have left, which leads switches back here until the other one announces itself again (kAnnounceInterval).
+constexpr std::chrono::milliseconds kRestAfter{2000};
 /// Switches forget a MAC address that they do not hear of, usually after 300 s, and after 15 s where the network is changing
 /// (802.1D 7.9.2).
 constexpr std::chrono::seconds kRefreshInterval{10};

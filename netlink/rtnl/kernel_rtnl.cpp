@@ -65,7 +65,6 @@ std::optional<Link> parse_link(ByteSpan payload) {
   link.index = body->header.ifi_index;
   link.up = (body->header.ifi_flags & IFF_UP) != 0;
   link.loopback = (body->header.ifi_flags & IFF_LOOPBACK) != 0;
-  link.answers = (body->header.ifi_flags & IFF_NOARP) == 0;
   AttributeReader reader(body->attributes);
   while (const auto attribute = reader.next()) {
     const ByteSpan value = attribute->value;
@@ -175,8 +174,8 @@ class KernelRtnl final : public Rtnl {
     return finish(request, fmt::format("remove the link {}", index));
   }
 
-  Result<void> set_link(int index, bool up, bool answers) override {
-    auto request = link_request(RTM_NEWLINK, 0, index, (up ? IFF_UP : 0) | (answers ? 0 : IFF_NOARP), IFF_UP | IFF_NOARP);
+  Result<void> set_link(int index, bool up) override {
+    auto request = link_request(RTM_NEWLINK, 0, index, up ? IFF_UP : 0, IFF_UP);
     return finish(request, fmt::format("set the link {} {}", index, up ? "up" : "down"));
   }
 

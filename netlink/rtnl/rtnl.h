@@ -25,7 +25,6 @@ struct Link {
   bool carrier = false;
   bool loopback = false;
   std::vector<std::uint8_t> mac;  // empty where there is none
-  bool answers = true;            // asks and answers ARP: not IFF_NOARP
   bool port = false;              // of a bridge, a bond or the like, which takes all of its frames
   std::string kind;               // of a link made by software ("macvlan", "veth"); else empty
 };
@@ -89,7 +88,7 @@ class Rtnl {
   /// With its addresses. ENODEV if it is not there.
   virtual Result<void> remove_link(int index) = 0;
   /// Its IPv6 addresses go with it when it goes down. EADDRINUSE: another link that is up has its MAC address on the same parent.
-  virtual Result<void> set_link(int index, bool up, bool answers) = 0;
+  virtual Result<void> set_link(int index, bool up) = 0;
   /// Whether this kernel can make a macvlan; may load its module. EPERM without CAP_NET_ADMIN.
   virtual Result<bool> knows_macvlan() = 0;
 

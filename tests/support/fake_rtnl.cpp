@@ -116,7 +116,7 @@ Result<void> FakeRtnl::remove_link(int index) {
   return {};
 }
 
-Result<void> FakeRtnl::set_link(int index, bool up, bool answers) {
+Result<void> FakeRtnl::set_link(int index, bool up) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   const auto what = fmt::format("set the link {} {}", index, up ? "up" : "down");
   const auto place = std::ranges::find(links_, index, &Link::index);
@@ -127,7 +127,6 @@ Result<void> FakeRtnl::set_link(int index, bool up, bool answers) {
   };
   if (up && !place->up && std::ranges::any_of(links_, in_the_way)) return failure(EADDRINUSE, what);
   place->up = up;
-  place->answers = answers;
   if (!up)
     std::erase_if(addresses_, [&](const InterfaceAddress& entry) {
       return entry.link_index == index && entry.address.family() == Family::kIpv6;

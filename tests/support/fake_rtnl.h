@@ -34,7 +34,7 @@ class FakeRtnl final : public netlink::rtnl::Rtnl {
   std::vector<netlink::Result<void>> remove_addresses(std::span<const InterfaceAddress> addresses) override;
   netlink::Result<void> add_macvlan(const netlink::rtnl::NewMacvlan& link) override;
   netlink::Result<void> remove_link(int index) override;
-  netlink::Result<void> set_link(int index, bool up, bool answers) override;
+  netlink::Result<void> set_link(int index, bool up) override;
   netlink::Result<bool> knows_macvlan() override { return true; }
 
  private:

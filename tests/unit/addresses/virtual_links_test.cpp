@@ -60,7 +60,7 @@ class VirtualLinksTest : public testing::Test {
     for (const auto& [link, text, length] : {std::tuple{front_, "198.18.0.1", 24}, std::tuple{front_, "2001:db8::1", 64},
                                              std::tuple{back_, "198.18.1.1", 24}, std::tuple{back_, "2001:db8:1::1", 64}})
       EXPECT_TRUE(rtnl_.add_address({link, address(text), static_cast<std::uint8_t>(length), 0}));
-    for (const auto& [name, value] : virtual_link_sysctls("wsl4-51-2")) sysctls_.values[name] = "7";
+    for (const auto& [name, value] : virtual_link_sysctls("wsl4-51-2", false)) sysctls_.values[name] = "7";
   }
 
   void reconcile(Manager& manager) {
@@ -102,7 +102,7 @@ TEST_F(VirtualLinksTest, AStandbyHasThemDownWithTheirSettings) {
   EXPECT_THAT(virtual_links(), ElementsAre("wsl4-51-2", "wsl4-51-3"));
   EXPECT_FALSE(virtual_on(front_).up);
   EXPECT_EQ(virtual_on(back_).mac, kMac);
-  for (const auto& setting : virtual_link_sysctls("wsl4-51-2")) EXPECT_THAT(sysctls_.values, Contains(setting));
+  for (const auto& setting : virtual_link_sysctls("wsl4-51-2", false)) EXPECT_THAT(sysctls_.values, Contains(setting));
   EXPECT_THAT(manager_.prepare(wanted_), IsEmpty()) << "they are there";
   EXPECT_THAT(virtual_links(), SizeIs(2));
 }
@@ -111,7 +111,7 @@ TEST_F(VirtualLinksTest, AnActiveHasItsAddressesOnThemWithoutRoutes) {
   reconcile(manager_);
   EXPECT_THAT(problems_, IsEmpty());
   const auto front = virtual_on(front_), back = virtual_on(back_);
-  EXPECT_TRUE(front.up && front.answers && back.up && back.answers);
+  EXPECT_TRUE(front.up && back.up);
   EXPECT_THAT(ours_on(front.index), ElementsAre("198.18.0.10", "2001:db8::10"));
   EXPECT_THAT(ours_on(back.index), ElementsAre("198.18.1.10", "198.18.1.254"));
   for (const auto& entry : rtnl_.addresses().value()) EXPECT_EQ(entry.routed, !is_ours(entry)) << entry.address.to_string();
@@ -120,16 +120,15 @@ TEST_F(VirtualLinksTest, AnActiveHasItsAddressesOnThemWithoutRoutes) {
   EXPECT_THAT(ours_on(back.index), SizeIs(2)) << "the gateway's own network is no reason to move";
 }
 
-TEST_F(VirtualLinksTest, WhoGivesTheRoleUpIsSilentAndThenDown) {
+TEST_F(VirtualLinksTest, WhoGivesTheRoleUpHasThemEmptyAndThenDown) {
   reconcile(manager_);
   EXPECT_THAT(manager_.withdraw().removed, SizeIs(4));
   EXPECT_TRUE(virtual_on(front_).up) << "known flows go on";
-  EXPECT_FALSE(virtual_on(front_).answers);
   EXPECT_THAT(ours_on(virtual_on(front_).index), IsEmpty());
   EXPECT_THAT(manager_.rest(), IsEmpty());
   EXPECT_FALSE(virtual_on(front_).up || virtual_on(back_).up);
   reconcile(manager_);
-  EXPECT_TRUE(virtual_on(front_).up && virtual_on(front_).answers);
+  EXPECT_TRUE(virtual_on(front_).up);
   EXPECT_THAT(ours_on(virtual_on(front_).index), SizeIs(2));
 }
 
@@ -148,7 +147,7 @@ TEST_F(VirtualLinksTest, WhatSomebodyTookAwayComesBack) {
   reconcile(manager_);
   EXPECT_THAT(problems_, IsEmpty());
   EXPECT_THAT(ours_on(virtual_on(front_).index), SizeIs(2));
-  ASSERT_TRUE(rtnl_.set_link(virtual_on(front_).index, false, true));
+  ASSERT_TRUE(rtnl_.set_link(virtual_on(front_).index, false));
   reconcile(manager_);
   EXPECT_TRUE(virtual_on(front_).up);
   EXPECT_THAT(ours_on(virtual_on(front_).index), SizeIs(2));
@@ -207,7 +206,7 @@ TEST_F(VirtualLinksTest, AnotherRouterOfTheSameNumberIsTold) {
   ASSERT_TRUE(rtnl_.add_macvlan({"vrrp.51", front_, kMac}));
   const auto links = rtnl_.links().value();
   const auto other = std::ranges::find(links, "vrrp.51", &Link::name)->index;
-  ASSERT_TRUE(rtnl_.set_link(other, true, true));
+  ASSERT_TRUE(rtnl_.set_link(other, true));
   EXPECT_THAT(manager_.prepare(wanted_), IsEmpty());
   reconcile(manager_);
   EXPECT_THAT(problems_, ElementsAre(testing::MatchesRegex("wsl4-51-2: set the link . up: Address already in use")));
@@ -217,6 +216,12 @@ TEST_F(VirtualLinksTest, ASettingThatIsRefusedIsToldAndTriedAgain) {
   sysctls_.refused = {"net/ipv4/conf/wsl4-51-2/rp_filter"};
   EXPECT_THAT(manager_.prepare(wanted_), SizeIs(1));
   sysctls_.refused.clear();
+  EXPECT_THAT(manager_.prepare(wanted_), IsEmpty());
+  EXPECT_THAT(sysctls_.values, Contains(Pair("net/ipv4/conf/wsl4-51-2/rp_filter", "0")));
+}
+
+TEST_F(VirtualLinksTest, AMachineThatFiltersByReversePathIsLoosenedOnThem) {
+  sysctls_.values["net/ipv4/conf/all/rp_filter"] = "1";
   EXPECT_THAT(manager_.prepare(wanted_), IsEmpty());
   EXPECT_THAT(sysctls_.values, Contains(Pair("net/ipv4/conf/wsl4-51-2/rp_filter", "2")));
 }
