@@ -49,7 +49,9 @@ Reconciled Manager::withdraw() {
   leftover_.clear();
   announcing_.clear();
   next_announced_ = announcing_.end();
-  return remove_ours(rtnl_);
+  auto result = remove_ours(rtnl_);
+  if (!has_virtual_links()) remove_virtual_links(rtnl_, result.problems);  // an earlier daemon's
+  return result;
 }
 
 std::vector<std::string> Manager::prepare(const std::vector<WantedAddress>& wanted) {

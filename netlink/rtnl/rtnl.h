@@ -26,7 +26,7 @@ struct Link {
   bool loopback = false;
   std::vector<std::uint8_t> mac;  // empty where there is none
   bool port = false;              // of a bridge, a bond or the like, which takes all of its frames
-  std::string kind;               // of a link made by software ("macvlan", "veth"); else empty
+  std::string kind{};             // of a link made by software ("macvlan", "veth"); else empty
 };
 
 /// A link with a MAC address of its own on another one, which takes and sends its frames (linux/if_link.h, IFLA_MACVLAN_*).

@@ -173,6 +173,13 @@ TEST_F(RtnlKernel, AMacvlanAnswersWithItsOwnMacAndForwardsWithoutAnAddress) {
   there.must("ping -c 1 -W 5 198.18.9.1");
 }
 
+TEST_F(RtnlKernel, APortOfABridgeTakesNoMacvlan) {
+  EXPECT_FALSE(card().port);
+  here.must("ip link add bridge type bridge && ip link set card master bridge");
+  EXPECT_TRUE(card().port);
+  EXPECT_EQ(rtnl->add_macvlan({"virtual", card().index, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}}).error().code, EBUSY);
+}
+
 TEST_F(RtnlKernel, ALinkWithoutAMacCannotAnnounce) {
   const auto announcer = here.run([] { return open_announcer(); });
   Link loopback{.index = 1, .name = "lo", .loopback = true, .mac = {}};

@@ -271,6 +271,10 @@ TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
   EXPECT_EQ(purges_, std::vector<std::string>{"/nowhere.toml"});
   EXPECT_EQ(run_with({"purge", "--json"}), 0);
   EXPECT_EQ(json::parse(out_).as_object().at("flows"), 2000);
+  purged_->links = 2;
+  EXPECT_EQ(run_with({"purge"}), 0);
+  EXPECT_EQ(out_, "table removed, 3 addresses removed, 2,000 flows ended, 1 sysctl restored, 2 macvlan interfaces removed\n");
+  purged_->links = 0;
   purged_->left = {"sysctl a is 2, not 1 as wsl4 set it: left so"};
   EXPECT_EQ(run_with({"purge"}), 0);
   EXPECT_EQ(out_, "table removed, 3 addresses removed, 2,000 flows ended, 1 sysctl restored\n" + purged_->left[0] + "\n");
