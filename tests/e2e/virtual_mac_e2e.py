@@ -138,6 +138,18 @@ class Machine(VirtualMac, PairTest):
         done = self.bed.run(self.a.namespace, self.bed.program("wsl4ctl"), "check", self.a.config, check=False)
         return done.stdout + done.stderr
 
+    def test_a_machine_that_filters_by_reverse_path(self):
+        for node in (self.a, self.b):
+            self.bed.sysctl(node.namespace, **{"net.ipv4.conf.all.rp_filter": 1, "net.ipv4.conf.default.rp_filter": 1})
+        self.start_pair()
+        self.load(500)
+        self.a.ctl("failover")
+        self.until_active(self.b)
+        self.expect_unharmed()
+        self.b.power_off()
+        self.until_active(self.a)
+        self.end_load()
+
     def test_an_interface_that_goes_and_comes_back(self):
         self.assertIs(self.start_pair()[0], self.a)
         self.bed.ip(self.b.namespace, "link del back")
