@@ -14,8 +14,11 @@ class E2eTest(unittest.TestCase):
         self.bed = self.enterContext(Bed())
         self.daemon = None
 
-    def start(self, services, pools, **options):
-        self.daemon = Daemon(self.bed, services, pools, **options).start()
+    def start(self, services, pools, environment=None, **options):
+        """`environment`: more of it for the daemon."""
+        self.daemon = Daemon(self.bed, services, pools, **options)
+        self.daemon.environment.update(environment or {})
+        self.daemon.start()
         self.addCleanup(self._tell_if_failed)
         return self.daemon
 

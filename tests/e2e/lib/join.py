@@ -11,11 +11,11 @@ from lib.run import run
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tools")
 
 
-def certificate(bed, name):
-    """A key and a certificate for 198.18.2.2, signed with itself; returns both paths."""
+def certificate(bed, name, subject="IP:198.18.2.2"):
+    """A key and a certificate for `subject`, signed with itself; returns both paths."""
     crt, key = bed.path(f"{name}.crt"), bed.path(f"{name}.key")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=lb-a",
-        "-addext", "subjectAltName=IP:198.18.2.2", "-keyout", key, "-out", crt)
+        "-addext", f"subjectAltName={subject}", "-keyout", key, "-out", crt)
     return crt, key
 
 
