@@ -16,10 +16,8 @@ namespace json = boost::json;
 
 namespace {
 
-/// Since 1970, UTC.
-std::int64_t seconds_of(service::WallTime time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
-}
+/// Since 1970, UTC. With fractions: a restart must not make a slow start older.
+using Seconds = std::chrono::duration<double>;
 
 json::value to_json(const State& state) {
   json::object before, set;
@@ -29,7 +27,8 @@ json::value to_json(const State& state) {
   }
   json::array newcomers;
   for (const auto& [service, address, since] : state.newcomers)
-    newcomers.push_back({{"service", service}, {"address", address.to_string()}, {"since", seconds_of(since)}});
+    newcomers.push_back(
+        {{"service", service}, {"address", address.to_string()}, {"since", Seconds(since.time_since_epoch()).count()}});
   return {{"version", 1}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
 }
 
@@ -44,8 +43,8 @@ State from_json(const json::value& document) {
   for (const auto& entry : newcomers->as_array()) {
     const auto address = netlink::Endpoint::parse(std::string_view(entry.at("address").as_string()));
     if (!address) throw std::invalid_argument("an address with a port");
-    const std::chrono::seconds since(entry.at("since").as_int64());
-    state.newcomers.push_back({std::string(entry.at("service").as_string()), *address, service::WallTime(since)});
+    const service::WallTime since(std::chrono::round<service::WallTime::duration>(Seconds(entry.at("since").to_number<double>())));
+    state.newcomers.push_back({std::string(entry.at("service").as_string()), *address, since});
   }
   return state;
 }

@@ -22,8 +22,16 @@ class RawFlows(Process):
     def end(self, count, rate, how="reset", seconds=60):
         return self.ask(f"end {count} {rate} {how}", seconds + count / rate)
 
-    def churn(self, seconds, rate, how="both"):
-        return self.ask(f"churn {seconds} {rate} {how}", seconds + 60)
+    def churn(self, seconds, rate, how="both", ends=None, each=False, meanwhile=None):
+        """`ends`: if not as many end as begin; `each`: so many on each backend; `meanwhile` is called while it goes on."""
+        self.say(f"churn {seconds} {rate} {how} {rate if ends is None else ends}" + " each" * each)
+        if meanwhile:
+            meanwhile()
+        return self.answer(seconds + 60)
+
+    def wait(self, seconds, resets):
+        """Until so many flows have been reset, or the time is over."""
+        return self.ask(f"wait {seconds} {resets}", seconds + 30)
 
     def mute(self, on):
         return self.ask(f"mute {int(on)}")

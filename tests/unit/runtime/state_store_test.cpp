@@ -36,6 +36,18 @@ TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   EXPECT_TRUE(store.remove()) << "removing what is not there is done already";
 }
 
+TEST_F(StateStoreTest, ASlowStartGoesOnWhereItWas) {
+  const auto address = netlink::Endpoint::parse("198.18.2.11:80");
+  ASSERT_TRUE(address);
+  const service::WallTime since(std::chrono::milliseconds(1'764'126'593'999));
+  const StateStore store(directory_);
+  ASSERT_TRUE(store.save({.sysctls = {}, .newcomers = {{"chat", *address, since}}}));
+  const auto loaded = store.load();
+  ASSERT_TRUE(loaded);
+  ASSERT_EQ(loaded->newcomers.size(), 1U);
+  EXPECT_LT(std::chrono::abs(loaded->newcomers[0].since - since), std::chrono::milliseconds(1));
+}
+
 TEST_F(StateStoreTest, TheValueBeforeTheFirstChangeIsKept) {
   State state;
   state.note_change("timeout", "432000", "4200");

@@ -22,11 +22,16 @@ double since(Flows::Clock::time_point start) { return std::chrono::duration<doub
 
 }  // namespace
 
-std::string Report::json(std::uint64_t open) const {
+std::string Report::json(std::uint64_t open, const std::vector<Backend>& backends) const {
+  std::string each;
+  for (const auto& [address, now, begun, ended_for_it] : backends)
+    each += fmt::format(R"({}"{}": {{"open": {}, "opened": {}, "reset": {}}})", each.empty() ? "" : ", ", to_string(address), now,
+                        begun, ended_for_it);
   return fmt::format(
       R"({{"asked": {}, "opened": {}, "refused": {}, "retried": {}, "lost": {}, "reset": {}, "ended": {}, "open": {}, )"
-      R"("open_at_first_refusal": {}, "open_at_first_retry": {}, "seconds": {:.3f}}})",
-      asked, opened, refused, retried, lost, reset, ended, open, open_at_first_refusal, open_at_first_retry, seconds);
+      R"("open_at_first_refusal": {}, "open_at_first_retry": {}, "seconds": {:.3f}, "resets_took": {:.4f}, "backends": {{{}}}}})",
+      asked, opened, refused, retried, lost, reset, ended, open, open_at_first_refusal, open_at_first_retry, seconds,
+      std::chrono::duration<double>(last_reset - first_reset).count(), each);
 }
 
 Flows::Flows(Wire& front, Wire& back, Tuples tuples) : front_(front), back_(back), tuples_(tuples) {}
@@ -39,7 +44,7 @@ Segment Flows::segment(std::uint32_t flow, std::uint8_t flags) const {
           static_cast<std::uint16_t>(kFirstClientPort + rest / tuples_.ports),
           static_cast<std::uint16_t>(port),
           flags,
-          kClientStart,
+          kClientStart + flow,
           0};
 }
 
@@ -55,61 +60,91 @@ void Flows::begin_one() {
   const auto flow = static_cast<std::uint32_t>(states_.size());
   if (flow / tuples_.sources / tuples_.ports >= kClientPorts) throw std::runtime_error("no more client ports");
   states_.push_back(State::kWaiting);
+  served_by_.push_back(0);
   ++waiting_;
   ++report_.asked;
   front_.send(segment(flow, kSynBit));
   retries_.push_back({Clock::now() + kRetryAfter, flow, 1});
 }
 
-void Flows::end_one(End how) {
-  if (open_ == 0) return;
+void Flows::no_longer_open(std::uint32_t flow, State state) {
+  states_[flow] = state;
+  --open_;
+  --backends_[served_by_[flow]].open;
+}
+
+void Flows::end_one(End how, const Backend* backend) {
+  if ((backend != nullptr ? backend->open : open_) == 0) return;
   std::uint32_t flow = 0;
-  do { flow = static_cast<std::uint32_t>(random_() % states_.size()); } while (states_[flow] != State::kOpen);
+  const auto fits = [&] {
+    return states_[flow] == State::kOpen && (backend == nullptr || &backends_[served_by_[flow]] == backend);
+  };
+  do { flow = static_cast<std::uint32_t>(random_() % states_.size()); } while (!fits());
   if (how == End::kBoth) how = report_.ended % 2 == 0 ? End::kFin : End::kReset;
   auto last = segment(flow, how == End::kFin ? kFinBit | kAckBit : kRstBit | kAckBit);
-  last.sequence = kClientStart + 1;
+  last.sequence += 1;
   last.acknowledged = kServerStart + 1;
   front_.send(last);
-  --open_;
   ++report_.ended;
-  states_[flow] = how == End::kFin ? State::kClosing : State::kGone;
+  no_longer_open(flow, how == End::kFin ? State::kClosing : State::kGone);
   closing_ += how == End::kFin ? 1 : 0;
 }
 
+void Flows::on_reset(std::uint32_t flow) {
+  if (states_[flow] == State::kWaiting) {
+    if (report_.refused++ == 0) report_.open_at_first_refusal = static_cast<std::int64_t>(open_);
+    --waiting_;
+    states_[flow] = State::kGone;
+  } else if (states_[flow] == State::kOpen) {
+    report_.last_reset = Clock::now();
+    if (report_.reset++ == 0) report_.first_reset = report_.last_reset;
+    ++backends_[served_by_[flow]].reset;
+    no_longer_open(flow, State::kGone);
+  }
+}
+
 void Flows::on_client(const Segment& in) {
-  const auto flow = flow_of(in);
-  if (flow < 0) return;
-  auto& state = states_[static_cast<std::size_t>(flow)];
-  auto answer = segment(static_cast<std::uint32_t>(flow), kAckBit);
+  const auto found = flow_of(in);
+  if (found < 0) return;
+  const auto flow = static_cast<std::uint32_t>(found);
+  auto& state = states_[flow];
+  auto answer = segment(flow, kAckBit);
   answer.sequence = in.acknowledged;
   answer.acknowledged = in.sequence + 1;
   if ((in.flags & kRstBit) != 0) {
-    if (state == State::kWaiting) {
-      if (report_.refused++ == 0) report_.open_at_first_refusal = static_cast<std::int64_t>(open_);
-      --waiting_;
-    } else if (state == State::kOpen) {
-      ++report_.reset;
-      --open_;
-    } else {
-      return;
-    }
-    state = State::kGone;
+    on_reset(flow);
   } else if ((in.flags & kSynBit) != 0 && state == State::kWaiting) {
     state = State::kOpen;
     --waiting_;
     ++open_;
     ++report_.opened;
+    auto& backend = backends_[served_by_[flow]];
+    ++backend.open;
+    ++backend.opened;
     front_.send(answer);
   } else if ((in.flags & kFinBit) != 0 && state == State::kClosing) {
     state = State::kGone;
     --closing_;
     front_.send(answer);
+  } else if (in.flags == kAckBit && state == State::kOpen) {  // no server sends one: what is out of order is answered (RFC 5961)
+    answer.sequence = kClientStart + flow + 1;
+    answer.acknowledged = kServerStart + 1;
+    front_.send(answer);
   }
+}
+
+std::uint8_t Flows::backend_at(std::uint32_t address) {
+  const auto found = std::ranges::find(backends_, address, &Backend::address);
+  const auto place = found - backends_.begin();
+  if (found == backends_.end()) backends_.push_back({address});
+  return static_cast<std::uint8_t>(place);
 }
 
 void Flows::on_server(const Segment& in) {
   const bool first = (in.flags & kSynBit) != 0, last = (in.flags & kFinBit) != 0;
   if (mute_ || (in.flags & kRstBit) != 0 || (!first && !last)) return;
+  const auto flow = in.sequence - kClientStart;
+  if (first && flow < served_by_.size()) served_by_[flow] = backend_at(in.to);
   Segment answer{in.to,
                  in.from,
                  in.to_port,
@@ -182,13 +217,14 @@ void Flows::end(std::uint64_t count, double rate, End how) {
   report_.seconds += since(start);
 }
 
-void Flows::churn(double seconds, double rate, End how) {
+void Flows::churn(double seconds, double opening, double ending, End how, bool each) {
   const auto start = Clock::now();
-  for (std::uint64_t done = 0; since(start) < seconds;) {
-    const auto due = static_cast<std::uint64_t>(since(start) * rate);
-    for (std::uint64_t now = 0; done < due && now < kAtOnce; ++now, ++done) {
-      end_one(how);
-      begin_one();
+  const auto due = [&](double rate) { return static_cast<std::uint64_t>(since(start) * rate); };
+  for (std::uint64_t begun = 0, ended = 0; since(start) < seconds;) {
+    for (std::uint64_t now = 0; begun < due(opening) && now < kAtOnce; ++now, ++begun) begin_one();
+    for (std::uint64_t now = 0; ended < due(ending) && now < kAtOnce; ++now, ++ended) {
+      if (!each) end_one(how);
+      if (each) std::ranges::for_each(backends_, [&](const Backend& backend) { end_one(how, &backend); });
     }
     turn();
   }
@@ -196,6 +232,17 @@ void Flows::churn(double seconds, double rate, End how) {
   report_.seconds += since(start);
 }
 
-Report Flows::take_report() { return std::exchange(report_, Report{}); }
+void Flows::wait(double seconds, std::uint64_t resets) {
+  const auto start = Clock::now();
+  while (since(start) < seconds && report_.reset < resets) turn();
+  report_.seconds += since(start);
+}
+
+std::string Flows::take_report() {
+  auto text = report_.json(open_, backends_);
+  report_ = {};
+  for (auto& backend : backends_) backend.opened = backend.reset = 0;
+  return text;
+}
 
 }  // namespace rawflows

@@ -1,5 +1,5 @@
-// Both ends of many TCP connections through a balancer, faked: a handshake, and an end by FIN or by reset. The servers' end keeps
-// no state, the clients' end a byte a connection.
+// Both ends of many TCP connections through a balancer, faked: a handshake, and an end by FIN or by reset. The clients' end keeps
+// two bytes a connection: its state, and which backend it met. The servers' end knows a connection by its first sequence number.
 #pragma once
 
 #include <chrono>
@@ -22,12 +22,19 @@ struct Tuples {
 
 enum class End : std::uint8_t { kFin, kReset, kBoth };  // kBoth: in turn
 
+/// `open` is as of now, the others are since the last report.
+struct Backend {
+  std::uint32_t address = 0;
+  std::uint64_t open = 0, opened = 0, reset = 0;
+};
+
 struct Report {
   std::uint64_t asked = 0, opened = 0, refused = 0, retried = 0, lost = 0, reset = 0, ended = 0;
   std::int64_t open_at_first_refusal = -1;
   std::int64_t open_at_first_retry = -1;
   double seconds = 0;
-  [[nodiscard]] std::string json(std::uint64_t open) const;
+  std::chrono::steady_clock::time_point first_reset, last_reset;
+  [[nodiscard]] std::string json(std::uint64_t open, const std::vector<Backend>& backends) const;
 };
 
 class Flows {
@@ -41,13 +48,14 @@ class Flows {
   void open(std::uint64_t count, double rate, bool stop);
   /// Ends random open ones.
   void end(std::uint64_t count, double rate, End how);
-  /// In each second so many open and so many random ones end.
-  void churn(double seconds, double rate, End how);
+  /// In each second so many open and so many random ones end: of all, or on each backend that has some.
+  void churn(double seconds, double opening, double ending, End how, bool each);
+  /// Serves both ends until so many have been reset, or the time is over.
+  void wait(double seconds, std::uint64_t resets);
   /// Servers do not answer.
   void mute(bool on) { mute_ = on; }
-  /// Since the last call.
-  Report take_report();
-  [[nodiscard]] std::uint64_t open_now() const { return open_; }
+  /// JSON: what happened since the last call.
+  std::string take_report();
 
  private:
   enum class State : std::uint8_t { kNone, kWaiting, kOpen, kClosing, kGone };
@@ -60,7 +68,10 @@ class Flows {
   [[nodiscard]] Segment segment(std::uint32_t flow, std::uint8_t flags) const;
   [[nodiscard]] std::int64_t flow_of(const Segment& segment) const;
   void begin_one();
-  void end_one(End how);
+  void end_one(End how, const Backend* backend = nullptr);
+  void no_longer_open(std::uint32_t flow, State state);
+  [[nodiscard]] std::uint8_t backend_at(std::uint32_t address);
+  void on_reset(std::uint32_t flow);
   void on_client(const Segment& segment);
   void on_server(const Segment& segment);
   void retry(Clock::time_point now);
@@ -71,6 +82,8 @@ class Flows {
   Wire &front_, &back_;
   Tuples tuples_;
   std::vector<State> states_;
+  std::vector<std::uint8_t> served_by_;  // place in backends_, once a server has seen the flow
+  std::vector<Backend> backends_;
   std::deque<Retry> retries_;
   std::mt19937 random_{20261125};
   std::uint64_t open_ = 0, waiting_ = 0, closing_ = 0;

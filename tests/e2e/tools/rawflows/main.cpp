@@ -6,7 +6,9 @@
 // kernel must keep silent (drop in its input hook). Commands are lines on standard input, answers lines of JSON:
 //   open N RATE [stop]     N more connections, RATE a second; with stop none after the first refusal
 //   end N RATE HOW         N random ones, by HOW (fin, reset, both)
-//   churn SECONDS RATE HOW RATE begin and RATE end, a second
+//   churn SECONDS RATE HOW [ENDS [each]]
+//                          RATE begin and ENDS (default: as many) end, a second; with each so many on each backend
+//   wait SECONDS RESETS    until so many have been reset, or the time is over
 //   mute 0|1               whether servers leave SYNs unanswered
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -49,15 +51,20 @@ End end_of(const std::string& word) { return word == "fin" ? End::kFin : word ==
 
 void obey(rawflows::Flows& flows, const std::string& line) {
   std::istringstream words(line);
-  std::string verb, how;
+  std::string verb, how, each;
   double first = 0, second = 0;
   words >> verb >> first >> second >> how;
+  double ends = 0;
+  if (!(words >> ends)) ends = second;
+  words >> each;
   if (verb == "open") {
     flows.open(static_cast<std::uint64_t>(first), second, how == "stop");
   } else if (verb == "end") {
     flows.end(static_cast<std::uint64_t>(first), second, end_of(how));
   } else if (verb == "churn") {
-    flows.churn(first, second, end_of(how));
+    flows.churn(first, second, ends, end_of(how), each == "each");
+  } else if (verb == "wait") {
+    flows.wait(first, static_cast<std::uint64_t>(second));
   } else if (verb == "mute") {
     flows.mute(first != 0);
   } else {
@@ -81,7 +88,7 @@ int main(int argc, char** argv) try {
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
     obey(flows, line);
-    fmt::print("{}\n", flows.take_report().json(flows.open_now()));
+    fmt::print("{}\n", flows.take_report());
     std::fflush(stdout);
   }
   return 0;

@@ -62,6 +62,11 @@ std::uint32_t parse_address(const std::string& text) {
   return ntohl(address.s_addr);
 }
 
+std::string to_string(std::uint32_t address) {
+  return std::to_string(address >> 24) + '.' + std::to_string(address >> 16 & 0xff) + '.' + std::to_string(address >> 8 & 0xff) +
+         '.' + std::to_string(address & 0xff);
+}
+
 Wire::Wire(const std::string& card, const Mac& peer)
     : fd_(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_IP))), peer_(peer) {
   check(fd_ >= 0, "packet socket");

@@ -12,6 +12,7 @@ namespace rawflows {
 using Mac = std::array<std::uint8_t, 6>;
 Mac parse_mac(const std::string& text);
 std::uint32_t parse_address(const std::string& text);  // host order
+std::string to_string(std::uint32_t address);
 
 inline constexpr std::uint8_t kFinBit = 0x01, kSynBit = 0x02, kRstBit = 0x04, kAckBit = 0x10;
 
