@@ -14,7 +14,8 @@ from lib.wait import until
 
 PORTS = 16                  # that the service listens on: one client address has 64,511 ports towards each
 CAPACITY = 4 * 65_535
-RATE = 20_000
+RATE = 20_000               # new flows a second
+LAST = 2_000                # of the last percent: what comes before a deal, 10 ms later or more on a busy machine, is to be few
 CHURN = 300 if os.environ.get("WSL4_LONG") else 30
 
 
@@ -39,14 +40,16 @@ class Ports(E2eTest):
     def fill_up(self, flows, what, capacity=CAPACITY):
         """Opens flows until one is refused: by a reset, which is counted."""
         before = self.daemon.service("big")["refused_by"]["full"]
-        report = flows.open(capacity + 5_000, RATE, stop=True, seconds=240)
-        print(f"{what}: first refusal with {report['open_at_first_refusal']} of {capacity}, first retransmission with "
-              f"{report['open_at_first_retry']}", flush=True)
+        nearly = flows.open(int(0.99 * capacity) - flows.open(0, RATE)["open"], RATE, seconds=240)
+        self.assertEqual((nearly["opened"], nearly["refused"]), (nearly["asked"], 0), nearly)
+        report = flows.open(capacity // 50, LAST, stop=True, seconds=240)
+        print(f"{what}: first refusal with {report['open_at_first_refusal']} of {capacity}; {nearly['retried']} answered at a retransmission "
+              f"up to 99 %, {report['retried']} beyond", flush=True)
         self.assertGreater(report["refused"], 0, report)
         self.assertGreaterEqual(report["open_at_first_refusal"], 0.99 * capacity, report)
         # The contract's exception: SYNs that meet a full block before the next deal, most of them where the last ports are dealt.
         # Plain ranges need ten times as many: see the test without the daemon.
-        self.assertLessEqual(report["retried"], capacity // 200, report)
+        self.assertLessEqual(nearly["retried"] + report["retried"], capacity // 200, (nearly, report))
         self.assertEqual((report["lost"], report["reset"]), (0, 0), report)
         service = self.daemon.service("big")
         self.assertEqual(service["refused_by"]["full"] - before, report["refused"])
@@ -71,7 +74,7 @@ class Ports(E2eTest):
         self.assertLessEqual(report["retried"], report["asked"] // 1000, report)    # the contract's exception: a full block before a deal
         self.assertLessEqual(snat["used"] - report["open"], 400)
 
-        self.daemon.restart(signal.SIGKILL)
+        self.daemon.restart(signal.SIGKILL, seconds=180)
         self.fill_up(flows, "after a crash of the daemon")
 
     def test_every_port_from_one_client_address(self):
@@ -105,6 +108,8 @@ class Ports(E2eTest):
 
     def test_half_open_flows_do_not_fill_the_pool_unseen(self):
         flows = self.begin(1000)
+        # By default half-open ones go after two minutes, which a busy machine needs for so many.
+        self.bed.sysctl(self.bed.balancer, **{"net.netfilter.nf_conntrack_tcp_timeout_syn_sent": 3600})
         flows.mute(True)
         flood = flows.open(int(0.7 * CAPACITY), RATE)
         self.assertEqual(flood["opened"], 0)

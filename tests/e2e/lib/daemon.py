@@ -69,9 +69,9 @@ class Daemon:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
-    def restart(self, number=signal.SIGTERM):
+    def restart(self, number=signal.SIGTERM, seconds=30.0):
         self.stop(number)
-        return self.start()
+        return self.start(seconds)
 
     def log(self):
         return self.child.errors()[-6000:]
