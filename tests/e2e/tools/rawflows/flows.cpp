@@ -28,9 +28,9 @@ std::string Report::json(std::uint64_t open, const std::vector<Backend>& backend
     each += fmt::format(R"({}"{}": {{"open": {}, "opened": {}, "reset": {}}})", each.empty() ? "" : ", ", to_string(address), now,
                         begun, ended_for_it);
   return fmt::format(
-      R"({{"asked": {}, "opened": {}, "refused": {}, "retried": {}, "lost": {}, "reset": {}, "ended": {}, "open": {}, )"
+      R"({{"asked": {}, "opened": {}, "opened_late": {}, "refused": {}, "retried": {}, "lost": {}, "reset": {}, "ended": {}, "open": {}, )"
       R"("open_at_first_refusal": {}, "open_at_first_retry": {}, "seconds": {:.3f}, "resets_took": {:.4f}, "backends": {{{}}}}})",
-      asked, opened, refused, retried, lost, reset, ended, open, open_at_first_refusal, open_at_first_retry, seconds,
+      asked, opened, opened_late, refused, retried, lost, reset, ended, open, open_at_first_refusal, open_at_first_retry, seconds,
       std::chrono::duration<double>(last_reset - first_reset).count(), each);
 }
 
@@ -91,7 +91,7 @@ void Flows::end_one(End how, const Backend* backend) {
 }
 
 void Flows::on_reset(std::uint32_t flow) {
-  if (states_[flow] == State::kWaiting) {
+  if (waits(flow)) {
     if (report_.refused++ == 0) report_.open_at_first_refusal = static_cast<std::int64_t>(open_);
     --waiting_;
     states_[flow] = State::kGone;
@@ -113,7 +113,8 @@ void Flows::on_client(const Segment& in) {
   answer.acknowledged = in.sequence + 1;
   if ((in.flags & kRstBit) != 0) {
     on_reset(flow);
-  } else if ((in.flags & kSynBit) != 0 && state == State::kWaiting) {
+  } else if ((in.flags & kSynBit) != 0 && waits(flow)) {
+    report_.opened_late += state == State::kWaitingLonger ? 1 : 0;
     state = State::kOpen;
     --waiting_;
     ++open_;
@@ -160,7 +161,8 @@ void Flows::retry(Clock::time_point now) {
     auto one = retries_.front();
     retries_.pop_front();
     auto& state = states_[one.flow];
-    if (state != State::kWaiting) continue;
+    if (!waits(one.flow)) continue;
+    state = State::kWaitingLonger;
     if (one.tries == kTries) {
       state = State::kGone;
       --waiting_;

@@ -30,6 +30,7 @@ struct Backend {
 
 struct Report {
   std::uint64_t asked = 0, opened = 0, refused = 0, retried = 0, lost = 0, reset = 0, ended = 0;
+  std::uint64_t opened_late = 0;  // of `opened`: not by the first SYN
   std::int64_t open_at_first_refusal = -1;
   std::int64_t open_at_first_retry = -1;
   double seconds = 0;
@@ -58,7 +59,7 @@ class Flows {
   std::string take_report();
 
  private:
-  enum class State : std::uint8_t { kNone, kWaiting, kOpen, kClosing, kGone };
+  enum class State : std::uint8_t { kNone, kWaiting, kWaitingLonger, kOpen, kClosing, kGone };
   struct Retry {
     Clock::time_point at;
     std::uint32_t flow;
@@ -70,6 +71,9 @@ class Flows {
   void begin_one();
   void end_one(End how, const Backend* backend = nullptr);
   void no_longer_open(std::uint32_t flow, State state);
+  [[nodiscard]] bool waits(std::uint32_t flow) const {
+    return states_[flow] == State::kWaiting || states_[flow] == State::kWaitingLonger;
+  }
   [[nodiscard]] std::uint8_t backend_at(std::uint32_t address);
   void on_reset(std::uint32_t flow);
   void on_client(const Segment& segment);
