@@ -1,6 +1,7 @@
 #include "daemon/flows/collector.h"
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -27,6 +28,13 @@ constexpr std::chrono::milliseconds kShortestLook{1000};
 constexpr std::chrono::milliseconds kReapInterval{10};
 /// Overruns within it are told once.
 constexpr std::chrono::seconds kTellInterval{10};
+
+/// Of this thread.
+std::chrono::nanoseconds processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 }  // namespace
 
@@ -177,7 +185,7 @@ void Collector::begin_resync() {
     return;
   }
   dump_ = std::move(*dump);
-  dump_started_ = steady_clock::now();
+  dump_cost_ = {};
   foreign_ = 0;
   counter_.begin_resync();
   if (dependencies_.observer != nullptr) dependencies_.observer->dump_began();
@@ -188,6 +196,7 @@ netlink::Result<bool> Collector::step() {
   untouched_.clear();
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
+  const auto begun = processor_time();
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     const auto id = mark_.to_id(flow.mark);
     if (id == 0) {
@@ -202,6 +211,7 @@ netlink::Result<bool> Collector::step() {
     if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
   if (dependencies_.observer != nullptr) dependencies_.observer->flush();
+  dump_cost_ += processor_time() - begun;
   start_timers();
   end_idle();
   wait_to_reap();
@@ -229,7 +239,7 @@ void Collector::finish_resync() {
   dump_.reset();
   ++stats_.resyncs;
   dump_ended_ = steady_clock::now();
-  last_dump_ = std::chrono::duration_cast<std::chrono::milliseconds>(dump_ended_ - dump_started_);
+  last_dump_ = std::chrono::ceil<std::chrono::milliseconds>(dump_cost_);
   if (dependencies_.observer != nullptr) dependencies_.observer->dump_ended(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();
