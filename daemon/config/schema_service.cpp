@@ -47,7 +47,11 @@ constexpr Setting kPool[] = {
      .min = 1,
      .max = 65535,
      .example = R"("1-65535")",
-     .help = "The source ports that may be used, on every address of the pool.",
+     .help =
+         "The source ports that may be used, on every address of the pool. Each serves one connection to each backend, and all of "
+         "them can be used: where half of those towards a backend are taken, the daemon deals them in blocks of 128. When all are, "
+         "new connections are reset and counted as full. While the daemon is dead, new ones begin to fail at about 85 % use. See "
+         "SNAT PORTS in wsl4d(8).",
      .field = range_field<&Pool::port_min, &Pool::port_max>()},
     {.key = "interface",
      .type = Type::kInterface,

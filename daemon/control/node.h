@@ -136,6 +136,7 @@ struct Status {
   std::uint64_t conntrack_count = 0, conntrack_max = 0;
   bool ruleset_in_sync = false;
   std::uint64_t event_overruns = 0, dumps = 0, ruleset_repairs = 0;
+  std::uint64_t reaped = 0;  // entries of closed flows that were taken out since ports were short
   std::vector<std::string> warnings;
 };
 

@@ -67,6 +67,8 @@ std::vector<Metric> kernel_metrics() {
        [](const Status& s) { return single(number(s.event_overruns)); }},
       {{"wsl4_conntrack_dumps_total", "Dumps of the connection table that the daemon has taken.", kCounter},
        [](const Status& s) { return single(number(s.dumps)); }},
+      {{"wsl4_conntrack_reaped_total", "Entries of closed connections that the daemon took out since ports ran short.", kCounter},
+       [](const Status& s) { return single(number(s.reaped)); }},
       {{"wsl4_ruleset_in_sync", "1 while the kernel's rules are those that the daemon wants, else 0."},
        [](const Status& s) { return single(s.ruleset_in_sync ? 1 : 0); }},
       {{"wsl4_ruleset_repairs_total", "Times that the rules were changed by others and repaired.", kCounter},

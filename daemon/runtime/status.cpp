@@ -297,6 +297,7 @@ void describe_services(control::Status& status, const service::DesiredState& des
   status.ruleset_in_sync = counts.ruleset_in_sync;
   status.event_overruns = counts.collector.overruns;
   status.dumps = counts.collector.resyncs;
+  status.reaped = counts.collector.reaped;
   status.ruleset_repairs = counts.ruleset_repairs;
 }
 
