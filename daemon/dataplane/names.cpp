@@ -47,6 +47,7 @@ std::string of_backend(const service::ServiceState& service, const service::Back
 std::string services(netlink::Family family) { return for_family("services", family); }
 std::string backends(netlink::Protocol protocol, netlink::Family family) { return for_protocol("backends-", protocol, family); }
 std::string blocks(netlink::Protocol protocol, netlink::Family family) { return for_protocol("blocks-", protocol, family); }
+std::string copies(netlink::Family family) { return for_family("copies", family); }
 std::string service_ports(netlink::Family family) { return for_family("service-ports", family); }
 std::string snat_backends(netlink::Family family) { return for_family("snat-backends", family); }
 std::string dnat_backends(netlink::Family family) { return for_family("dnat-backends", family); }
@@ -69,6 +70,9 @@ std::string full_counter(const service::ServiceState& service) { return "service
 std::string client_limit_counter(const service::ServiceState& service) { return "service/" + service.name + "-client-limit"; }
 std::string client_connections(const service::ServiceState& service, netlink::Family family) {
   return for_family("clients/" + service.name, family);
+}
+std::string copies_chain(const service::ServiceState& service, netlink::Family family) {
+  return for_family("copies/" + service.name, family);
 }
 std::string client_rates(const service::ServiceState& service, netlink::Family family) {
   return for_family("client-rates/" + service.name, family);

@@ -16,6 +16,7 @@ inline constexpr const char* kPostrouting = "postrouting";  // finds its backend
 inline constexpr const char* kOutput = "output";            // prerouting's work for what this machine itself sends to a VIP
 inline constexpr const char* kInput = "input";
 inline constexpr const char* kForward = "forward";
+inline constexpr const char* kCopies = "copies";  // only in a pair: counts copies of flows for the limits of their clients
 // Chains of the guard.
 inline constexpr const char* kGuard = "guard";          // picks the packets that should belong to a flow of ours and belong to none
 inline constexpr const char* kRefuse = "guard-refuse";  // what happens to them
@@ -36,6 +37,8 @@ inline constexpr const char* kDealing = "dealing";
 /// Sets: protocols whose new flows (kStandby), or packets of no flow (kFenced), are dropped. Only in a pair; full or empty.
 inline constexpr const char* kStandby = "standby";
 inline constexpr const char* kFenced = "fenced";
+/// Verdict map, only in a pair: packet mark . VIP . protocol . port -> copies_chain of a service that limits connections.
+[[nodiscard]] std::string copies(netlink::Family family);
 /// Set: VIP . protocol . port of all services.
 [[nodiscard]] std::string service_ports(netlink::Family family);
 /// Set: address . protocol . port of backends that see pool addresses (mode snat).
@@ -63,6 +66,8 @@ inline constexpr const char* kFenced = "fenced";
 [[nodiscard]] std::string client_limit_counter(const service::ServiceState& service);
 /// Set: clients with their connections, kept by the kernel.
 [[nodiscard]] std::string client_connections(const service::ServiceState& service, netlink::Family family);
+/// Counts a copy of a flow in that set.
+[[nodiscard]] std::string copies_chain(const service::ServiceState& service, netlink::Family family);
 /// Set: clients with their rates, kept by the kernel.
 [[nodiscard]] std::string client_rates(const service::ServiceState& service, netlink::Family family);
 

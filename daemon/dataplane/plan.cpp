@@ -6,6 +6,7 @@
 #include "daemon/balance/slots.h"
 #include "daemon/dataplane/names.h"
 #include "daemon/dataplane/plan_parts.h"
+#include "netlink/tcp_probe.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -143,12 +144,27 @@ class ServicePlanner {
       const auto name = names::client_connections(service_, family);
       fragment_.sets.emplace(name, set_of("at most " + std::to_string(most) + " connections a client", std::chrono::seconds(0)));
       chain.rules.push_back(refusal({LimitClientConnections{family, name, most}}, counter, "too many connections"));
+      if (state_.gate) add_copies(LimitClientConnections{family, name, most});
     }
     if (const auto rate = service_.client_rate; rate != 0) {
       const auto name = names::client_rates(service_, family);
       fragment_.sets.emplace(name, set_of("at most " + std::to_string(rate) + " new connections a second", kRateMemory));
       chain.rules.push_back(refusal({LimitClientRate{family, name, rate, rate}}, counter, "too fast"));
     }
+  }
+
+  /// Announcements of flows that are copied to this node are counted, and go no further.
+  void add_copies(LimitClientConnections limit) {
+    const auto name = names::copies_chain(service_, limit.family);
+    for (const auto& listen : service_.listen) {
+      if (listen.address.family() != limit.family) continue;
+      KeyBuilder key;
+      key.add_slot(netlink::TcpProber::kAnnouncement).add(listen.address).add(service_.protocol).add_port(listen.port);
+      share(names::copies(limit.family), key.take(), Verdict{Verdict::Kind::kGoto, name}, service_.name);
+    }
+    Chain chain{std::nullopt, names::comment("copied flows of service " + service_.name), {}};
+    chain.rules = {{{std::move(limit)}, ""}, {{Verdict{Verdict::Kind::kDrop, ""}}, ""}};
+    fragment_.chains.emplace(name, std::move(chain));
   }
 
   void add_listen(const Endpoint& listen) {

@@ -10,7 +10,7 @@ using netlink::Family;
 using netlink::Protocol;
 using namespace netlink::nft;  // the vocabulary of rules
 
-constexpr std::int32_t kBeforeDstnat = -110, kBeforeSrcnat = 90, kBeforeFilter = -10;
+constexpr std::int32_t kBeforeDstnat = -110, kBeforeSrcnat = 90, kBeforeFilter = -10, kRaw = -300;
 /// 1 << IPCT_DESTROY | 1 << IPCT_ASSURED | 1 << IPCT_MARK (linux/netfilter/nf_conntrack_common.h). Since nobody else sets IPCT_MARK
 /// here, the change of the mark is the one event of a flow that begins to close.
 constexpr std::uint32_t kClosingEvents = 0x94;
@@ -168,6 +168,21 @@ void add_gate(Table& table, service::Gate gate) {
   drop_first(names::kRefuse, {MatchInSet{{Field::kL4Proto}, names::kFenced}}, "no reset while entries may be still to come");
 }
 
+/// What this node forges to tell of a flow that is copied to it; see LimitClientConnections. Before conntrack: it belongs to no
+/// flow.
+void add_copies(Table& table) {
+  auto& chain = table.chains[names::kCopies];
+  chain = {Hook{Hook::Type::kFilter, Hook::Point::kOutput, kRaw}, "counts copied flows for the limits of their clients", {}};
+  for (const auto family : {Family::kIpv4, Family::kIpv6}) {
+    chain.rules.push_back(
+        {{LookupVerdict{{Field::kMark, daddr(family), Field::kL4Proto, Field::kThDport}, names::copies(family)}}, ""});
+    auto& map = table.sets[names::copies(family)];
+    map.key = {Type::kMark, address_type(family), Type::kInetProto, Type::kInetService};
+    map.verdicts = true;
+    map.comment = "packet mark . VIP . protocol . port : a service that limits connections";
+  }
+}
+
 }  // namespace
 
 Transaction go_on_dealing() {
@@ -195,6 +210,7 @@ Table plan_base(const service::DesiredState& state) {
                   {names::kGuard, guard()},
                   {names::kRefuse, refuse()}};
   if (state.gate) add_gate(table, *state.gate);
+  if (state.gate) add_copies(table);
   return table;
 }
 

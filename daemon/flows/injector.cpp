@@ -79,9 +79,24 @@ Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refuse
   return refresh(refreshes, refused);
 }
 
+/// Those that count for a limit one by one: between the announcement and the entry the kernel must not look at the client's flows.
+Result<std::vector<int>> Injector::insert(std::span<const Flow> flows) {
+  std::vector<int> outcomes;
+  outcomes.reserve(flows.size());
+  for (std::size_t end = 0; outcomes.size() < flows.size();) {
+    const auto begin = end;
+    while (end < flows.size() && !limits_.concern(flows[end])) ++end;
+    if (end == begin) limits_.announce(flows[end++]);
+    const auto some = conntrack_.insert(flows.subspan(begin, end - begin));
+    if (!some) return some;
+    outcomes.insert(outcomes.end(), some->begin(), some->end());
+  }
+  return outcomes;
+}
+
 Result<void> Injector::put(std::span<const Flow> flows, std::vector<Refused>& refused) {
   if (flows.empty()) return {};
-  const auto outcomes = conntrack_.insert(flows);
+  const auto outcomes = insert(flows);
   if (!outcomes) return tl::make_unexpected(outcomes.error());
   std::vector<Flow> clashing;
   for (std::size_t i = 0; i < flows.size(); ++i) {
@@ -99,7 +114,7 @@ Result<void> Injector::make_room(std::span<const Flow> flows, std::vector<Refuse
   stats_.clashes += flows.size();
   if (const auto erased = conntrack_.erase_by_reply(flows); !erased) return tl::make_unexpected(erased.error());
   if (const auto erased = conntrack_.erase(flows); !erased) return tl::make_unexpected(erased.error());
-  const auto outcomes = conntrack_.insert(flows);
+  const auto outcomes = insert(flows);
   if (!outcomes) return tl::make_unexpected(outcomes.error());
   tally(flows, *outcomes, stats_.inserted, refused);
   return {};

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "daemon/flows/client_limits.h"
 #include "netlink/conntrack/conntrack.h"
 
 namespace wsl4::flows {
@@ -49,9 +50,9 @@ class Injector {
   };
 
   /// `on_done` is called once for each batch, in order, on the io_context's thread. `slice`: for so long at a time it works.
-  Injector(boost::asio::io_context& io, netlink::conntrack::Conntrack& conntrack, std::function<void(Done)> on_done,
-           std::chrono::milliseconds slice = std::chrono::milliseconds{10})
-      : io_(io), conntrack_(conntrack), on_done_(std::move(on_done)), slice_(slice) {}
+  Injector(boost::asio::io_context& io, netlink::conntrack::Conntrack& conntrack, ClientLimits& limits,
+           std::function<void(Done)> on_done, std::chrono::milliseconds slice = std::chrono::milliseconds{10})
+      : io_(io), conntrack_(conntrack), limits_(limits), on_done_(std::move(on_done)), slice_(slice) {}
 
   /// True: a kPut whose tuples somebody holds is refused (EEXIST). For a node that serves: its own flows live.
   void spare_present(bool spare) { spares_ = spare; }
@@ -71,6 +72,7 @@ class Injector {
   void work();
   void work_on(Batch& batch);
   [[nodiscard]] netlink::Result<void> apply(std::span<const Change> changes, std::vector<Refused>& refused);
+  [[nodiscard]] netlink::Result<std::vector<int>> insert(std::span<const netlink::conntrack::Flow> flows);
   [[nodiscard]] netlink::Result<void> put(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> make_room(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> refresh(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
@@ -81,6 +83,7 @@ class Injector {
 
   boost::asio::io_context& io_;
   netlink::conntrack::Conntrack& conntrack_;
+  ClientLimits& limits_;
   std::function<void(Done)> on_done_;
   std::chrono::milliseconds slice_;
   std::deque<Batch> batches_;

@@ -10,10 +10,17 @@ namespace ct = netlink::conntrack;
 
 }  // namespace
 
-Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct::Conntrack& conntrack, Callbacks callbacks)
+Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct::Conntrack& conntrack, netlink::TcpProber& prober,
+                       Callbacks callbacks)
     : mark_(mark),
       callbacks_(std::move(callbacks)),
-      injector_(io, conntrack, [this](Injector::Done finished) { done(std::move(finished)); }) {}
+      limits_(prober),
+      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }) {}
+
+void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) {
+  numbers_.follow(change, before);
+  limits_.follow(change, before);
+}
 
 void Replicator::add(FlowChange::Kind kind, const ct::Flow* flow) {
   FlowChange change{kind, {}};

@@ -50,10 +50,12 @@ class Replicator final : public FlowObserver {
     std::function<void()> look;
   };
 
-  Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack, Callbacks callbacks);
+  Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack,
+             netlink::TcpProber& prober, Callbacks callbacks);
 
   // Kernel thread:
-  void follow(const service::StateChange& change, const service::DesiredState& before) { numbers_.follow(change, before); }
+  /// `change` is being made in `before`.
+  void follow(const service::StateChange& change, const service::DesiredState& before);
   /// As Injector.
   void spare_present(bool spare) { injector_.spare_present(spare); }
   void apply(const sync::Batch& batch);
@@ -76,6 +78,7 @@ class Replicator final : public FlowObserver {
 
   service::MarkLayout mark_;
   Callbacks callbacks_;
+  ClientLimits limits_;
   Injector injector_;
   BackendNumbers numbers_;
   FlowChanges changes_;

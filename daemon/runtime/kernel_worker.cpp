@@ -58,7 +58,7 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
 std::unique_ptr<flows::Replicator> KernelWorker::make_replicator() {
   if (!callbacks_.replication) return nullptr;
   callbacks_.replication->look = [this] { collector_.look_soon(); };
-  return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, std::move(*callbacks_.replication));
+  return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, *parts_.prober, std::move(*callbacks_.replication));
 }
 
 KernelWorker::~KernelWorker() {

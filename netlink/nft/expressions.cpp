@@ -270,6 +270,8 @@ class Encoder {
         return get_original_ct(NFT_CT_PROTO_DST, to);
       case Field::kL4Proto:
         return meta(NFT_META_L4PROTO, to);
+      case Field::kMark:
+        return meta(NFT_META_MARK, to);
       case Field::kThSport:
         return payload(NFT_PAYLOAD_TRANSPORT_HEADER, kSportOffset, kPortSize, to);
       case Field::kThDport:

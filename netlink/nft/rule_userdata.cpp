@@ -61,7 +61,7 @@ class Unpacker {
     add(size);
     if (size > rest_.size()) return fail();
     key.resize(size);
-    for (auto& field : key) add(field, Field::kIp6SaddrNet);
+    for (auto& field : key) add(field, Field::kMark);
     return *this;
   }
   Unpacker& add(Selector& selector) {

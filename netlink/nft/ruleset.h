@@ -33,6 +33,7 @@ enum class Field : std::uint8_t {
   kThSport,
   kThDport,      // 2 bytes, network order
   kIp6SaddrNet,  // ip6 saddr and ffff:ffff:ffff:ffff::, its /64; alone in a key, since nft takes no mask within a concatenation
+  kMark,         // meta mark: the packet's, 4 bytes, host order
 };
 using Concat = std::vector<Field>;
 
@@ -144,6 +145,9 @@ struct SnatFromBlocks {
 /// counted. For a chain that sees a flow's first packet only. Kernel nft_connlimit.c, nf_conncount.c:
 /// - Counted are the flows that came to this statement since the set was made and whose conntrack entry lives, but in TIME_WAIT and
 ///   CLOSE. One that is refused afterwards, by this rule or another, never counts.
+/// - A flow that did not begin here counts too if a packet of it comes to such a statement, in any hook, before its entry is there
+///   (TcpProber::announce): newer kernels add no flow that has one. Without an entry it is forgotten when its client's flows are
+///   looked at next, so its entry must follow at once.
 /// - The set is dynamic, with a size and no timeout (EOPNOTSUPP). A client without flows leaves it within about a second.
 /// - A full set limits the clients that it holds, and no others.
 /// - Who has gone is looked up at most once a tick (1 to 10 ms) per client: one that ends a flow at its limit and begins another

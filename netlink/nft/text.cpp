@@ -38,6 +38,8 @@ std::string_view field_text(Field field) {
       return "th dport";
     case Field::kIp6SaddrNet:
       return "ip6 saddr and ffff:ffff:ffff:ffff::";
+    case Field::kMark:
+      return "meta mark";
   }
   return "";
 }

@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "daemon/dataplane/diff.h"
+#include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
+#include "netlink/tcp_probe.h"
 #include "tests/support/router_bed.h"
 #include "tests/support/sample_tables.h"
 
@@ -140,6 +142,45 @@ TEST_P(NftLimits, AClientWithoutConnectionsIsForgotten) {
   first.reset();
   second.reset();
   EXPECT_TRUE(becomes_true([&] { return elements_of("connections").empty(); }));
+}
+
+/// As a standby does with flows that are copied to it.
+TEST_P(NftLimits, ACopyCountsIfItIsAnnouncedBeforeItsEntry) {
+  load(1);
+  const auto have = table_;
+  auto& copies = table_.chains["copies"];
+  copies.hook = Hook{Hook::Type::kFilter, Hook::Point::kOutput, -300};
+  copies.rules.push_back({{LookupVerdict{{Field::kMark}, "marks"}}, ""});
+  auto& marks = table_.sets["marks"];
+  marks.key = {Type::kMark};
+  marks.verdicts = true;
+  marks.elements[KeyBuilder().add_slot(netlink::TcpProber::kAnnouncement).take()] = {Verdict{Verdict::Kind::kGoto, "copy"}, ""};
+  table_.chains["copy"].rules = {{{LimitClientConnections{GetParam(), "connections", 2}}, ""},
+                                 {{Verdict{Verdict::Kind::kDrop, ""}}, ""}};
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, table_), std::nullopt));
+  EXPECT_EQ(kernel_->read_table("wsl4").value(), table_);
+
+  const auto prober = bed->a.run([] { return netlink::open_tcp_prober().value(); });
+  const auto conntrack = bed->a.run([] { return netlink::conntrack::KernelConntrack::open().value(); });
+  std::vector<netlink::conntrack::Flow> copied(2);
+  for (std::size_t i = 0; i < copied.size(); ++i) {
+    auto& flow = copied[i];
+    flow.original = {{*IpAddress::parse(first_client()), static_cast<std::uint16_t>(5000 + i)}, {vip(), 80}};
+    flow.reply = {RouterBed::server_end(GetParam()), flow.original.source};
+    flow.timeout = std::chrono::seconds(600);
+    flow.tcp_state = netlink::conntrack::TcpState::kEstablished;
+    const auto told = prober->announce(netlink::Protocol::kTcp, flow.original.source, flow.original.destination);
+    ASSERT_TRUE(told) << told.error().message();
+    ASSERT_EQ(conntrack->insert({&flow, 1}).value(), std::vector<int>{0});
+  }
+  const auto begin = Clock::now();
+  while (Clock::now() < begin + std::chrono::seconds(3))
+    ASSERT_FALSE(connect()) << "the kernel forgets clients without flows each second";
+  EXPECT_EQ(conntrack->erase(std::span(copied).first(1)).value(), 1U);
+  std::optional<Connection> first;
+  EXPECT_TRUE(becomes_true([&] { return (first = connect()).has_value(); }));
+  EXPECT_FALSE(connect());
+  EXPECT_EQ(conntrack->erase(std::span(copied).last(1)).value(), 1U);
 }
 
 TEST_P(NftLimits, AnotherClientHasItsOwnCount) {

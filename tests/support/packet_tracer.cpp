@@ -233,6 +233,9 @@ class Walk {
         case Field::kL4Proto:
           builder.add(packet_.protocol);
           break;
+        case Field::kMark:
+          builder.add_slot(0);  // none of what comes from the network has one
+          break;
         case Field::kThSport:
           builder.add_port(trace_.from.port);
           break;

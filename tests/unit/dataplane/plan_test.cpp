@@ -6,6 +6,7 @@
 
 #include "daemon/dataplane/names.h"
 #include "daemon/dataplane/plan.h"
+#include "netlink/tcp_probe.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/packet_tracer.h"
 
@@ -134,6 +135,30 @@ TEST_F(Plan, ABackendWithoutAShareGetsNoNewFlowButIsStillKnown) {
   for (int i = 0; i < 10; ++i)
     EXPECT_EQ(trace_it.arrive(packet("198.19.0.1:1000", "198.18.0.10:443")).to, endpoint("198.18.2.2:8888"));
   EXPECT_TRUE(plan(state_).chains.contains("backend/chat/b1"));
+}
+
+/// What the kernel does with it: tests/integration/nft_limits_test.cpp.
+TEST_F(Plan, CopiesCountForALimitInAPairOnly) {
+  chat_.client_connections = 2;
+  EXPECT_FALSE(plan(state_).chains.contains("copies"));
+  state_.gate = service::Gate::kOpen;
+  const auto table = plan(state_);
+  netlink::nft::KeyBuilder announced;
+  announced.add_slot(netlink::TcpProber::kAnnouncement)
+      .add(endpoint("198.18.0.10:443").address)
+      .add(netlink::Protocol::kTcp)
+      .add_port(443);
+  const auto& services = table.sets.at("copies-ip").elements;
+  ASSERT_EQ(services.size(), 1U) << "only those that limit connections";
+  ASSERT_TRUE(services.contains(announced.take()));
+  const auto& chain = std::get<netlink::nft::Verdict>(services.begin()->second.data).chain;
+  const auto& rules = table.chains.at(chain).rules;
+  ASSERT_EQ(rules.size(), 2U);
+  EXPECT_EQ(std::get<netlink::nft::LimitClientConnections>(rules[0].statements.at(0)).set, "clients/chat-ip");
+  EXPECT_EQ(std::get<netlink::nft::Verdict>(rules[1].statements.at(0)).kind, netlink::nft::Verdict::Kind::kDrop);
+
+  chat_.client_connections = 0;
+  EXPECT_TRUE(plan(state_).sets.at("copies-ip").elements.empty());
 }
 
 TEST_F(Plan, AClientOverItsLimitIsRefusedAndCountedAndNoOther) {

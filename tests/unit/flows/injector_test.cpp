@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "tests/support/fake_conntrack.h"
+#include "tests/support/recording_prober.h"
 
 namespace wsl4::flows {
 namespace {
@@ -42,8 +43,36 @@ class InjectorTest : public testing::Test {
   boost::asio::io_context io;
   test::FakeConntrack conntrack;
   std::vector<Injector::Done> done;
-  Injector injector{io, conntrack, [this](Injector::Done batch) { done.push_back(std::move(batch)); }};
+  test::RecordingProber prober;
+  ClientLimits limits{prober};
+  Injector injector{io, conntrack, limits, [this](Injector::Done batch) { done.push_back(std::move(batch)); }};
 };
+
+TEST_F(InjectorTest, AFlowThatCountsForALimitIsAnnouncedRightBeforeItsEntry) {
+  service::ServiceState limited;
+  limited.listen = {*Endpoint::parse("198.18.1.100:443"), *Endpoint::parse("[2001:db8:1::100]:443")};
+  limited.client_connections = 2;
+  limits.follow({{}, {{"chat", limited}}}, {});
+
+  std::vector<std::pair<std::uint16_t, std::size_t>> announced;  // client's port, entries then
+  prober.on_announcement = [&](netlink::Protocol protocol, const Endpoint& from, const Endpoint& to) {
+    EXPECT_EQ(protocol, netlink::Protocol::kTcp);
+    EXPECT_EQ(to, limited.listen[0]);
+    announced.emplace_back(from.port, conntrack.size());
+  };
+  auto changes = puts(1, 7);
+  for (const auto other : {1U, 2U, 4U}) changes[other].flow.original.destination.port = 444;
+  apply(1, changes);
+  EXPECT_EQ(conntrack.size(), 6U);
+  EXPECT_TRUE(done.at(0).refused.empty());
+  EXPECT_THAT(announced, testing::ElementsAre(testing::Pair(1, 0), testing::Pair(4, 3), testing::Pair(6, 5)));
+
+  service::DesiredState state;
+  state.services.emplace("chat", limited);
+  limits.follow({{}, {{"chat", std::nullopt}}}, state);
+  apply(2, puts(10, 20));
+  EXPECT_EQ(announced.size(), 3U);
+}
 
 TEST_F(InjectorTest, PutsErasesAndRefreshes) {
   apply(1, puts(1, 1001));
@@ -143,7 +172,7 @@ TEST_F(InjectorTest, LostAnswersMakeABatchUnknownAndNoOther) {
 
 TEST_F(InjectorTest, WorksInSlices) {
   Injector slicing(
-      io, conntrack, [](Injector::Done) {}, std::chrono::milliseconds{0});
+      io, conntrack, limits, [](Injector::Done) {}, std::chrono::milliseconds{0});
   ASSERT_TRUE(slicing.submit(1, puts(1, 3 * Injector::kPiece + 1)));
   std::vector<std::size_t> seen;
   std::function<void()> look = [&] {

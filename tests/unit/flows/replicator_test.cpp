@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_conntrack.h"
+#include "tests/support/recording_prober.h"
 #include "tests/support/sync_flows.h"
 
 namespace wsl4::flows {
@@ -56,6 +57,7 @@ class ReplicatorTest : public testing::Test {
 
   boost::asio::io_context io_;
   test::FakeConntrack conntrack_;
+  test::RecordingProber prober_;
   service::MarkLayout mark_{kMask};
   FlowChanges told_;
   std::vector<OperationsDone> done_;
@@ -64,6 +66,7 @@ class ReplicatorTest : public testing::Test {
   Replicator replicator_{io_,
                          mark_,
                          conntrack_,
+                         prober_,
                          {[this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); },
                           [this](OperationsDone done) { done_.push_back(std::move(done)); },
                           [this](const BackendNumbers::Place& place) { unknown_.push_back(place); }, [this] { ++looks_; }}};

@@ -57,6 +57,7 @@ TEST(RuleUserdata, NumbersOfStatementsStay) {
   EXPECT_EQ(Statement(LimitClientRate{}).index(), 17U);
   EXPECT_EQ(static_cast<int>(Field::kThDport), 9);
   EXPECT_EQ(static_cast<int>(Field::kIp6SaddrNet), 10);
+  EXPECT_EQ(static_cast<int>(Field::kMark), 11);
 }
 
 }  // namespace
