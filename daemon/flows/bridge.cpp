@@ -66,6 +66,7 @@ ct::Flow to_kernel(const sync::Flow& flow) {
   const auto protocol = to_netlink(flow.protocol);
   entry.original = {to_netlink(flow.client), to_netlink(flow.vip), protocol};
   entry.reply = {to_netlink(flow.backend), to_netlink(flow.snat), protocol};
+  entry.status = ct::status::kSeenReply | ct::status::kAssured | ct::status::kConfirmed;  // what is_copied has let pass
   entry.timeout = kCopyTimeout;
   const std::chrono::seconds left{flow.timeout_s};
   if ((flow.flags & sync::kClosing) != 0 && left.count() > 0 && left < kUntouched) entry.timeout = left;

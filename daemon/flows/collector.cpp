@@ -1,5 +1,7 @@
 #include "daemon/flows/collector.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -19,8 +21,8 @@ using std::chrono::steady_clock;
 constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
-/// Between two wake-ups: to wake up for each event alone costs more than the events do.
-constexpr std::chrono::milliseconds kEventPause{1};
+/// Between two wake-ups: to wake up for each event alone costs more than the events do, here and on the way to the other node.
+constexpr std::chrono::milliseconds kEventPause{10};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
 /// So much of the time dumps may take when they are asked for, and the least time between two.
 constexpr int kDumpPart = 20;
@@ -53,11 +55,6 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
 void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
 
 netlink::Result<void> Collector::start() {
-  // The event source keeps the descriptor; asio gets a duplicate to close.
-  boost::system::error_code failed;
-  event_fd_.assign(::dup(dependencies_.events->fd()), failed);
-  if (failed) return netlink::failure(failed.value(), "watch conntrack events");
-
   begin_resync();
   if (!dump_) return netlink::failure(0, "dump the conntrack table");
   for (;;) {
@@ -79,9 +76,28 @@ void Collector::set_idle_timeout(service::BackendId backend, std::chrono::millis
   }
 }
 
+/// asio hears of every event of a descriptor that it has, also while nobody waits; so it has one only while this waits, a
+/// duplicate, since it closes it.
 void Collector::wait_for_events() {
-  event_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& failed) {
-    if (!failed) on_events();
+  boost::system::error_code failed;
+  event_fd_.assign(::fcntl(dependencies_.events->fd(), F_DUPFD_CLOEXEC, 0), failed);
+  if (failed) {
+    ++stats_.errors;
+    log::warning("conntrack-events-failed", "error=\"{}\"", failed.message());
+    return read_later(kRetryDelay);
+  }
+  event_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    boost::system::error_code ignored;
+    event_fd_.close(ignored);
+    on_events();
+  });
+}
+
+void Collector::read_later(std::chrono::milliseconds delay) {
+  event_timer_.expires_after(delay);
+  event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) on_events();
   });
 }
 
@@ -119,11 +135,7 @@ void Collector::on_events() {
     ++stats_.errors;
     log::warning("conntrack-events-failed", "error=\"{}\"", drained.error().message());
     schedule_resync(kRetryDelay);
-    event_timer_.expires_after(kRetryDelay);  // a broken socket stays readable
-    event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-      if (!cancelled) wait_for_events();
-    });
-    return;
+    return read_later(kRetryDelay);  // a broken socket stays readable
   }
   if (drained->overrun) on_overrun();
   tell_counts();
@@ -131,10 +143,7 @@ void Collector::on_events() {
   if (drained->events == 0 && !drained->overrun) return wait_for_events();
   told_ = true;
   if (!drained->more && std::exchange(look_for_unseen_, false)) look_for_unseen();
-  event_timer_.expires_after(drained->more ? std::chrono::milliseconds(0) : kEventPause);
-  event_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) on_events();
-  });
+  read_later(drained->more ? std::chrono::milliseconds(0) : kEventPause);
 }
 
 void Collector::on_overrun() {
@@ -150,6 +159,25 @@ void Collector::on_overrun() {
   } else {
     schedule_resync(until_next_dump());
   }
+}
+
+void Collector::listen(bool on) {
+  if (on == listening_) return;
+  if (const auto set = dependencies_.events->listen(on); !set) {
+    ++stats_.errors;
+    log::warning("conntrack-events-failed", "error=\"{}\"", set.error().message());
+    return;
+  }
+  listening_ = on;
+  if (on) look_soon();
+}
+
+void Collector::put(const netlink::conntrack::Flow& flow) {
+  if (!listening_) counter_.see(flow);
+}
+
+void Collector::erased(const netlink::conntrack::Flow& flow) {
+  if (!listening_) counter_.forget(flow);
 }
 
 /// Where events are lost all the time, dumps take no more than half of it.

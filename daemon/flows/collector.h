@@ -69,6 +69,13 @@ class Collector {
   /// Whether the kernel's timers mean anything here: those of copies that no packet has used are a standby's own (bridge.h), and
   /// are set to what they would be. A node that holds nothing but copies leaves them. True at first.
   void set_active(bool active) { active_ = active; }
+  /// Off: nothing is heard of flows, and whoever changes entries tells it here. On again, the table is read.
+  void listen(bool on);
+  [[nodiscard]] bool listening() const { return listening_; }
+  /// An entry that was put into the kernel, or taken out, while nothing is heard; its id does not matter. `tell_counts` after them.
+  void put(const netlink::conntrack::Flow& flow);
+  void erased(const netlink::conntrack::Flow& flow);
+  void tell_counts();
   /// Reads the table as soon as that does not cost more than a twentieth of the time.
   void look_soon();
   /// So many entries that nobody tells of (half-open flows, others') may come until the table is read.
@@ -83,6 +90,7 @@ class Collector {
  private:
   void wait_for_events();
   void on_events();
+  void read_later(std::chrono::milliseconds delay);
   netlink::Result<netlink::conntrack::Drained> drain(std::size_t budget);
   void on_overrun();
   [[nodiscard]] std::chrono::milliseconds until_next_dump() const;
@@ -94,7 +102,6 @@ class Collector {
   void end_idle();
   void start_timers();
   void sample_rates();
-  void tell_counts();
   void look_for_unseen();
   void wait_to_reap();
   void reap();
@@ -115,7 +122,7 @@ class Collector {
   TimeoutHistory timeouts_;
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs
-  bool active_ = true;
+  bool active_ = true, listening_ = true;
   std::uint64_t unseen_limit_ = UINT64_MAX;
   std::uint64_t foreign_ = 0;  // entries of others that the present dump, or the last one, has shown
   bool told_ = false,

@@ -35,6 +35,8 @@ std::uint64_t hash_of(const netlink::conntrack::Tuple& tuple) {
   return XXH3_64bits(bytes.data(), static_cast<std::size_t>(out - bytes.data()));
 }
 
+bool same_entry(std::uint32_t one, std::uint32_t other) { return one == other || one == 0 || other == 0; }
+
 bool is_closing_state(TcpState state) { return state >= TcpState::kFinWait && state <= TcpState::kClose; }
 
 }  // namespace
@@ -114,8 +116,9 @@ void FlowCounter::see(const Flow& flow) {
 
   const auto [place, inserted] = flows_.try_emplace(hash, seen);
   Record& known = place->second;
-  if (!inserted && known.conntrack_id == seen.conntrack_id && known.backend == seen.backend) {
+  if (!inserted && same_entry(known.conntrack_id, seen.conntrack_id) && known.backend == seen.backend) {
     known.epoch = epoch_;
+    if (seen.conntrack_id != 0) known.conntrack_id = seen.conntrack_id;
     if (seen.phase > known.phase) advance(known, seen.phase);  // else nothing new, or a sight that an event has overtaken
     return;
   }
@@ -125,14 +128,18 @@ void FlowCounter::see(const Flow& flow) {
 }
 
 void FlowCounter::see_in_dump(const Flow& flow) {
-  if (ended_.empty() || !ended_.contains({hash_of(flow.original), flow.id})) see(flow);
+  if (!ended_.empty()) {
+    const auto hash = hash_of(flow.original);
+    if (ended_.contains({hash, flow.id}) || ended_.contains({hash, 0})) return;
+  }
+  see(flow);
 }
 
 void FlowCounter::forget(const Flow& flow) {
   const auto hash = hash_of(flow.original);
   if (resyncing_ && mark_.to_id(flow.mark) != 0) ended_.emplace(hash, flow.id);
   const auto place = flows_.find(hash);
-  if (place == flows_.end() || place->second.conntrack_id != flow.id) return;
+  if (place == flows_.end() || !same_entry(place->second.conntrack_id, flow.id)) return;
   account(place->second, -1);
   flows_.erase(place);
 }

@@ -6,9 +6,9 @@
 // blocks can be watched: that costs 1 KiB for each pool address.
 //
 // A flow is known by a hash of its original tuple and by its conntrack id: the kernel may deliver a DESTROY late, after a new flow
-// with the same tuple began. A dump corrects everything: `begin_resync`, `see_in_dump` each entry while events go on, `end_resync`
-// forgets what neither the dump nor an event has shown meanwhile. The kernel reads ahead: an entry that a dump shows may have ended
-// before, and stays ended.
+// with the same tuple began. An id of 0 stands for any: of flows that this node has put into the kernel itself. A dump corrects
+// everything: `begin_resync`, `see_in_dump` each entry while events go on, `end_resync` forgets what neither the dump nor an event
+// has shown meanwhile. The kernel reads ahead: an entry that a dump shows may have ended before, and stays ended.
 #pragma once
 
 #include <cstdint>

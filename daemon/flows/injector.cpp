@@ -69,6 +69,7 @@ Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refuse
     const auto erased = conntrack_.erase(erases);
     if (!erased) return tl::make_unexpected(erased.error());
     stats_.erased += *erased;
+    if (told_.erased) std::ranges::for_each(erases, told_.erased);
   }
   if (auto missing = shorten(shortened)) {
     puts.insert(puts.end(), missing->begin(), missing->end());
@@ -101,7 +102,7 @@ Result<void> Injector::put(std::span<const Flow> flows, std::vector<Refused>& re
   std::vector<Flow> clashing;
   for (std::size_t i = 0; i < flows.size(); ++i) {
     const int error = outcomes->at(i);
-    if (error == 0) ++stats_.inserted;
+    if (error == 0) inserted(flows[i]);
     const bool makes_room = error == EEXIST && !spares_;
     if (makes_room) clashing.push_back(flows[i]);
     if (error != 0 && !makes_room) refuse(refused, flows[i], error);
@@ -116,8 +117,14 @@ Result<void> Injector::make_room(std::span<const Flow> flows, std::vector<Refuse
   if (const auto erased = conntrack_.erase(flows); !erased) return tl::make_unexpected(erased.error());
   const auto outcomes = insert(flows);
   if (!outcomes) return tl::make_unexpected(outcomes.error());
-  tally(flows, *outcomes, stats_.inserted, refused);
+  for (std::size_t i = 0; i < flows.size(); ++i)
+    outcomes->at(i) == 0 ? inserted(flows[i]) : refuse(refused, flows[i], outcomes->at(i));
   return {};
+}
+
+void Injector::inserted(const Flow& flow) {
+  ++stats_.inserted;
+  if (told_.put) told_.put(flow);
 }
 
 Result<void> Injector::refresh(std::span<const Flow> flows, std::vector<Refused>& refused) {

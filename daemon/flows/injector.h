@@ -42,6 +42,10 @@ class Injector {
     bool known = true;             // false: nobody knows what the kernel has of this batch (answers were lost)
     std::vector<Refused> refused;  // all others have been applied
   };
+  /// Called for each entry that has come and each that has gone, of those given here.
+  struct Told {
+    std::function<void(const netlink::conntrack::Flow&)> put, erased;
+  };
   struct Stats {
     std::uint64_t inserted = 0, erased = 0, refreshed = 0;
     std::uint64_t clashes = 0;  // puts for which something else had to make room
@@ -54,6 +58,7 @@ class Injector {
            std::function<void(Done)> on_done, std::chrono::milliseconds slice = std::chrono::milliseconds{10})
       : io_(io), conntrack_(conntrack), limits_(limits), on_done_(std::move(on_done)), slice_(slice) {}
 
+  void tell(Told told) { told_ = std::move(told); }
   /// True: a kPut whose tuples somebody holds is refused (EEXIST). For a node that serves: its own flows live.
   void spare_present(bool spare) { spares_ = spare; }
 
@@ -79,6 +84,7 @@ class Injector {
   [[nodiscard]] netlink::Result<std::vector<netlink::conntrack::Flow>> shorten(std::span<const netlink::conntrack::Flow> flows);
   void tally(std::span<const netlink::conntrack::Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
              std::vector<Refused>& refused);
+  void inserted(const netlink::conntrack::Flow& flow);
   void refuse(std::vector<Refused>& refused, const netlink::conntrack::Flow& flow, int error);
 
   boost::asio::io_context& io_;
@@ -90,6 +96,7 @@ class Injector {
   std::size_t waiting_ = 0;
   bool scheduled_ = false, spares_ = false;
   Stats stats_;
+  Told told_;
 };
 
 }  // namespace wsl4::flows

@@ -15,7 +15,9 @@ Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct
     : mark_(mark),
       callbacks_(std::move(callbacks)),
       limits_(prober),
-      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }) {}
+      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }) {
+  injector_.tell(std::move(callbacks_.told));
+}
 
 void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) {
   numbers_.follow(change, before);

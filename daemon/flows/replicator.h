@@ -46,6 +46,8 @@ class Replicator final : public FlowObserver {
     std::function<void(OperationsDone)> on_done;
     /// A copy goes to a backend that has no number here: it has left this node's configuration, or has not come yet.
     std::function<void(const BackendNumbers::Place&)> on_unknown_backend;
+    /// What has been done to entries.
+    Injector::Told told;
     /// The table has to be read.
     std::function<void()> look;
   };

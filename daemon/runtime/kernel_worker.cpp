@@ -58,6 +58,12 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
 std::unique_ptr<flows::Replicator> KernelWorker::make_replicator() {
   if (!callbacks_.replication) return nullptr;
   callbacks_.replication->look = [this] { collector_.look_soon(); };
+  callbacks_.replication->told = {.put = [this](const auto& flow) { collector_.put(flow); },
+                                  .erased = [this](const auto& flow) { collector_.erased(flow); }};
+  callbacks_.replication->on_done = [this, next = std::move(callbacks_.replication->on_done)](flows::OperationsDone done) {
+    count_copies();
+    next(std::move(done));
+  };
   return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, *parts_.prober, std::move(*callbacks_.replication));
 }
 
@@ -216,6 +222,7 @@ std::size_t KernelWorker::services_looked_at(const service::StateChange& change)
 
 Result<void> KernelWorker::set_gate(service::Gate gate) {
   standby_ = gate == service::Gate::kStandby;
+  listen();
   set_drains();
   if (!applied_) {
     applier_.note_gate(gate);
@@ -230,8 +237,21 @@ Result<void> KernelWorker::set_gate(service::Gate gate) {
 void KernelWorker::set_drains() { evictions_.set_drains(standby_ ? Evictions::Rates{} : drains_); }
 
 void KernelWorker::set_active(bool active) {
+  active_ = active;
+  listen();
   collector_.set_active(active);
   if (active) collector_.look_soon();
+}
+
+/// What a standby's kernel has to tell of its entries is what this node has just done to them.
+void KernelWorker::listen() { collector_.listen(active_ || !standby_); }
+
+/// Who had to make room for a copy is not known: the table tells.
+void KernelWorker::count_copies() {
+  if (collector_.listening()) return;
+  collector_.tell_counts();
+  const auto clashes = replicator_->stats().clashes;
+  if (std::exchange(clashes_, clashes) != clashes) collector_.look_soon();
 }
 
 void KernelWorker::failed(const netlink::Error& error) {

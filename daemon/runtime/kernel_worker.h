@@ -126,6 +126,8 @@ class KernelWorker {
   [[nodiscard]] std::unique_ptr<flows::Replicator> make_replicator();
   void follow(const service::StateChange& change);
   void set_drains();
+  void listen();
+  void count_copies();
   void watch_table();
   void repair();
   void failed(const netlink::Error& error);
@@ -148,7 +150,8 @@ class KernelWorker {
   Balancer balancer_;
   PortBalancer ports_;
   Evictions evictions_;
-  bool applied_ = false, standby_ = false;
+  bool applied_ = false, standby_ = false, active_ = true;
+  std::uint64_t clashes_ = 0;     // of the injector, as they were last looked at
   Evictions::Rates drains_;       // of wanted_
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;

@@ -109,6 +109,9 @@ class EventSource {
   [[nodiscard]] virtual int fd() const = 0;
   /// Reads at most `budget` events without blocking. `overrun`: events were lost; resynchronise by a dump.
   virtual Result<Drained> drain(std::size_t budget, const EventSink& sink) = 0;
+  /// Off: nothing comes any more, and a kernel in which nobody listens does not make the messages either, which take it as long as
+  /// an insertion. What has come already can still be read. On at first.
+  virtual Result<void> listen(bool on) = 0;
 };
 
 /// Subscribes to NEW, UPDATE and DESTROY with NETLINK_BROADCAST_ERROR (lost DESTROY events are sent again by the kernel, and may

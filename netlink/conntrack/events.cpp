@@ -21,6 +21,7 @@ namespace {
 // each one a datagram of its own.
 constexpr std::size_t kEventSize = 2048;
 constexpr std::size_t kAtOnce = 64;
+constexpr int kGroups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
 
 std::optional<EventKind> kind_of(const Message& message) {
   if (message.type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE)) return EventKind::kDestroy;
@@ -41,6 +42,14 @@ class KernelEvents final : public EventSource {
   }
 
   [[nodiscard]] int fd() const override { return socket_.fd(); }
+
+  Result<void> listen(bool on) override {
+    for (const int group : kGroups) {
+      if (::setsockopt(socket_.fd(), SOL_NETLINK, on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group, sizeof group) != 0)
+        return failure_from_errno("listen to conntrack events");
+    }
+    return {};
+  }
 
   Result<Drained> drain(std::size_t budget, const EventSink& sink) override {
     Drained drained;
@@ -101,12 +110,9 @@ Result<std::unique_ptr<EventSource>> open_events(const EventOptions& options) {
                               .report_lost_broadcasts = true});
   if (!socket) return tl::make_unexpected(socket.error());
   if (auto attached = attach_event_filter(socket->fd(), options); !attached) return tl::make_unexpected(attached.error());
-  for (const int group : {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY}) {
-    if (::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
-      return failure_from_errno("listen to conntrack events");
-    }
-  }
-  return std::make_unique<KernelEvents>(std::move(*socket));
+  auto events = std::make_unique<KernelEvents>(std::move(*socket));
+  if (auto listening = events->listen(true); !listening) return tl::make_unexpected(listening.error());
+  return events;
 }
 
 }  // namespace wsl4::netlink::conntrack

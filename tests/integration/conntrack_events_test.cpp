@@ -94,6 +94,20 @@ table inet closing { chain forward { type filter hook forward priority 0;
   EXPECT_EQ(listener.events.size(), 3U);  // and nothing between them
 }
 
+TEST(ConntrackEvents, NothingArrivesWhileNobodyListens) {
+  const RouterBed bed;
+  RouterBed::load_rules(bed.a);
+  Listener listener(bed.a, {.mark_any = kMarkMask, .receive_buffer = 8U << 20});
+  ASSERT_TRUE(listener.source().listen(false));
+  const Connection unheard = bed.connect(bed.vip4);
+  ASSERT_TRUE(listener.source().listen(true));
+  const Connection heard = bed.connect(bed.vip6);
+  ASSERT_TRUE(listener.wait_for(EventKind::kUpdate, heard.client_end));
+  EXPECT_EQ(listener.events.size(), 1U);
+  erase_all(bed.a, RouterBed::kMark);
+  ASSERT_TRUE(listener.wait_for(EventKind::kDestroy, unheard.client_end)) << "its entry tells again";
+}
+
 TEST(ConntrackEvents, ForeignAndUnansweredFlowsDoNotArrive) {
   const RouterBed bed;
   RouterBed::load_rules(bed.a);

@@ -161,6 +161,7 @@ FakeEventSource::FakeEventSource() : readable_(::eventfd(0, EFD_NONBLOCK | EFD_C
 }
 
 void FakeEventSource::push(EventKind kind, const Flow& flow) {
+  if (!listening_) return;
   events_.push_back({kind, flow});
   show_readable();
 }
@@ -174,6 +175,11 @@ void FakeEventSource::show_readable() {
   eventfd_t count = 0;
   (void)::eventfd_read(readable_.get(), &count);
   if (overrun_ || !events_.empty()) (void)::eventfd_write(readable_.get(), 1);
+}
+
+Result<void> FakeEventSource::listen(bool on) {
+  listening_ = on;
+  return {};
 }
 
 Result<Drained> FakeEventSource::drain(std::size_t budget, const EventSink& sink) {

@@ -68,12 +68,13 @@ class FakeEventSource final : public netlink::conntrack::EventSource {
 
   [[nodiscard]] int fd() const override { return readable_.get(); }
   netlink::Result<netlink::conntrack::Drained> drain(std::size_t budget, const netlink::conntrack::EventSink& sink) override;
+  netlink::Result<void> listen(bool on) override;
 
  private:
   void show_readable();
 
   std::deque<netlink::conntrack::Event> events_;
-  bool overrun_ = false;
+  bool overrun_ = false, listening_ = true;
   std::optional<netlink::Error> next_error_;
   netlink::Fd readable_;
 };

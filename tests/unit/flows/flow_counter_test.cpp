@@ -64,6 +64,35 @@ TEST(FlowCounter, ALateDestroyLeavesTheNextFlowWithTheSameTuple) {
   EXPECT_EQ(counter.backend(8), (BackendCount{1, 1, 1}));
 }
 
+/// As a standby's injector tells of them.
+TEST(FlowCounter, AFlowWithoutAnIdIsWhicheverHasItsTuple) {
+  FlowCounter counter(kMark);
+  auto copy = flow(1, 7);
+  copy.id = 0;
+  counter.see(copy);
+  counter.see(flow(1, 7));  // a dump tells the id
+  EXPECT_EQ(counter.backend(7), (BackendCount{1, 1, 1}));
+  auto other = flow(1, 7);
+  other.id = 4711;
+  counter.forget(other);
+  EXPECT_EQ(counter.size(), 1U) << "known by its id from then on";
+  counter.see(copy);
+  counter.forget(copy);
+  EXPECT_EQ(counter.size(), 0U);
+}
+
+TEST(FlowCounter, ACopyThatIsTakenOutDuringADumpStaysOut) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.begin_resync();
+  auto gone = flow(1, 7);
+  gone.id = 0;
+  counter.forget(gone);
+  counter.see_in_dump(flow(1, 7));
+  counter.end_resync();
+  EXPECT_EQ(counter.size(), 0U);
+}
+
 TEST(FlowCounter, FlowsOfOthersAreIgnored) {
   FlowCounter counter(kMark);
   auto foreign = flow(1, 7);

@@ -93,6 +93,20 @@ TEST_F(InjectorTest, PutsErasesAndRefreshes) {
   EXPECT_EQ(injector.waiting(), 0U);
 }
 
+TEST_F(InjectorTest, TellsOfEachEntryThatHasComeOrGone) {
+  std::vector<std::uint16_t> put, erased;
+  injector.tell({.put = [&](const Flow& flow) { put.push_back(flow.original.source.port); },
+                 .erased = [&](const Flow& flow) { erased.push_back(flow.original.source.port); }});
+  apply(1, puts(1, 3));
+  Flow heir = flow(3);
+  heir.reply = flow(1).reply;  // somebody makes room
+  apply(2, {{Kind::kErase, flow(2)}, {Kind::kPut, heir}});
+  conntrack.set_limit(conntrack.size());
+  apply(3, puts(7, 8));  // no room
+  EXPECT_EQ(put, (std::vector<std::uint16_t>{1, 2, 3}));
+  EXPECT_EQ(erased, std::vector<std::uint16_t>{2});
+}
+
 TEST_F(InjectorTest, AnOlderStateOfTheFlowMakesRoom) {
   apply(1, {{Kind::kPut, flow(1)}});
   Flow newer = flow(1);

@@ -62,14 +62,18 @@ class ReplicatorTest : public testing::Test {
   FlowChanges told_;
   std::vector<OperationsDone> done_;
   std::vector<BackendNumbers::Place> unknown_;
+  std::vector<netlink::conntrack::Flow> put_, erased_;
   int looks_ = 0;
-  Replicator replicator_{io_,
-                         mark_,
-                         conntrack_,
-                         prober_,
-                         {[this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); },
-                          [this](OperationsDone done) { done_.push_back(std::move(done)); },
-                          [this](const BackendNumbers::Place& place) { unknown_.push_back(place); }, [this] { ++looks_; }}};
+  Replicator replicator_{
+      io_,
+      mark_,
+      conntrack_,
+      prober_,
+      {[this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); },
+       [this](OperationsDone done) { done_.push_back(std::move(done)); },
+       [this](const BackendNumbers::Place& place) { unknown_.push_back(place); },
+       {.put = [this](const auto& flow) { put_.push_back(flow); }, .erased = [this](const auto& flow) { erased_.push_back(flow); }},
+       [this] { ++looks_; }}};
 };
 
 TEST_F(ReplicatorTest, ACopyBearsTheNumberThatItsBackendHasHere) {
@@ -78,8 +82,12 @@ TEST_F(ReplicatorTest, ACopyBearsTheNumberThatItsBackendHasHere) {
   EXPECT_EQ(entry(4)->mark, mark_.to_mark(service::BackendId{2}));
   EXPECT_EQ(entry(5)->mark, mark_.to_mark(service::BackendId{3}));
   EXPECT_EQ(entry(4)->timeout, kCopyTimeout);
+  ASSERT_EQ(put_.size(), 2U);
+  EXPECT_TRUE(is_copied(put_[0])) << "counted as what it is, an established connection";
+  EXPECT_EQ(put_[0].mark, entry(4)->mark);
   apply(2, {{Operation::Kind::kErase, test::sync_flow(4)}});
   EXPECT_FALSE(entry(4));
+  EXPECT_EQ(erased_.size(), 1U);
   ASSERT_EQ(done_.size(), 2U);
   EXPECT_TRUE(done_[0].known && done_[1].known);
 }
