@@ -3,21 +3,27 @@
 On this bed packets travel inside the system calls of whoever sends them (veth), or in ksoftirqd: so the sum over clients, servers,
 daemon and ksoftirqd is all that a connection costs, and other programs on the machine do not count (their own softirqs aside)."""
 
+import contextlib
 import os
 
 from lib.wait import until
 
 
-def seconds(pid):
-    """Over all threads, to the nanosecond: the first number of /proc/PID/task/TID/schedstat. A process that is gone has none."""
-    total = 0
-    try:
+def by_thread(pid):
+    """Name of a thread -> seconds, to the nanosecond: the first number of /proc/PID/task/TID/schedstat. A process that is gone has none."""
+    times = {}
+    with contextlib.suppress(FileNotFoundError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="utf-8") as file:
-                total += int(file.read().split()[0])
-    except FileNotFoundError:
-        return 0.0
-    return total / 1e9
+            folder = f"/proc/{pid}/task/{thread}"
+            with open(f"{folder}/comm", encoding="utf-8") as name, open(f"{folder}/schedstat", encoding="utf-8") as file:
+                thread_name = name.read().strip()
+                times[thread_name] = times.get(thread_name, 0.0) + int(file.read().split()[0]) / 1e9
+    return times
+
+
+def seconds(pid):
+    """Over all threads."""
+    return sum(by_thread(pid).values())
 
 
 def settle(pids):

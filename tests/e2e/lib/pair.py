@@ -87,6 +87,17 @@ class Node(Daemon):
                       if line.split()[1].split("/")[0] in self.moving)
 
 
+def make_node(bed, services, addresses, name, namespace, host, number, log_level="debug", **ha):
+    """One of the two, with a pool of these addresses; `ha`: more settings of that table."""
+    ha = {"listen": f"198.18.3.{number}:4440", "peer": f"198.18.3.{3 - number}:4440", "interface": "front", **ha}
+    os.makedirs(bed.path(name), exist_ok=True)
+    node = Node(bed, services, [Pool("main", addresses)], namespace=namespace, name=name, log_level=log_level,
+                ha="".join(f"{key} = {json.dumps(value)}\n" for key, value in ha.items()))
+    node.host = host
+    node.moving = sorted({listen.rsplit(":", 1)[0].strip("[]") for service in services for listen in service.listen} | set(addresses))
+    return node
+
+
 class PairTest(E2eTest):
     """Two nodes, three backends of each family, clients that talk all the time, and a probe each millisecond."""
 
@@ -111,14 +122,8 @@ class PairTest(E2eTest):
         return [chat, six, probe]
 
     def node(self, name, namespace, host, number, priority, **more):
-        ha = {"listen": f"198.18.3.{number}:4440", "peer": f"198.18.3.{3 - number}:4440", "key_file": self.key, "interface": "front",
-              "priority": priority, "hooks.active": self.hook, "hooks.standby": self.hook, **more}
-        os.makedirs(self.bed.path(name), exist_ok=True)
-        node = Node(self.bed, self.services(), [Pool("main", pool4(2) + pool6(2))], namespace=namespace, name=name,
-                    ha="".join(f"{key} = {json.dumps(value)}\n" for key, value in ha.items()))
-        node.host = host
-        node.moving = [VIP4, VIP6, *pool4(2), *pool6(2)]
-        return node
+        return make_node(self.bed, self.services(), pool4(2) + pool6(2), name=name, namespace=namespace, host=host, number=number,
+                         key_file=self.key, priority=priority, **{"hooks.active": self.hook, "hooks.standby": self.hook, **more})
 
     def tell_if_failed(self):
         self.daemon = self.a
