@@ -165,17 +165,22 @@ class Conntrackd(Replicas):
         for number, node in enumerate(self.nodes, 1):
             self.bed.sysctl(node, **{"net.ipv4.ip_forward": 1, "net.netfilter.nf_conntrack_events": 1})
             self.bed.nft(config.nft([SERVICE], POOL), node)
-            self._start(node, number)
+            self._start_conntrackd(node, number)
+        self._start_keepalived(self.nodes[0], 1)    # the first there is the active one
         until(lambda: f"front {VIP4}/32" in self.bed.addresses(self.nodes[0]), lambda: "keepalived's VIP:\n" + self.keepalived[0].errors(), 30)
+        self._start_keepalived(self.nodes[1], 2)
 
-    def _start(self, node, number):
+    def _start_conntrackd(self, node, number):
         folder = self.bed.path(f"node{number}")
         os.makedirs(folder)
         conf = self._write(folder, "conntrackd.conf", CONNTRACKD.format(
             mode=self.mode, filter=self.filter, states=self.states, own=f"198.18.3.{number}", other=f"198.18.3.{3 - number}", folder=folder))
         self.daemons.append(self.bed.child(node, "conntrackd", "-C", conf, stdin=False))
         until(lambda: os.path.exists(f"{folder}/ctl"), lambda: "conntrackd listening:\n" + self.daemons[-1].errors())
-        script = self._write(folder, "notify", NOTIFY.format(conf=conf, folder=folder), 0o755)
+
+    def _start_keepalived(self, node, number):
+        folder = self.bed.path(f"node{number}")
+        script = self._write(folder, "notify", NOTIFY.format(conf=f"{folder}/conntrackd.conf", folder=folder), 0o755)
         pool = "\n".join(f"    {address}/32 dev back" for address in POOL)
         keepalived = self._write(folder, "keepalived.conf", KEEPALIVED.format(priority=200 - 50 * number, vip=VIP4, pool=pool, script=script))
         self.keepalived.append(self.bed.child(node, "keepalived", "-n", "-l", "-D", "-P", "-f", keepalived, "-p", f"{folder}/keepalived.pid",
