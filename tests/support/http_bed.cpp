@@ -15,10 +15,14 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "daemon/util/log.h"
+
 namespace wsl4::test {
 namespace {
 
 constexpr timeval kDeadline{30, 0};
+
+const bool kLogIsThere = (log::init(), true);  // before any thread, as in main
 
 netlink::Fd connect_to(int family, const sockaddr* address, socklen_t size) {
   netlink::Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 #include "tests/support/tls_bed.h"
 
@@ -47,7 +48,8 @@ class RegisterServerRun : public testing::Test {
     ::chmod(config_.control.token_file.c_str(), 0600);
   }
   std::uint16_t free_port() {
-    http::Server server(thread_.io(), {});
+    boost::asio::io_context at_rest;
+    http::Server server(at_rest, {});
     return *server.listen_tcp({*netlink::IpAddress::parse("127.0.0.1"), 0}, {});
   }
   std::vector<std::string> inspected() {
