@@ -42,10 +42,12 @@ netlink::conntrack::Flow flow(std::uint32_t n) {
 }
 
 /// Changes per second; 0 if one was refused.
-double rate(netlink::conntrack::Conntrack& conntrack, Kind kind, std::uint32_t count) {
+double rate(netlink::conntrack::Conntrack& conntrack, netlink::TcpProber& prober, Kind kind, std::uint32_t count) {
   boost::asio::io_context io;
   bool refused = false;
-  Injector injector(io, conntrack, [&](const Injector::Done& done) { refused = refused || !done.known || !done.refused.empty(); });
+  flows::ClientLimits limits(prober);
+  Injector injector(io, conntrack, limits,
+                    [&](const Injector::Done& done) { refused = refused || !done.known || !done.refused.empty(); });
   const double begin = bench::processor_seconds();
   for (std::uint32_t n = 0; n < count;) {
     std::vector<Injector::Change> changes;
@@ -64,12 +66,15 @@ int main(int argc, char** argv) {
   const auto count = static_cast<std::uint32_t>(std::strtoul(argv[1], nullptr, 0));
   const auto opened = netlink::conntrack::KernelConntrack::open();
   if (!opened) return fmt::print(stderr, "{}\n", opened.error().message()), 1;
+  const auto prober = netlink::open_tcp_prober();
+  if (!prober) return fmt::print(stderr, "{}\n", prober.error().message()), 1;
   auto& conntrack = **opened;
-  (void)rate(conntrack, Kind::kPut, count);  // slabs grow
-  (void)rate(conntrack, Kind::kErase, count);
+  const auto measure = [&](Kind kind) { return rate(conntrack, **prober, kind, count); };
+  (void)measure(Kind::kPut);  // slabs grow
+  (void)measure(Kind::kErase);
   const auto plain = bench::put_plainly(count, flow);
-  const double again = rate(conntrack, Kind::kPut, count), refresh = rate(conntrack, Kind::kRefresh, count),
-               erase = rate(conntrack, Kind::kErase, count), put = rate(conntrack, Kind::kPut, count);
+  const double again = measure(Kind::kPut), refresh = measure(Kind::kRefresh), erase = measure(Kind::kErase),
+               put = measure(Kind::kPut);
   fmt::print(
       R"({{"plain_per_s": {:.0f}, "put_per_s": {:.0f}, "put_again_per_s": {:.0f}, "refresh_per_s": {:.0f}, "erase_per_s": {:.0f}}})"
       "\n",

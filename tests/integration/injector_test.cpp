@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "netlink/rtnl/rtnl.h"
+#include "tests/support/recording_prober.h"
 #include "tests/support/router_bed.h"
 
 namespace wsl4::flows {
@@ -35,7 +36,9 @@ Injector::Done apply(const Namespace& router, std::vector<Injector::Change> chan
     boost::asio::io_context io;
     const auto conntrack = KernelConntrack::open().value();
     Injector::Done done{0, false, {}};
-    Injector injector(io, *conntrack, [&](Injector::Done batch) { done = std::move(batch); });
+    test::RecordingProber prober;
+    ClientLimits limits(prober);
+    Injector injector(io, *conntrack, limits, [&](Injector::Done batch) { done = std::move(batch); });
     EXPECT_TRUE(injector.submit(1, std::move(changes)));
     io.run();
     if (stats != nullptr) *stats = injector.stats();
