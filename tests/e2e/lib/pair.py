@@ -38,6 +38,8 @@ class PairBed(Bed):
         """A machine without power has it again: its kernel has forgotten rules, flows and what moves with the role."""
         self.run(name, "nft", "flush", "ruleset")
         self.run(name, "conntrack", "-F")
+        for line in self.run(name, "ip", "-o", "link", "show", "type", "macvlan").stdout.splitlines():
+            self.ip(name, f"link del {line.split()[1].split('@')[0]}")
         host = 2 if name == self.balancer else 3
         moved = [line.split() for line in self.addresses(name) if line.split()[0] in LINKS and line.endswith(("/32", "/128"))]
         # IPv6 addresses go with a link that is down, and so do all routes.
