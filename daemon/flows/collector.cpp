@@ -22,7 +22,7 @@ constexpr std::size_t kEventBudget = 2048;
 constexpr std::size_t kRateSamples = 11;  // 10 s between the first and the last
 constexpr std::chrono::seconds kRateInterval{1};
 /// Between two wake-ups: to wake up for each event alone costs more than the events do, here and on the way to the other node.
-constexpr std::chrono::milliseconds kEventPause{10};
+constexpr std::chrono::milliseconds kEventPause{5};
 constexpr std::chrono::milliseconds kRetryDelay{1000};
 /// So much of the time dumps may take when they are asked for, and the least time between two.
 constexpr int kDumpPart = 20;

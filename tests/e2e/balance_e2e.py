@@ -89,7 +89,7 @@ class Balance(E2eTest):
         clients = Clients(self.bed, f"{VIP4}:443")
         self.open_slowly(clients, 300, 30)
         self.expect_near({"b0": 100, "b1": 200}, 0.3)
-        opened = clients.open(400, concurrency=4)
+        opened = clients.open(400, concurrency=1)
         held = sum(self.daemon.counts("chat").values())
         self.assertGreaterEqual(held, 390)
         self.assertEqual((set(opened["failed"]), opened["unfinished"]), ({"Connection refused"}, 0), "a reset: nothing waits")

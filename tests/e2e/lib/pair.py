@@ -125,7 +125,7 @@ class PairTest(E2eTest):
 
     def node(self, name, namespace, host, number, priority, **more):
         return make_node(self.bed, self.services(), pool4(2) + pool6(2), name=name, namespace=namespace, host=host, number=number,
-                         key_file=self.key, priority=priority, **{"hooks.active": self.hook, "hooks.standby": self.hook, **more})
+                         **{"key_file": self.key, "priority": priority, "hooks.active": self.hook, "hooks.standby": self.hook, **more})
 
     def tell_if_failed(self):
         self.daemon = self.a
