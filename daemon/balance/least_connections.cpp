@@ -9,7 +9,7 @@
 namespace wsl4::balance {
 namespace {
 
-constexpr std::size_t kFewestSlots = 32, kSlotsPerBackend = 8;
+constexpr std::size_t kFewestSlots = 32, kFewestWithCaps = 64, kSlotsPerBackend = 8;
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 struct Vessel {
@@ -85,8 +85,9 @@ std::vector<double> shares(std::span<const Load> backends, double arrivals) {
   return taken;
 }
 
-std::size_t counted_slots(std::size_t backends) {
-  return std::clamp(std::bit_ceil(std::min(backends, kMaxCountedSlots) * kSlotsPerBackend), kFewestSlots, kMaxCountedSlots);
+std::size_t counted_slots(std::size_t backends, bool with_caps) {
+  const auto wanted = std::bit_ceil(std::min(backends, kMaxCountedSlots) * kSlotsPerBackend);
+  return std::clamp(wanted, with_caps ? kFewestWithCaps : kFewestSlots, kMaxCountedSlots);
 }
 
 Slots deal_by_share(std::span<const double> shares, std::size_t slots) {

@@ -32,8 +32,9 @@ struct Load {
 /// everybody is at its limit is poured once more, without caps. Room is never passed.
 [[nodiscard]] std::vector<double> shares(std::span<const Load> backends, double arrivals);
 
-/// Slots for so many backends: at least eight for each, a power of two from 64 to kMaxCountedSlots, so that it seldom changes.
-[[nodiscard]] std::size_t counted_slots(std::size_t backends);
+/// Slots for so many backends: eight for each if that is allowed, a power of two from 32 to kMaxCountedSlots, so that it seldom
+/// changes. With caps (slow start) at least 64, since a cap is met to the nearest slot only.
+[[nodiscard]] std::size_t counted_slots(std::size_t backends, bool with_caps);
 
 /// Whose slot is nobody's: a flow that meets it is refused.
 inline constexpr std::uint32_t kNoBackend = UINT32_MAX;

@@ -119,7 +119,8 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
     starting = starting || age < service.slow_start;
   }
   deal.dealt.clear();
-  auto slots = deal_by_share(shares(loads, deal.clock.deal(now, deal.free)), counted_slots(places.size()));
+  const auto number = counted_slots(places.size(), service.slow_start.count() > 0);
+  auto slots = deal_by_share(shares(loads, deal.clock.deal(now, deal.free)), number);
   if (starting) deal.clock.changed();
   deal.refuses = std::ranges::find(slots, kNoBackend) != slots.end();
   if (deal.refuses) refusal_ = weights > 0 ? service::Refusal::kFull : service::Refusal::kNoBackend;

@@ -19,7 +19,7 @@ RATE = 500              # new flows a second
 ENDS = 300              # flows that end a second, random ones of all
 TOLERANCE = 0.02
 AT_ONCE = 64            # flows that may come in one moment on a busy machine: what a deal of 100 ms is made for, and some
-SLOTS = 64              # of a service with few backends
+SLOTS = 64              # of a service with few backends and slow start
 SLOW_START = 20 if LONG else 8
 
 

@@ -111,7 +111,7 @@ std::optional<std::uint64_t> Dealt::free_in_the_fullest() const {
 void Dealt::deal() {
   arrivals_ = clock_.deal(now(), free_in_the_fullest());
   shares_ = balance::shares(loads_, arrivals_);
-  slots_ = balance::deal_by_share(shares_, balance::counted_slots(loads_.size()));
+  slots_ = balance::deal_by_share(shares_, balance::counted_slots(loads_.size(), options_.slow_start_ms > 0));
   ++deals_;
   if (std::ranges::any_of(loads_, [](const auto& load) { return load.share_cap < 1; })) clock_.changed();
 }

@@ -110,14 +110,15 @@ TEST(Shares, SolveTheirEquation) {
 }
 
 TEST(CountedSlots, AreAPowerOfTwoWithEightForEach) {
-  for (const std::size_t few : {0U, 1U, 3U, 4U}) EXPECT_EQ(counted_slots(few), 32U);
-  EXPECT_EQ(counted_slots(5), 64U);
-  EXPECT_EQ(counted_slots(8), 64U);
-  EXPECT_EQ(counted_slots(9), 128U);
-  EXPECT_EQ(counted_slots(16), 128U);
-  EXPECT_EQ(counted_slots(17), 256U);
-  EXPECT_EQ(counted_slots(512), kMaxCountedSlots);
-  EXPECT_EQ(counted_slots(100'000), kMaxCountedSlots);
+  for (const std::size_t few : {0U, 1U, 3U, 4U}) EXPECT_EQ(counted_slots(few, false), 32U);
+  EXPECT_EQ(counted_slots(5, false), 64U);
+  EXPECT_EQ(counted_slots(8, false), 64U);
+  EXPECT_EQ(counted_slots(4, true), 64U);
+  EXPECT_EQ(counted_slots(9, false), 128U);
+  EXPECT_EQ(counted_slots(16, false), 128U);
+  EXPECT_EQ(counted_slots(17, false), 256U);
+  EXPECT_EQ(counted_slots(512, false), kMaxCountedSlots);
+  EXPECT_EQ(counted_slots(100'000, false), kMaxCountedSlots);
 }
 
 std::vector<std::int64_t> dealt(const std::vector<double>& shares, std::size_t slots) {
