@@ -35,13 +35,18 @@ void Replicator::seen(const ct::Flow& flow) {
 }
 
 void Replicator::ended(const ct::Flow& flow) { add(FlowChange::Kind::kEnded, &flow); }
-void Replicator::dump_began() { add(FlowChange::Kind::kDumpBegan); }
+void Replicator::dump_began() {
+  lost_of_dump_ = false;
+  add(FlowChange::Kind::kDumpBegan);
+}
 
 void Replicator::dumped(const ct::Flow& flow) {
   if (is_copied(flow)) add(FlowChange::Kind::kDumped, &flow);
 }
 
-void Replicator::dump_ended(bool whole) { add(whole ? FlowChange::Kind::kDumpEnded : FlowChange::Kind::kDumpBroken); }
+void Replicator::dump_ended(bool whole) {
+  add(whole && !lost_of_dump_ ? FlowChange::Kind::kDumpEnded : FlowChange::Kind::kDumpBroken);
+}
 
 void Replicator::flush() {
   if (lost_ && waiting_ == 0) {
@@ -51,11 +56,16 @@ void Replicator::flush() {
   if (changes_.empty()) return;
   if (waiting_ + changes_.size() > kMaxChanges) {
     changes_.clear();
-    if (!std::exchange(lost_, true)) callbacks_.on_changes({{FlowChange::Kind::kLost, {}}});
+    lost_of_dump_ = true;
+    if (!std::exchange(lost_, true)) hand_over({{FlowChange::Kind::kLost, {}}});
     return;
   }
-  waiting_ += changes_.size();
-  callbacks_.on_changes(std::exchange(changes_, {}));
+  hand_over(std::exchange(changes_, {}));
+}
+
+void Replicator::hand_over(FlowChanges changes) {
+  waiting_ += changes.size();
+  callbacks_.on_changes(std::move(changes));
 }
 
 std::optional<Injector::Change> Replicator::change_of(const sync::Operation& operation) {

@@ -75,6 +75,7 @@ class Replicator final : public FlowObserver {
 
  private:
   void add(FlowChange::Kind kind, const netlink::conntrack::Flow* flow = nullptr);
+  void hand_over(FlowChanges changes);
   [[nodiscard]] std::optional<Injector::Change> change_of(const sync::Operation& operation);
   void done(Injector::Done done);
 
@@ -85,7 +86,8 @@ class Replicator final : public FlowObserver {
   BackendNumbers numbers_;
   FlowChanges changes_;
   std::atomic<std::size_t> waiting_ = 0;
-  bool lost_ = false;
+  bool lost_ = false;                                         // since the table was to be read last
+  bool lost_of_dump_ = false;                                 // since the present dump began
   std::map<std::uint64_t, std::vector<sync::Flow>> unknown_;  // by batch under way: flows to backends without a number
 };
 

@@ -12,8 +12,11 @@ namespace {
 
 using Kind = FlowChange::Kind;
 using sync::Operation;
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr std::uint32_t kMask = 0x00ffff00;
 
@@ -139,10 +142,34 @@ TEST_F(ReplicatorTest, WhatThePairsThreadCannotTakeIsLeftToADump) {
   EXPECT_EQ(looks_, 0);
   replicator_.taken(Replicator::kMaxChanges);
   replicator_.flush();
+  EXPECT_EQ(looks_, 0) << "that something was lost has to be taken too";
+  replicator_.taken(1);
+  replicator_.flush();
   EXPECT_EQ(looks_, 1);
   replicator_.seen(assured(2));
   replicator_.flush();
   EXPECT_THAT(kinds(), ElementsAre(Kind::kLost, Kind::kSeen));
+}
+
+TEST_F(ReplicatorTest, ADumpOfWhichAPartWasLostIsABrokenOne) {
+  const auto dump = [&](std::size_t flows) {
+    told_.clear();
+    replicator_.dump_began();
+    for (std::size_t i = 0; i < flows; ++i) {
+      replicator_.dumped(assured(1));
+      if (i % 1024 == 0) replicator_.flush();
+    }
+    replicator_.flush();
+    replicator_.dump_ended(true);
+    replicator_.flush();
+  };
+  dump(Replicator::kMaxChanges + 1);
+  EXPECT_THAT(kinds(), AllOf(Contains(Kind::kLost), Contains(Kind::kDumpBroken), Not(Contains(Kind::kDumpEnded))));
+  dump(2000);
+  EXPECT_THAT(kinds(), AllOf(Not(Contains(Kind::kLost)), Contains(Kind::kDumpBroken), Not(Contains(Kind::kDumpEnded))))
+      << "of this one too, which the loss was not told of";
+  dump(1);
+  EXPECT_THAT(kinds(), ElementsAre(Kind::kDumpBegan, Kind::kDumped, Kind::kDumpEnded));
 }
 
 }  // namespace
