@@ -42,16 +42,22 @@ std::optional<Reconciled> Manager::reconcile(const std::vector<WantedAddress>& w
   return take_result();
 }
 
-Reconciled Manager::withdraw() {
+std::optional<Reconciled> Manager::withdraw() {
   in_order_ = false;
+  wanted_.clear();
   steps_.clear();
-  result_.reset();
   leftover_.clear();
   announcing_.clear();
   next_announced_ = announcing_.end();
-  auto result = remove_ours(rtnl_);
-  if (!has_virtual_links()) remove_virtual_links(rtnl_, result.problems);  // an earlier daemon's
-  return result;
+  result_ = Reconciled{};
+  if (!has_virtual_links()) remove_virtual_links(rtnl_, result_->problems);  // an earlier daemon's
+  if (const auto present = rtnl_.addresses()) {
+    for (const auto& entry : *present)
+      if (is_ours(entry)) steps_.push_back({Step::Kind::kRemove, entry});
+  } else {
+    result_->problems.push_back(present.error().message());
+  }
+  return go_on();
 }
 
 std::vector<std::string> Manager::prepare(const std::vector<WantedAddress>& wanted) {

@@ -48,9 +48,9 @@ class Manager {
   /// parent and with the parent's.
   void refresh_switches();
 
-  /// Takes off every address of ours; goes on after one that cannot be removed. Packets of known flows still come in, also by the
-  /// virtual links, until `rest`.
-  Reconciled withdraw();
+  /// Takes off every address of ours, piece by piece as `reconcile`; goes on after one that cannot be removed. Packets of known
+  /// flows still come in, also by the virtual links, until `rest`.
+  std::optional<Reconciled> withdraw();
   /// Nothing comes in by virtual links any more. Returns what went wrong.
   std::vector<std::string> rest() { return virtual_links_.set_down(); }
   [[nodiscard]] bool has_virtual_links() const { return virtual_links_.router().has_value(); }

@@ -198,7 +198,8 @@ constexpr Setting kHa[] = {
      .default_words = "the interfaces that carry VIPs and pool addresses",
      .effect = Effect::kRestart,
      .example = R"(["eth0", "eth1"])",
-     .help = "Interfaces whose loss of carrier gives the role up.",
+     .help = "Interfaces whose loss of carrier gives the role up. That of `listen` is left out, unless VIPs or pool addresses "
+             "live on it too: on a direct cable a peer that dies takes it down.",
      .field = field<&Ha::track>()},
 };
 
@@ -222,8 +223,9 @@ constexpr Section kHooksSection = {
     .name = "hooks",
     .dotted = true,
     .help =
-        "Programs told of a change of role. They run without capabilities and are never waited for, one at a time; one that "
-        "takes 30 s is killed. Their environment: WSL4_ROLE (active, standby, fault), WSL4_NODE, WSL4_VIPS and "
+        "Programs told of a change of role. They run without capabilities and are not waited for, one at a time; one that "
+        "takes 30 s is killed, and a daemon that stops gives the last one 5 s. Their environment: WSL4_ROLE (active, standby, "
+        "fault), WSL4_NODE, WSL4_VIPS and "
         "WSL4_ADDRESSES (VIPs, pool addresses and addresses.extra), with spaces between them.",
     .settings = kHooks};
 constexpr const Section* kHaSections[] = {&kHooksSection};

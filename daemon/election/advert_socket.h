@@ -23,6 +23,7 @@ class AdvertSocket {
   static netlink::Result<AdvertSocket> open(Family family, const std::string& interface, bool unicast);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int interface_index() const { return interface_index_; }
   /// Protocol 112, TTL or hop limit 255, traffic class CS6, from `source`, which must be an address of this machine.
   netlink::Result<void> send(std::span<const std::uint8_t> message, const IpAddress& source, const IpAddress& destination) const;
   /// The next packet, within `buffer`; none: there is none, or it was none.

@@ -18,7 +18,12 @@ std::string_view to_string(Cause cause) {
 }
 
 RoleMachine::RoleMachine(const Settings& settings, TimePoint now)
-    : settings_(settings), vrrp_(settings.vrrp), started_at_(now), met_at_(now - kMeetPause), promoted_(settings.promoted) {
+    : settings_(settings),
+      vrrp_(settings.vrrp),
+      started_at_(now),
+      met_at_(now - kMeetPause),
+      promoted_(settings.promoted),
+      remembered_(settings.promoted) {
   vrrp_.set_preempt(false);
   if (!settings_.external) vrrp_.start(now);
 }
@@ -48,7 +53,11 @@ void RoleMachine::peer(const PeerState& state, TimePoint now) {
   heard_at_ = now;
   listens_until_.reset();
   if (resigned) vrrp_.hasten(now);
-  if (role_ == Role::kInit && state.role == Role::kActive) become(Role::kStandby, Cause::kHeard);
+  if (role_ == Role::kInit && state.role == Role::kActive) {
+    become(Role::kStandby, Cause::kHeard);
+    // Whoever was promoted while this node was away was promoted later.
+    if (remembered_) promoted_ = remembered_ = false;
+  }
   settle(now);
 }
 
@@ -68,6 +77,11 @@ void RoleMachine::links(const std::map<std::string, bool>& carrier, TimePoint no
     become(Role::kStandby, Cause::kRecovered);
   }
   settle(now);
+}
+
+void RoleMachine::set_track(std::vector<std::string> track, std::string sync_link) {
+  settings_.track = std::move(track);
+  settings_.sync_link = std::move(sync_link);
 }
 
 void RoleMachine::set_healthy(bool healthy, TimePoint now) {
@@ -110,6 +124,7 @@ RoleMachine::Answer RoleMachine::promote(TimePoint now) {
     return tl::make_unexpected(std::string("the peer is active and this node not synced: wait, or demote the peer first"));
   }
   promoted_ = true;
+  remembered_ = false;
   settle(now);
   return {};
 }

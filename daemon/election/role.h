@@ -103,6 +103,8 @@ class RoleMachine {
   void session(const SessionState& session, TimePoint now);
   /// With each heartbeat and each change; only while the session is connected.
   void peer(const PeerState& state, TimePoint now);
+  /// Instead of those of the settings; they count from the next `links`.
+  void set_track(std::vector<std::string> track, std::string sync_link);
   /// Carrier of this machine's links by name; one that is not there has none.
   void links(const std::map<std::string, bool>& carrier, TimePoint now);
   void set_healthy(bool healthy, TimePoint now);
@@ -179,6 +181,7 @@ class RoleMachine {
   TimePoint offer_until_, met_at_, hand_over_from_;
   std::uint64_t flows_ = 0;
   bool healthy_ = true, fault_ = false, promoted_ = false, stopping_ = false, stopped_ = false;
+  bool remembered_ = false;     // `promoted_` was said before this daemon started
   bool resting_ = false;        // after `failover`: does not preempt before it has been active again
   bool unsent_ = false;         // what it had as an active may be unknown to the peer
   bool following_ = false;      // kFollow has been said

@@ -86,7 +86,8 @@ std::optional<TimePoint> Takeover::due() const {
 }
 
 TimePoint Takeover::limit() const {
-  return begun_at_ + (plan_ == Plan::kMeet && steps_[at_] == Step::kAwaitEntries ? kMeetLimit : kStepLimit);
+  if (plan_ == Plan::kMeet && steps_[at_] == Step::kAwaitEntries) return begun_at_ + kMeetLimit;
+  return begun_at_ + (steps_[at_] == Step::kRemoveAddresses ? kRemoveLimit : kStepLimit);
 }
 
 std::optional<Step> Takeover::outstanding() const {

@@ -42,11 +42,13 @@ class Takeover {
   static constexpr std::chrono::milliseconds kStepLimit{1000};
   /// For the flows of another active, with which the session may not even stand yet.
   static constexpr std::chrono::milliseconds kMeetLimit{3000};
+  /// For thousands of addresses: before they are off nobody else may have them.
+  static constexpr std::chrono::milliseconds kRemoveLimit{5000};
 
   struct Phase {
     Step step;
     Duration took;
-    bool done;  // false: given up after kStepLimit
+    bool done;  // false: given up after its limit
   };
 
   /// `outstanding`: of the sequence that this one replaces (see there).

@@ -33,9 +33,9 @@ inline constexpr std::size_t kReceiveBudget = 32;
 
 struct TransportStats {
   std::uint64_t sent = 0, received = 0;               // adverts
-  std::uint64_t failed = 0;                           // not sent; the last error is in `error`
+  std::uint64_t failed = 0;                           // sendings that failed in a family, or in all
   std::array<std::uint64_t, kRejections> rejected{};  // by Rejection
-  std::string error;
+  std::string error;                                  // of the last sending; empty: it went well
 };
 
 class Transport {
@@ -53,8 +53,12 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  /// In each family in use, with those of `vips` that are of it; none of them, no advert. Never blocks; a failure is counted.
+  /// In each family in use, with those of `vips` that are of it, at most the 255 that an advert holds; none of them, no advert.
+  /// Never blocks; a failure is counted.
   void send(std::uint8_t priority, std::chrono::milliseconds interval, const std::vector<IpAddress>& vips);
+
+  /// The interface may be another one of the same name, with other addresses: as Options::sources.
+  void follow(const std::vector<IpAddress>& sources);
 
   [[nodiscard]] const TransportStats& stats() const { return stats_; }
 
@@ -65,12 +69,15 @@ class Transport {
     boost::asio::posix::stream_descriptor readable;  // a duplicate: the socket keeps its own
   };
 
-  Transport(Options options, OnAdvert on_advert) : options_(std::move(options)), on_advert_(std::move(on_advert)) {}
-  netlink::Result<void> add(boost::asio::io_context& io, const IpAddress& source);
+  Transport(boost::asio::io_context& io, Options options, OnAdvert on_advert)
+      : io_(io), options_(std::move(options)), on_advert_(std::move(on_advert)) {}
+  netlink::Result<std::unique_ptr<Channel>> open_channel(const IpAddress& source);
+  tl::expected<void, std::string> send(const Channel& channel, const Advert& advert);
   void wait(Channel& channel);
   void receive(Channel& channel);
   void take(const Packet& packet);
 
+  boost::asio::io_context& io_;
   Options options_;
   OnAdvert on_advert_;
   std::vector<std::unique_ptr<Channel>> channels_;

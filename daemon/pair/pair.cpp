@@ -211,16 +211,26 @@ void Pair::handle(const sync::Event& event) {
       peer_state_.reset();
       callbacks_.on_event("peer-disconnected", last_end_.empty() ? "the connection was lost" : last_end_);
     }
-    if (synced != was_synced_) callbacks_.on_synced(synced);
-    was_synced_ = synced;
+    synced_ = synced;
+    note_protection();
   } else if (const auto* shared = std::get_if<sync::SharedState>(&event)) {
-    if (shared->topic != kElectionTopic) return callbacks_.on_shared(*shared);
+    // A node that was active once tells what it shared then again with each connection.
+    if (shared->topic != kElectionTopic) {
+      if (peer_state_ && peer_state_->role == Role::kActive) callbacks_.on_shared(*shared);
+      return;
+    }
     if (const auto state = decode(shared->bytes)) {
       silent_ = false;
       peer_state_ = *state;
       runner_->peer_state(*state);
+      note_protection();
     }
   }
+}
+
+void Pair::note_protection() {
+  const bool is_protected = synced_ && peer_state_ && peer_state_->role != Role::kFault;
+  if (std::exchange(protected_, is_protected) != is_protected) callbacks_.on_protected(is_protected);
 }
 
 void Pair::end_connection(const sync::event::Ended& ended) {
@@ -293,7 +303,7 @@ PairStatus Pair::look() const {
   status.role_since = role_since_;
   status.transitions = transitions_;
   status.election = ha_.election == config::Election::kVrrp ? "vrrp" : "external";
-  status.priority = ha_.priority;
+  status.priority = runner_->priority();
   status.peer_address = ha_.peer;
   if (peer_state_) status.peer_role = peer_state_->role;
   status.sync = replication_.status();
@@ -306,6 +316,8 @@ PairStatus Pair::look() const {
   }
   status.differing_keys = differing_keys_;
   status.warnings = runner_->problems();
+  if (status.adverts && !status.adverts->error.empty())
+    status.warnings.push_back(fmt::format("adverts are not sent: {}", status.adverts->error));
   return status;
 }
 

@@ -52,8 +52,9 @@ class Pair {
   struct Callbacks {
     std::function<void(election::Role role, election::Cause cause)> on_role;
     std::function<void(std::string name, std::string detail)> on_event;
-    /// The peer is connected and has every flow, or this one has the peer's: as `wsl4d --release` has to know.
-    std::function<void(bool synced)> on_synced;
+    /// Whether the peer can take the place of this node: it is connected, both have the same flows, and it has no fault. As
+    /// `wsl4d --release` has to know.
+    std::function<void(bool is_protected)> on_protected;
     /// The peer's document of this topic is another one.
     std::function<void(const sync::SharedState&)> on_shared;
     std::function<void()> on_stopped;
@@ -100,6 +101,7 @@ class Pair {
   void catch_up(RoleRunner::Then then);
   void handle(const sync::Event& event);
   void change_role(election::Role role, election::Cause cause);
+  void note_protection();
   void end_connection(const sync::event::Ended& ended);
   void beat();
   [[nodiscard]] PairStatus look() const;
@@ -118,7 +120,7 @@ class Pair {
   std::optional<election::PeerState> peer_state_;
   std::chrono::system_clock::time_point role_since_ = std::chrono::system_clock::now();
   std::uint64_t transitions_ = 0;
-  bool was_synced_ = false;
+  bool synced_ = false, protected_ = false;
   bool silent_ = false;  // the peer, for so long that this node has taken the role; its connection may stand a while longer
   std::string last_end_;
   std::vector<std::string> differing_keys_;

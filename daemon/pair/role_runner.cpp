@@ -68,6 +68,7 @@ RoleRunner::RoleRunner(boost::asio::io_context& io, const config::Config& config
       replication_(replication),
       callbacks_(std::move(callbacks)),
       moving_(moving_addresses(config)),
+      ha_(*config.ha),
       interval_(config.ha->advert_interval),
       priority_(config.ha->priority),
       timer_(io),
@@ -108,19 +109,12 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   settings.external = ha.election == config::Election::kExternal;
   settings.promoted = promoted;
   settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
-  settings.track = ha.track;
-  std::vector<std::string> carriers;
-  const addresses::Topology topology(*links, *present);
-  for (const auto* home : topology.homes_of(moving_.wanted)) carriers.push_back(home->name);
-  if (settings.track.empty()) settings.track = carriers;
-  const auto own = std::ranges::find(*present, ha.listen.address, &netlink::rtnl::InterfaceAddress::address);
-  if (own != present->end()) {
-    auto link = name_of(*links, own->link_index);
-    if (std::ranges::find(carriers, link) == carriers.end()) settings.sync_link = std::move(link);
-  }
+  find_track(*links, *present);
+  settings.track = tracked_;
+  settings.sync_link = sync_link_;
   if (!settings.external) {
     election::Transport::Options options{ha.interface, static_cast<std::uint8_t>(ha.virtual_router_id), ha.unicast_peer, {}};
-    auto sources = advert_sources(ha, *links, *present);
+    auto sources = advert_sources(*links, *present);
     if (!sources) return tl::make_unexpected(sources.error());
     options.sources = std::move(*sources);
     settings.vrrp.address = options.sources.front();
@@ -139,24 +133,44 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
 }
 
 tl::expected<std::vector<netlink::IpAddress>, std::string> RoleRunner::advert_sources(
-    const config::Ha& ha, const std::vector<netlink::rtnl::Link>& links,
-    const std::vector<netlink::rtnl::InterfaceAddress>& present) const {
-  const auto link = std::ranges::find(links, ha.interface, &netlink::rtnl::Link::name);
-  if (link == links.end()) return tl::make_unexpected(fmt::format("ha.interface: there is no interface {}", ha.interface));
+    const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present) const {
+  const auto link = std::ranges::find(links, ha_.interface, &netlink::rtnl::Link::name);
+  if (link == links.end()) return tl::make_unexpected(fmt::format("ha.interface: there is no interface {}", ha_.interface));
   std::vector<netlink::IpAddress> moving;
   for (const auto& one : moving_.wanted) moving.push_back(one.address);
-  std::vector<netlink::IpAddress> sources;
+  std::vector<netlink::IpAddress> sources;  // also of a family that has no VIP yet; a reload may bring one
+  bool usable = false;
   for (const auto family : {netlink::Family::kIpv4, netlink::Family::kIpv6}) {
-    if (std::ranges::none_of(moving_.vips, [family](const auto& vip) { return vip.family() == family; })) continue;
-    if (ha.unicast_peer && ha.unicast_peer->family() != family) continue;
-    if (const auto source = election::advert_source(present, link->index, family, ha.unicast_peer, moving))
-      sources.push_back(*source);
+    if (ha_.unicast_peer && ha_.unicast_peer->family() != family) continue;
+    const auto source = election::advert_source(present, link->index, family, ha_.unicast_peer, moving);
+    if (!source) continue;
+    const bool has_vip = std::ranges::any_of(moving_.vips, [family](const auto& vip) { return vip.family() == family; });
+    sources.insert(has_vip && !usable ? sources.begin() : sources.end(), *source);  // ties are broken by the first one
+    usable = usable || has_vip;
   }
-  if (sources.empty()) {
+  if (!usable) {
     return tl::make_unexpected(
-        fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha.interface));
+        fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha_.interface));
   }
   return sources;
+}
+
+/// Without ha.track, the interfaces on which VIPs and pool addresses belong. One that is gone, or has lost its prefix, stays one
+/// of them: that is what they are tracked for.
+void RoleRunner::find_track(const std::vector<netlink::rtnl::Link>& links,
+                            const std::vector<netlink::rtnl::InterfaceAddress>& present) {
+  const addresses::Topology topology(links, present);
+  std::set<std::string> carriers;
+  for (const auto* home : topology.homes_of(moving_.wanted)) carriers.insert(home->name);
+  const auto has_home = [&](const addresses::WantedAddress& wanted) { return topology.home_of(wanted) != nullptr; };
+  if (!std::exchange(other_homes_, false) || !std::ranges::all_of(moving_.wanted, has_home))
+    carriers.insert(carriers_.begin(), carriers_.end());
+  carriers_ = std::move(carriers);
+  tracked_ = ha_.track.empty() ? std::vector<std::string>(carriers_.begin(), carriers_.end()) : ha_.track;
+  const auto own = std::ranges::find(present, ha_.listen.address, &netlink::rtnl::InterfaceAddress::address);
+  if (own == present.end()) return;
+  sync_link_ = name_of(links, own->link_index);
+  if (carriers_.contains(sync_link_)) sync_link_.clear();
 }
 
 void RoleRunner::start() {
@@ -193,6 +207,7 @@ void RoleRunner::session_changed() {
 void RoleRunner::heartbeat() { machine_->set_flows(replication_.session().flows().size()); }
 
 void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle) {
+  other_homes_ = other_homes_ || moving.wanted != moving_.wanted;
   moving_ = std::move(moving);
   idle_ = idle;
   other_wish_ = true;
@@ -238,8 +253,13 @@ void RoleRunner::stop() {
 
 /// Carrier is read where something has changed; addresses are mended once in a while.
 void RoleRunner::look_at_links() {
-  if (watch_->changed()) {
-    if (const auto links = watch_->links()) {
+  if (watch_->changed() || other_homes_) {
+    const auto links = watch_->links();
+    const auto present = watch_->addresses();
+    if (links && present) {
+      if (const auto sources = advert_sources(*links, *present); transport_ && sources) transport_->follow(*sources);
+      find_track(*links, *present);
+      machine_->set_track(tracked_, sync_link_);
       std::map<std::string, bool> carrier;
       for (const auto& link : *links) carrier[link.name] = link.up && link.carrier;
       machine_->links(carrier, Clock::now());
@@ -332,8 +352,7 @@ void RoleRunner::begin(Step step) {
       for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
       return finish(step);
     case Step::kRemoveAddresses:
-      remove_addresses();
-      return finish(step);
+      return remove_addresses(finished);
     case Step::kAwaitEntries:
       return wait_for(step);
     case Step::kDrain:
@@ -372,7 +391,7 @@ void RoleRunner::change_role(Role role, Cause cause) {
   // A node that never had the role has no step to take; but a daemon before it may have left something.
   if (role != Role::kActive && !machine_->takeover()) {
     callbacks_.set_gate(service::Gate::kStandby, [] {});
-    remove_addresses();
+    remove_addresses([] {});
   }
 }
 
@@ -391,7 +410,7 @@ void RoleRunner::advertise(int priority) {
   if (transport_) transport_->send(static_cast<std::uint8_t>(priority), interval_, moving_.vips);
 }
 
-/// Piece by piece, so that heartbeats and adverts have their turn between them; a takeover's first piece at once.
+/// Piece by piece, so that heartbeats and adverts have their turn between them; the first piece of a change of roles at once.
 void RoleRunner::place_addresses() {
   if (!moving_.manage) return;
   placed(addresses_->reconcile(moving_.wanted, idle_));
@@ -412,12 +431,20 @@ void RoleRunner::placed(const std::optional<addresses::Reconciled>& result) {
   if (result) addresses::tell(*result, callbacks_.on_event, problems_);
 }
 
-void RoleRunner::remove_addresses() {
+void RoleRunner::remove_addresses(const Then& then) {
   places_ = false;
-  if (!moving_.manage) return;
   problems_.clear();
   placed(addresses_->withdraw());
   if (addresses_->has_virtual_links()) rests_at_ = Clock::now() + kRestAfter;
+  remove_rest(then);
+}
+
+void RoleRunner::remove_rest(const Then& then) {
+  if (places_ || !addresses_->busy()) return then();
+  boost::asio::post(io_, [this, then] {
+    if (!places_) placed(addresses_->go_on());
+    remove_rest(then);
+  });
 }
 
 void RoleRunner::end() {

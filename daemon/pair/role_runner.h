@@ -69,6 +69,7 @@ class RoleRunner {
   /// Hands over, or withdraws. Ends with `on_stopped`.
   void stop();
 
+  [[nodiscard]] int priority() const { return priority_; }
   [[nodiscard]] const election::RoleMachine& machine() const { return *machine_; }
   [[nodiscard]] const election::TransportStats* adverts() const { return transport_ ? &transport_->stats() : nullptr; }
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
@@ -78,8 +79,8 @@ class RoleRunner {
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
   [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, bool promoted);
   [[nodiscard]] tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(
-      const config::Ha& ha, const std::vector<netlink::rtnl::Link>& links,
-      const std::vector<netlink::rtnl::InterfaceAddress>& addresses) const;
+      const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& addresses) const;
+  void find_track(const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present);
   void act();
   void perform(const election::Action& action);
   void begin(election::Step step);
@@ -91,7 +92,8 @@ class RoleRunner {
   void place_addresses();
   void place_rest();
   void placed(const std::optional<addresses::Reconciled>& result);
-  void remove_addresses();
+  void remove_addresses(const Then& then);
+  void remove_rest(const Then& then);
   void look_at_links();
   void mind_virtual_links();
   void end();
@@ -106,6 +108,11 @@ class RoleRunner {
   std::unique_ptr<addresses::Manager> addresses_;
   MovingAddresses moving_;
   std::set<netlink::IpAddress> idle_;
+  const config::Ha ha_;               // as at the start
+  std::set<std::string> carriers_;    // where `moving_` belongs
+  std::vector<std::string> tracked_;  // interfaces
+  std::string sync_link_;             // of ha.listen; none where `moving_` belongs on it too
+  bool other_homes_ = false;          // may be other ones than `carriers_`
   std::unique_ptr<election::Transport> transport_;
   std::chrono::milliseconds interval_;
   int priority_;

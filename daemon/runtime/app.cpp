@@ -32,7 +32,8 @@ namespace {
 
 constexpr std::chrono::seconds kTendInterval{1};
 constexpr std::chrono::seconds kFinishLimit{1};
-constexpr std::chrono::milliseconds kFinishPause{10};
+/// For the hook of the role that a stop has changed; with what a hand-over takes it is less than the unit's TimeoutStopSec.
+constexpr std::chrono::seconds kHookLimit{5};
 constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
 service::DesiredState no_services(const config::Config& config, const host::KernelFeatures& features) {
@@ -81,7 +82,10 @@ App::App(std::string config_path, config::Config config)
       store_(wanted_.file->node.state_dir),
       assembler_(no_services(*wanted_.file, features_)) {}
 
-App::~App() = default;
+/// The pair's thread asks the kernel's, which is gone first.
+App::~App() {
+  if (pair_) pair_->join();
+}
 
 // ---- start ----------------------------------------------------------------------------------------------------
 
@@ -272,18 +276,19 @@ asio::awaitable<void> App::finish() {
     co_await std::move(left);
   }
   events_.add("stopping", "asked to by a signal");  // answers those who wait for events
-  const auto deadline = std::chrono::steady_clock::now() + kFinishLimit;
-  asio::steady_timer pause(io_);
-  while (server_->busy() && std::chrono::steady_clock::now() < deadline) {
-    pause.expires_after(kFinishPause);
-    co_await pause.async_wait(asio::use_awaitable);
-  }
+  auto answered = comes_true([this] { return !server_->busy(); }, kFinishLimit);
+  co_await std::move(answered);
+  auto told = comes_true([this] { return !hooks_.busy(); }, kHookLimit);  // systemd ends what a service leaves behind
+  co_await std::move(told);
   io_.stop();
 }
 
 asio::awaitable<void> App::reload_on_signal() {
   const auto report = co_await reload(false);
-  if (report) co_return;
+  if (report) {
+    for (const auto& warning : report->warnings) log::warning("reloaded", "detail=\"{}\"", warning);
+    co_return;
+  }
   log::error("reload-failed", "error=\"{}\"", report.error().title);
   for (const auto& detail : report.error().details) log::error("reload-failed", "error=\"{}\"", detail);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -111,6 +112,7 @@ class App final : public control::Node {
   void peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
   void save_pair_state();
+  void keep_promotion(bool promoted);
   void run_hook();
   void update_pair();
   void share(pair::Document kind, std::string_view text);
@@ -123,6 +125,8 @@ class App final : public control::Node {
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
   void reload_pair(std::vector<std::string>& warnings);
   boost::asio::awaitable<void> add_pair(control::Status& status);
+  /// Looks every few milliseconds.
+  boost::asio::awaitable<bool> comes_true(std::function<bool()> condition, std::chrono::milliseconds limit);
   boost::asio::awaitable<bool> comes_to(election::Role role);
   boost::asio::awaitable<void> leave_pair();
   [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }

@@ -40,6 +40,7 @@ void App::watch_health(Names services) {
     health_->watch(service::in_effect(assembler_.laid(), own), wanted_.file->pools, service::marks_of(assembler_.laid(), own.name));
   }
   for (const auto& gone : services) health_->forget(gone);
+  if (pair_) pair_->set_healthy(health_->is_healthy());
 }
 
 void App::health_changed(const health::Status& status) {

@@ -103,7 +103,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
       events_.add(std::move(name), std::move(detail));
     });
   };
-  told.on_synced = [this](bool synced) { asio::post(io_, [this, synced] { peer_synced(synced); }); };
+  told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { peer_synced(is_protected); }); };
   told.on_shared = [this](const sync::SharedState& piece) {
     asio::post(io_, [this, piece] {
       if (auto document = sharing_->take(piece)) asio::co_spawn(io_, follow_peer(std::move(*document)), asio::detached);
@@ -144,6 +144,8 @@ void App::role_changed(Role role, Cause cause) {
   role_since_ = control::WallClock::now();
   ready_ = role == Role::kActive;
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
+  // A role that was handed over is the other node's by an operator's word too; one that a stop took comes back with the start.
+  if (cause != Cause::kStopped) keep_promotion(is_active());
   watch_all();
   if (is_active()) {
     health_->take_over();
@@ -181,6 +183,13 @@ void App::peer_synced(bool synced) {
   save_pair_state();
 }
 
+/// election = "external": who has the role by an operator's word, for the next start.
+void App::keep_promotion(bool promoted) {
+  if (wanted_.file->ha->election != config::Election::kExternal || pair_state_.promoted == promoted) return;
+  pair_state_.promoted = promoted;
+  save_pair_state();
+}
+
 void App::save_pair_state() {
   if (const auto saved = pair_file_->save(pair_state_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
 }
@@ -215,14 +224,18 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   status.ha = to_status(std::move(pair));
 }
 
-asio::awaitable<bool> App::comes_to(Role role) {
-  const auto deadline = std::chrono::steady_clock::now() + kRoleLimit;
+asio::awaitable<bool> App::comes_true(std::function<bool()> condition, std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   asio::steady_timer pause(io_);
-  while (role_ != role && std::chrono::steady_clock::now() < deadline) {
+  while (!condition() && std::chrono::steady_clock::now() < deadline) {
     pause.expires_after(kLookPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
-  co_return role_ == role;
+  co_return condition();
+}
+
+asio::awaitable<bool> App::comes_to(Role role) {
+  return comes_true([this, role] { return role_ == role; }, kRoleLimit);
 }
 
 asio::awaitable<Outcome<std::string>> App::failover(bool force) {
@@ -238,21 +251,16 @@ asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
   if (!pair_) co_return refused(409, "single node: there is no peer to change roles with");
   const auto begun = co_await pair_->set_role(active);
   if (!begun) co_return refused(409, begun.error());
-  pair_state_.promoted = active;
-  save_pair_state();
+  keep_promotion(active);
   const auto wanted = active ? Role::kActive : Role::kStandby;
   if (!co_await comes_to(wanted)) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
   co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));
 }
 
 asio::awaitable<void> App::leave_pair() {
-  const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
   pair_->stop();
-  asio::steady_timer pause(io_);
-  while (!left_pair_ && std::chrono::steady_clock::now() < deadline) {
-    pause.expires_after(kLookPause);
-    co_await pause.async_wait(asio::use_awaitable);
-  }
+  auto left = comes_true([this] { return left_pair_; }, kLeaveLimit);
+  co_await std::move(left);
   peer_synced(false);  // withdrawn already
 }
 

@@ -229,8 +229,10 @@ Result<void> KernelWorker::set_gate(service::Gate gate) {
     return {};
   }
   const auto applied = applier_.apply_gate(gate);
-  if (!applied) return tl::make_unexpected(applied.error());
-  return {};
+  if (applied) return {};
+  applier_.note_gate(gate);  // the whole table is put right with this gate, at once or as soon as it can be
+  repair();
+  return tl::make_unexpected(applied.error());
 }
 
 /// A standby's connections are the active's.

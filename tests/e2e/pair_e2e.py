@@ -3,12 +3,14 @@
 """A pair under live echoing WebSocket connections, IPv4 and IPv6: whatever happens to one node, or between the two, no connection
 is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a second in the takeover."""
 
+import json
+import os
 import signal
 import threading
 
-from lib.bed import BACKENDS4, VIP4, VIP6, pool4
+from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4
 from lib.case import main
-from lib.config import Backend, Service
+from lib.config import Backend, Pool, Service
 from lib.live_pair import ADVERTS, SYNC, LivePair
 from lib.load import Clients, Servers
 from lib.pair import LONG, PairTest
@@ -162,9 +164,108 @@ class External(PairTest):
         self.a.ctl("promote")
         self.assertIs(self.until_synced()[0], self.a)
         self.expect_unharmed()
-        self.a.restart()
+        self.a.restart(signal.SIGKILL)
         self.assertIs(self.until_synced()[0], self.a, "what was said last holds")
+        self.a.restart()
+        self.assertIs(self.until_synced()[0], self.b, "a stop has handed over, and nobody has said anything else")
         self.end_load()
+
+
+    def test_what_was_said_last_moves_with_the_role(self):
+        def promoted():
+            said = []
+            for node in (self.a, self.b):
+                with open(os.path.join(node.state, "pair.json"), encoding="utf-8") as file:
+                    said.append(json.load(file)["promoted"])
+            return said
+        self.a.start()
+        self.b.start()
+        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
+        self.a.ctl("promote")
+        self.until_synced()
+        self.b.ctl("promote")
+        self.assertIs(self.until_synced()[0], self.b)
+        until(lambda: promoted() == [False, True], lambda: f"{promoted()} after a promotion of the peer")
+        self.b.ctl("failover")
+        self.assertIs(self.until_synced()[0], self.a)
+        until(lambda: promoted() == [True, False], lambda: f"{promoted()} after a planned failover")
+
+    def test_changes_of_an_active_that_is_none_any_more_are_not_followed(self):
+        self.a.start()
+        self.b.start()
+        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
+        self.a.ctl("promote")
+        self.until_synced()
+        self.a.ctl("backend", "disable", "chat", "b0")
+        self.b.ctl("promote")
+        self.assertIs(self.until_synced()[0], self.b)
+        self.b.ctl("backend", "enable", "chat", "b0")
+        self.b.ctl("backend", "disable", "chat", "b1")
+        def states(node):
+            return [node.backend("chat", name)["state"] == "disabled" for name in ("b0", "b1")]
+        until(lambda: states(self.a) == [False, True], lambda: f"{states(self.a)} followed")
+        self.b.restart(signal.SIGKILL)
+        self.assertIs(self.until_synced()[0], self.b)
+        for node in (self.a, self.b):
+            self.assertEqual(states(node), [False, True])
+
+
+class OtherAddresses(PairTest):
+    """What a reload, or a link that was made anew, changes of the addresses that move."""
+    MANY = [f"[2001:db8:1::1:{n:x}]:443" for n in range(300)]
+
+    def node(self, name, namespace, host, number, priority, **more):
+        return super().node(name, namespace, host, number, priority, interface="sync", **more)
+
+    def services(self):
+        return [Service("six", self.MANY, [Backend("s", BACKENDS6[0])])]
+
+    def pool(self):
+        return ["198.18.1.50", "2001:db8:1::50"]
+
+    def reload(self, service, pool):
+        for node in (self.a, self.b):
+            node.reload([service], [Pool("main", pool)])
+
+    def until_adverts_go_on(self):
+        def received():
+            return [node.status()["ha"]["adverts"]["received"] for node in (self.a, self.b)]
+        before = received()
+        until(lambda: max(now - then for now, then in zip(received(), before)) > 5, lambda: f"adverts: {before}, {received()}")
+        for node in (self.a, self.b):
+            self.assertNotIn("adverts are not sent", node.ctl("status").stdout)
+
+    def test_adverts_go_on_with_more_addresses_than_they_hold_and_in_another_family(self):
+        active, standby = self.start_pair()
+        self.until_adverts_go_on()
+        active.ctl("failover")
+        self.until_active(standby)
+        self.until_synced()
+        self.assertEqual([len(active.owns()), len(standby.owns())], [0, 302])
+        self.until_adverts_go_on()
+        self.reload(Service("four", [f"{VIP4}:443"], [Backend("f", BACKENDS4[0])]), self.pool())
+        self.until_adverts_go_on()
+
+    def test_adverts_go_on_over_an_interface_that_was_made_anew(self):
+        self.start_pair()
+        self.bed.ip(self.bed.balancer, "link del sync")
+        until(lambda: "adverts are not sent" in self.a.ctl("status").stdout, "the loss told")
+        self.bed.lay_sync()
+        self.until_synced()
+        self.until_adverts_go_on()
+
+    def test_an_interface_that_a_reload_brings_is_tracked(self):
+        active, standby = self.start_pair()
+        active.links("down", "back")
+        self.until_adverts_go_on()
+        self.assertEqual(active.role(), "active", "neither VIPs nor pool addresses are there")
+        active.links("up", "back")
+        self.reload(Service("four", [f"{VIP4}:443"], [Backend("f", BACKENDS4[0])]), pool4(2))
+        active.links("down", "back")
+        self.until_active(standby)
+        self.assertEqual(active.role(), "fault")
+        active.links("up", "back")
+        self.until_synced()
 
 
 class Verdicts(PairTest):

@@ -30,6 +30,9 @@ class PairBed(Bed):
         self.ip(self.second, "addr add 198.18.1.3/24 dev front", "addr add 2001:db8:1::3/64 dev front nodad",
                 "addr add 198.18.2.3/24 dev back", "addr add 2001:db8:2::3/64 dev back nodad",
                 f"route add {CLIENT_RANGE4} via 198.18.1.10", f"route add {CLIENT_RANGE6} via 2001:db8:1::10")
+        self.lay_sync()
+
+    def lay_sync(self):
         self.ip(self.balancer, f"link add sync type veth peer name sync netns {self.second}", "link set sync up",
                 "addr add 198.18.3.1/24 dev sync")
         self.ip(self.second, "link set sync up", "addr add 198.18.3.2/24 dev sync")
@@ -123,8 +126,11 @@ class PairTest(E2eTest):
         probe = Service("probe", [f"{VIP4}:{PROBE_PORT}"], [Backend("p", BACKENDS4[0], PROBE_PORT)], protocol="udp")
         return [chat, six, probe]
 
+    def pool(self):
+        return pool4(2) + pool6(2)
+
     def node(self, name, namespace, host, number, priority, **more):
-        return make_node(self.bed, self.services(), pool4(2) + pool6(2), name=name, namespace=namespace, host=host, number=number,
+        return make_node(self.bed, self.services(), self.pool(), name=name, namespace=namespace, host=host, number=number,
                          **{"key_file": self.key, "priority": priority, "hooks.active": self.hook, "hooks.standby": self.hook, **more})
 
     def tell_if_failed(self):

@@ -250,7 +250,7 @@ TEST_F(ManagerTest, WhatWasWithdrawnComesBackAlsoIfAnotherReaderHasSeenThatItWen
   const std::vector<WantedAddress> wanted{{address(kVip), ""}};
   reconcile(wanted);
   reconcile(wanted);  // sees that all is well
-  EXPECT_THAT(manager_.withdraw().removed, ElementsAre(address(kVip)));
+  EXPECT_THAT(manager_.withdraw()->removed, ElementsAre(address(kVip)));
   EXPECT_THAT(all_ours(), IsEmpty());
   EXPECT_TRUE(rtnl_.changed());
   EXPECT_THAT(reconcile(wanted).added, ElementsAre(address(kVip)));
@@ -269,6 +269,21 @@ TEST_F(ManagerTest, ManyAreDoneInPiecesAndToldTogether) {
   while (manager_.busy()) EXPECT_FALSE(manager_.go_on()) << "told once";
   for (int second = 0; second < 5; ++second) reconcile(many);
   EXPECT_THAT(announcer_.announced, SizeIs(3000));
+}
+
+TEST_F(ManagerTest, ManyAreWithdrawnInPiecesUnlessTheyAreWantedAgain) {
+  std::vector<WantedAddress> many;
+  for (int i = 0; i < 1000; ++i) many.push_back({address("2001:db8::1:" + std::to_string(1000 + i)), ""});
+  for (auto result = manager_.reconcile(many, {}); !result;) result = manager_.go_on();
+  EXPECT_FALSE(manager_.withdraw());
+  EXPECT_THAT(all_ours(), SizeIs(1000 - netlink::rtnl::kAddressesAtOnce));
+  for (auto result = manager_.reconcile(many, {}); !result;) result = manager_.go_on();
+  EXPECT_THAT(all_ours(), SizeIs(1000));
+  auto result = manager_.withdraw();
+  while (!result) result = manager_.go_on();
+  EXPECT_THAT(result->removed, SizeIs(1000));
+  EXPECT_THAT(all_ours(), IsEmpty());
+  EXPECT_FALSE(manager_.busy());
 }
 
 TEST_F(ManagerTest, WhatIsWantedMeanwhileComesFirst) {

@@ -123,7 +123,7 @@ TEST_F(VirtualLinksTest, AnActiveHasItsAddressesOnThemWithoutRoutes) {
 
 TEST_F(VirtualLinksTest, WhoGivesTheRoleUpHasThemEmptyAndThenDown) {
   reconcile(manager_);
-  EXPECT_THAT(manager_.withdraw().removed, SizeIs(4));
+  EXPECT_THAT(manager_.withdraw()->removed, SizeIs(4));
   EXPECT_TRUE(virtual_on(front_).up) << "known flows go on";
   EXPECT_THAT(ours_on(virtual_on(front_).index), IsEmpty());
   EXPECT_THAT(manager_.rest(), IsEmpty());

@@ -278,6 +278,17 @@ TEST(RoleExternal, RemembersOverARestartWhatWasSaid) {
   EXPECT_EQ(bed.machine.role(), Role::kActive);
 }
 
+TEST(RoleExternal, ForgetsWhatWasSaidOnceThePeerIsActive) {
+  auto promoted = settings(false, true);
+  promoted.promoted = true;
+  RoleBed bed(promoted);
+  bed.stand_by(false);
+  bed.sync();
+  EXPECT_EQ(bed.machine.state().claim, 0U) << "the peer was promoted later";
+  EXPECT_TRUE(bed.machine.promote(bed.now()));
+  EXPECT_NE(bed.machine.state().claim, 0U);
+}
+
 TEST(RoleExternal, WithVrrpNobodyPromotes) {
   RoleBed bed;
   EXPECT_EQ(bed.machine.promote(bed.now()).error(), "election is \"vrrp\": use failover");

@@ -61,12 +61,12 @@ TEST(Takeover, MeasuresItsPhases) {
   (void)takeover.next(kStart);
   takeover.finished(Step::kGuardStandby, kStart + 7ms);
   (void)takeover.next(kStart + 8ms);
-  EXPECT_EQ(takeover.due(), kStart + 8ms + Takeover::kStepLimit);
-  (void)takeover.next(kStart + 8ms + Takeover::kStepLimit);
+  EXPECT_EQ(takeover.due(), kStart + 8ms + Takeover::kRemoveLimit);
+  (void)takeover.next(kStart + 8ms + Takeover::kRemoveLimit);
   ASSERT_EQ(takeover.phases().size(), 2U);
   EXPECT_EQ(takeover.phases()[0].took, 7ms);
   EXPECT_TRUE(takeover.phases()[0].done);
-  EXPECT_EQ(takeover.phases()[1].took, Takeover::kStepLimit);
+  EXPECT_EQ(takeover.phases()[1].took, Takeover::kRemoveLimit);
   EXPECT_FALSE(takeover.phases()[1].done);
   EXPECT_TRUE(takeover.complete()) << "no step is waited for for ever";
 }
