@@ -141,6 +141,8 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");
   status.warnings = warnings();
   std::ranges::move(dormant(), std::back_inserter(status.warnings));
+  if (pair_) co_await add_pair(status);
+  // From here on nothing waits: what follows refers to configurations that a reload replaces.
   Surroundings surroundings{*wanted_.file,
                             assembler_.laid(),
                             health_ ? health_->snapshot() : std::vector<health::Status>{},
@@ -150,7 +152,6 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   for (const auto& [service, backends] : wanted_.overlay.changes())
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);
-  if (pair_) co_await add_pair(status);
   describe_services(status, assembler_.desired(), surroundings, counts);
   co_return status;
 }
