@@ -62,6 +62,13 @@ A backend that has not renewed within
 .B ttl
 drains; after a start of the daemon nodes have 10 seconds at least to do so.
 DELETE of the same path ends it at once.
+.PP
+In a pair the active node takes registrations, and the other one refuses them with 409.
+So give
+.B register
+a VIP, or 0.0.0.0, on both nodes, and let nodes use the VIP: it is where the active is.
+A certificate for the VIP does for both.
+.PP
 Errors are problem documents (RFC 9457): 401 without a token of the file, 403 for a service that the token does not cover, 404 if there is no such service, 409 if name or address are taken, 422 for wrong values.
 .PP
 The file of tokens has one token a line, followed by the services that it may join, separated by blanks or commas;

@@ -67,8 +67,8 @@ constexpr Setting kControl[] = {
      .type = Type::kEndpoint,
      .default_words = "none",
      .example = R"("198.51.100.1:9443")",
-     .help = "Address of the TLS listener where nodes register themselves as backends; see JOINING below. Needs token_file, "
-             "tls_certificate and tls_key.",
+     .help = "Address of the TLS listener where nodes register themselves as backends, in a pair a VIP; see JOINING below. Needs "
+             "token_file, tls_certificate and tls_key.",
      .field = field<&Control::register_listen>()},
     {.key = "token_file",
      .type = Type::kPath,

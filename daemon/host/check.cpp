@@ -85,6 +85,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_pair(config, machine, findings);
   judge_virtual_mac(config, machine, findings);
   judge_backends(config, machine, findings);
+  judge_listeners(config, machine, findings);
   judge_local_sockets(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);

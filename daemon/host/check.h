@@ -47,6 +47,7 @@ void judge_pair(const config::Config& config, const Machine& machine, std::vecto
 void judge_virtual_mac(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 // check_traffic.cpp
 void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_listeners(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp

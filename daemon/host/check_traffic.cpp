@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/addresses/placement.h"
 #include "daemon/dataplane/plan.h"
 #include "daemon/host/check.h"
 
@@ -49,6 +50,23 @@ void judge_backends(const config::Config& config, const Machine& machine, std::v
            "use a backend on another machine, or in a network namespace of its own"});
     }
   }
+}
+
+/// They wait for their address, which may be one that moves.
+void judge_listeners(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
+  if (machine.links.empty()) return;
+  const LocalAddresses local(machine);
+  const auto moving = addresses::wanted_addresses(config);
+  const auto look = [&](const char* setting, const std::optional<netlink::Endpoint>& listen) {
+    if (!listen || listen->address.is_unspecified() || local.contain(listen->address)) return;
+    if (std::ranges::find(moving, listen->address, &addresses::WantedAddress::address) != moving.end()) return;
+    findings.push_back(
+        {Severity::kWarning,
+         fmt::format("{}: {} is no address of this machine, and none that wsl4 puts there", setting, listen->address.to_string()),
+         "correct it, or give an interface that address"});
+  };
+  look("control.listen", config.control.listen);
+  look("control.register", config.control.register_listen);
 }
 
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {

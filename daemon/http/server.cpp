@@ -1,6 +1,8 @@
 #include "daemon/http/server.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,8 +129,13 @@ tl::expected<asio::ip::tcp::acceptor, std::string> bind_tcp(asio::io_context& io
   Protocol::acceptor acceptor(io);
   error_code error;
   acceptor.open(address.protocol(), error);
-  if (!error) ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
-  if (!error) acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
+  if (!error) {
+    constexpr int kOn = 1;
+    ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+    // A VIP comes and goes with the role. Holds for IPv6 too.
+    (void)::setsockopt(acceptor.native_handle(), IPPROTO_IP, IP_FREEBIND, &kOn, sizeof kOn);
+    acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
+  }
   if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor.bind(address, error);
   if (!error) acceptor.listen(kBacklog, error);

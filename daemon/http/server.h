@@ -26,7 +26,7 @@ class Server {
 
   /// The errors say what could not be bound, why, and what to do.
   tl::expected<void, std::string> listen_unix(const std::string& path, Answer answer);
-  /// Returns the port, which the kernel picks if `endpoint` has none (0).
+  /// Returns the port, which the kernel picks if `endpoint` has none (0). The machine need not have the address yet.
   tl::expected<std::uint16_t, std::string> listen_tcp(const netlink::Endpoint& endpoint, Answer answer);
 
   /// The same under TLS. Both files are PEM: the certificate with those that lead to its root, and its key.

@@ -11,6 +11,7 @@ import threading
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4
 from lib.case import main
 from lib.config import Backend, Pool, Service
+from lib.join import Node, certificate
 from lib.live_pair import ADVERTS, SYNC, LivePair
 from lib.load import Clients, Servers
 from lib.pair import LONG, PairTest
@@ -266,6 +267,33 @@ class OtherAddresses(PairTest):
         self.assertEqual(active.role(), "fault")
         active.links("up", "back")
         self.until_synced()
+
+
+class Joining(PairTest):
+    """Nodes register at a VIP, where the active is."""
+
+    def setUp(self):
+        super().setUp()
+        crt, key = certificate(self.bed, "tls", f"IP:{VIP4}")
+        tokens = self.bed.path("tokens")
+        with open(tokens, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write("token-for-everything *\n")
+        settings = {"register": f"{VIP4}:9443", "token_file": tokens, "tls_certificate": crt, "tls_key": key}
+        for node in (self.a, self.b):
+            node.more["control"] = "".join(f'{key} = "{value}"\n' for key, value in settings.items())
+            node.write()
+        self.joining = Node(self.bed, f"{VIP4}:9443", crt, "token-for-everything", self.bed.clients)
+
+    def test_nodes_join_at_the_vip_also_after_a_failover(self):
+        active, standby = self.start_pair()
+        sources = lambda node: {backend["name"]: backend["source"] for backend in node.service("chat")["backends"]}
+        for node, name, address in ((active, "n1", BACKENDS4[3]), (standby, "n2", BACKENDS4[4])):
+            self.until_active(node)
+            self.assertEqual(self.joining.put("chat", name, f"{address}:80", ttl="1h")[0], 201)
+            until(lambda: all(sources(one).get(name) == "registered" for one in (active, standby)), lambda: f"{name} on both: {sources(active)}, {sources(standby)}")
+            if node is active:
+                active.ctl("failover")
+        self.assertEqual(self.joining.put("chat", "n1", f"{BACKENDS4[3]}:80", ttl="1h")[0], 200, "the lease is known")
 
 
 class Verdicts(PairTest):

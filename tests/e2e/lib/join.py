@@ -20,10 +20,11 @@ def certificate(bed, name, subject="IP:198.18.2.2"):
 
 
 class Node:
-    """Speaks with the register listener from the backends' namespace, as a node's own unit would."""
+    """Speaks with the register listener, by default from the backends' namespace, as a node's own unit would."""
 
-    def __init__(self, bed, target, trusted, token):
+    def __init__(self, bed, target, trusted, token, namespace=None):
         self.bed, self.target, self.trusted, self.token = bed, target, trusted, token
+        self.namespace = namespace or bed.backends
 
     def call(self, method, service, backend, body=None, token=None):
         """HTTP status and answer. `token`: another one; "": none."""
@@ -36,7 +37,7 @@ class Node:
             json.dump(body, file)
         words = ["curl", "-K", self.bed.path("curl"), "-X", method, "-w", "\n%{http_code}"]
         words += ["--json", f"@{self.bed.path('body')}"] if body is not None else []
-        text, _, status = self.bed.run(self.bed.backends, *words).stdout.rpartition("\n")
+        text, _, status = self.bed.run(self.namespace, *words).stdout.rpartition("\n")
         return int(status), json.loads(text)
 
     def put(self, service, backend, address, ttl="5s", token=None, **more):
@@ -45,7 +46,7 @@ class Node:
     def connect(self):
         """A TCP connection, nothing sent."""
         host, _, port = self.target.rpartition(":")
-        with self.bed.inside(self.bed.backends):
+        with self.bed.inside(self.namespace):
             return socket.create_connection((host, int(port)), 15)
 
     def connect_tls(self):

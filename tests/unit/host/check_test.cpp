@@ -75,6 +75,17 @@ TEST_F(Check, ANodeOfAPairNeedsItsKeyItsInterfaceAndItsAddress) {
                                       finding(Severity::kError, "198.18.0.3 is no address of this machine", "correct it")));
 }
 
+TEST_F(Check, AListenerMayWaitForAVipButNotForAStrangersAddress) {
+  for (const auto* listen : {"127.0.0.1:9443", "0.0.0.0:9443", "[::]:9443", "198.18.0.1:9443", "198.18.0.10:9443"}) {
+    machine_.addresses.push_back({1, test::address("127.0.0.1"), 8, 0});
+    config_.control.register_listen = test::endpoint(listen);
+    EXPECT_THAT(findings(), IsEmpty()) << listen;
+  }
+  config_.control.listen = config_.control.register_listen = test::endpoint("198.18.0.77:9443");
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "control.listen: 198.18.0.77 is no address", "correct it"),
+                                      finding(Severity::kWarning, "control.register: 198.18.0.77 is no address", "correct it")));
+}
+
 TEST_F(Check, AVirtualMacNeedsMacvlansOnEthernetAndItsAddressForItself) {
   auto& ha = config_.ha.emplace();
   ha.listen = test::endpoint("198.18.0.1:4440");

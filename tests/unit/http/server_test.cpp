@@ -289,5 +289,13 @@ TEST_F(HttpServer, ServesTcpToo) {
   EXPECT_NE(taken.error().find("Address already in use"), std::string::npos) << taken.error();
 }
 
+TEST_F(HttpServer, WaitsForAnAddressThatIsNotThereYet) {
+  Server server(thread_.io(), Limits{});
+  for (const auto* address : {"198.18.77.77", "2001:db8:77::77"}) {
+    const auto bound = server.listen_tcp({*netlink::IpAddress::parse(address), 0}, echo);
+    EXPECT_TRUE(bound) << bound.error();
+  }
+}
+
 }  // namespace
 }  // namespace wsl4::http
