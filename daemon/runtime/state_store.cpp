@@ -19,7 +19,7 @@ namespace {
 /// Since 1970, UTC. With fractions: a restart must not make a slow start older.
 using Seconds = std::chrono::duration<double>;
 
-json::value to_json(const State& state) {
+json::value to_json(const State& state, const std::string& boot) {
   json::object before, set;
   for (const auto& [name, values] : state.sysctls) {
     before[name] = values.before;
@@ -29,15 +29,17 @@ json::value to_json(const State& state) {
   for (const auto& [service, address, since] : state.newcomers)
     newcomers.push_back(
         {{"service", service}, {"address", address.to_string()}, {"since", Seconds(since.time_since_epoch()).count()}});
-  return {{"version", 1}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
+  return {{"version", 1}, {"boot", boot}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
 }
 
-State from_json(const json::value& document) {
+State from_json(const json::value& document, const std::string& boot) {
   State state;
   for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.sysctls[name].before = value.as_string();
   const auto* const set = document.as_object().if_contains("set_sysctls");  // the first files had none
   if (set != nullptr)
     for (auto& [name, values] : state.sysctls) values.set = set->at(name).as_string();
+  const auto* const made_in = document.as_object().if_contains("boot");  // nor this
+  if (made_in != nullptr && made_in->as_string() != boot) state.sysctls.clear();
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {
@@ -51,6 +53,8 @@ State from_json(const json::value& document) {
 
 }  // namespace
 
+std::string running_boot() { return host::kernel_sysctls()->read("kernel/random/boot_id").value_or(""); }
+
 void State::note_change(const std::string& name, const std::string& present, const std::string& value) {
   sysctls.try_emplace(name, host::ChangedSysctl{present, {}}).first->second.set = value;
 }
@@ -60,7 +64,7 @@ tl::expected<State, std::string> StateStore::load() const {
   const auto text = util::read_file(path_);
   if (!text) return tl::make_unexpected(text.error());
   try {
-    return from_json(json::parse(*text));
+    return from_json(json::parse(*text), boot_);
   } catch (const std::exception& broken) {
     return tl::make_unexpected(
         fmt::format("{} is broken ({}); it holds the sysctl values from before wsl4: mend or remove it", path_, broken.what()));
@@ -68,7 +72,7 @@ tl::expected<State, std::string> StateStore::load() const {
 }
 
 tl::expected<void, std::string> StateStore::save(const State& state) const {
-  return util::replace_file(path_, json::serialize(to_json(state)) + "\n");
+  return util::replace_file(path_, json::serialize(to_json(state, boot_)) + "\n");
 }
 
 tl::expected<void, std::string> StateStore::remove() const {

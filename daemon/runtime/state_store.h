@@ -1,4 +1,5 @@
 // What must outlive the daemon and the kernel does not know: the sysctls that it changed, and the backends whose share still grows.
+// The sysctls do not outlive the machine's boot: afterwards they are as somebody else has set them.
 // One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
@@ -21,18 +22,23 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
+/// The kernel's name for this boot (random(4)); empty if it does not tell.
+[[nodiscard]] std::string running_boot();
+
 class StateStore {
  public:
-  explicit StateStore(std::string directory) : path_(std::move(directory) + "/state.json") {}
+  explicit StateStore(std::string directory, std::string boot = running_boot())
+      : path_(std::move(directory) + "/state.json"), boot_(std::move(boot)) {}
 
-  /// No file is an empty state; a broken one is an error, since the old values in it would be lost.
+  /// No file is an empty state; a broken one is an error, since the old values in it would be lost. Sysctls of another boot are
+  /// left out.
   [[nodiscard]] tl::expected<State, std::string> load() const;
   [[nodiscard]] tl::expected<void, std::string> save(const State& state) const;
   [[nodiscard]] tl::expected<void, std::string> remove() const;
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  std::string path_, boot_;
 };
 
 }  // namespace wsl4::runtime

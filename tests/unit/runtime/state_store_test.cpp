@@ -55,6 +55,24 @@ TEST_F(StateStoreTest, TheValueBeforeTheFirstChangeIsKept) {
   EXPECT_EQ(state.sysctls.at("timeout"), (host::ChangedSysctl{"432000", "7800"}));
 }
 
+TEST_F(StateStoreTest, SysctlsOfAnEarlierBootAreNotGoneBackTo) {
+  const auto address = netlink::Endpoint::parse("198.18.2.11:80");
+  ASSERT_TRUE(address);
+  State state;
+  state.note_change("net/ipv4/ip_forward", "0", "1");
+  state.newcomers = {{"chat", *address, service::WallTime(std::chrono::seconds(1'764'126'593))}};
+  ASSERT_TRUE(StateStore(directory_, "one").save(state));
+  EXPECT_EQ(StateStore(directory_, "one").load(), state);
+  const StateStore later(directory_, "two");
+  auto loaded = later.load();
+  EXPECT_EQ(loaded, (State{.sysctls = {}, .newcomers = state.newcomers}));
+  loaded->note_change("net/ipv4/ip_forward", "2", "1");
+  ASSERT_TRUE(later.save(*loaded));
+  EXPECT_EQ(later.load()->sysctls.at("net/ipv4/ip_forward").before, "2");
+}
+
+TEST_F(StateStoreTest, ABootHasAName) { EXPECT_FALSE(running_boot().empty()); }
+
 TEST_F(StateStoreTest, AnOldFileIsRead) {
   write(R"({"version": 1, "old_sysctls": {"net/ipv4/ip_forward": "0"},
             "addresses": [{"address": "198.18.1.100", "interface": "front"}]})");
