@@ -13,12 +13,12 @@
 #include "daemon/ctl/table.h"
 #include "daemon/ctl/units.h"
 #include "daemon/peer/key_file.h"
+#include "daemon/util/as_user.h"
 
 namespace wsl4::ctl {
 namespace {
 
 namespace json = boost::json;
-constexpr const char* kUser = "wsl4";  // whom the package runs the daemon as
 
 using Severity = host::Finding::Severity;
 
@@ -103,7 +103,11 @@ json::object to_json(const runtime::PurgeReport& report) {
 }  // namespace
 
 int check(const Options& options, const Console& console, const Machine& machine) {
-  const auto config = config::load(options.config, control::inspect_register);
+  // What root may read says nothing of the daemon.
+  const auto inspect = [](const config::Config& file) {
+    return util::as_user(util::kDaemonUser, [&file] { return control::inspect_register(file); });
+  };
+  const auto config = config::load(options.config, inspect);
   if (!config) {
     for (const auto& problem : config.error()) console.err(problem.message() + "\n");
     if (options.json) console.out(json_text(to_json(options, config.error(), {})));
@@ -131,7 +135,7 @@ int keygen(const Options& options, const Console& console) {
     console.out(options.json ? json_text(document) : key->text() + "\n");
     return kExitDone;
   }
-  const auto made = peer::make_key_file(*options.key_file, *key, kUser);
+  const auto made = peer::make_key_file(*options.key_file, *key, util::kDaemonUser);
   if (!made) return fail(console, kExitFailed, made.error());
   document["file"] = *options.key_file;
   console.out(options.json ? json_text(document)

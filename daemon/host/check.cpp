@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "daemon/peer/key_file.h"
+#include "daemon/util/as_user.h"
 
 namespace wsl4::host {
 
@@ -100,7 +101,8 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
 std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) {
   auto machine = look_at_machine();
   if (config.ha) {
-    if (auto keys = peer::load_keys(config.ha->key_file); !keys) machine.key_problems = std::move(keys.error());
+    auto keys = util::as_user(util::kDaemonUser, [&] { return peer::load_keys(config.ha->key_file); });
+    if (!keys) machine.key_problems = std::move(keys.error());
   }
   if (uses_virtual_mac(config)) {
     const auto rtnl = netlink::rtnl::open_rtnl();

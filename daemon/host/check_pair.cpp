@@ -15,8 +15,10 @@ void judge_pair(const config::Config& config, const Machine& machine, std::vecto
   if (!config.ha) return;
   const auto& ha = *config.ha;
   for (const auto& problem : machine.key_problems)
-    findings.push_back({Severity::kError, fmt::format("ha.key_file: {}", problem),
-                        fmt::format("make it on one node (wsl4ctl keygen {}) and copy it to the other one", ha.key_file)});
+    findings.push_back(
+        {Severity::kError, fmt::format("ha.key_file: {}", problem),
+         fmt::format("make it on one node (wsl4ctl keygen {0}) and copy it to the other one (chown wsl4: {0}; chmod 0600 {0})",
+                     ha.key_file)});
   if (machine.links.empty()) return;
   if (!ha.interface.empty() && std::ranges::find(machine.links, ha.interface, &netlink::rtnl::Link::name) == machine.links.end())
     findings.push_back({Severity::kError, fmt::format("ha.interface: there is no interface {}", ha.interface),

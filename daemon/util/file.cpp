@@ -1,6 +1,7 @@
 #include "daemon/util/file.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,8 +18,17 @@ namespace wsl4::util {
 
 namespace {
 
+std::string effective_user() {
+  const uid_t self = ::geteuid();
+  const passwd* const user = ::getpwuid(self);
+  return user == nullptr ? std::to_string(self) : user->pw_name;
+}
+
 tl::unexpected<std::string> failed(const char* verb, const std::string& path) {
-  return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, std::generic_category().message(errno)));
+  const int code = errno;
+  auto why = std::generic_category().message(code);
+  if (code == EACCES) why += " to user " + effective_user();
+  return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, why));
 }
 
 bool write_all(int fd, const std::string& content) {

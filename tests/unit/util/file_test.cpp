@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "daemon/util/as_user.h"
 #include "tests/support/http_bed.h"
 
 namespace wsl4::util {
@@ -53,6 +54,23 @@ TEST(SecretFile, OfAThirdUserIsRefused) {
   as_nobody(
       [&] { EXPECT_EQ(read_secret_file(path).error(), path + " holds secrets and belongs to user 65533, not to user 65534"); });
   EXPECT_EQ(read_secret_file(path), "secret") << "root reads on behalf of others";
+}
+
+TEST(SecretFile, IsJudgedForTheUserThatWillReadIt) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.file("key");
+  std::ofstream(path) << "secret";
+  ASSERT_EQ(::chmod(folder.file("").c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  const auto read = [&] { return read_secret_file(path); };
+  EXPECT_EQ(as_user("nobody", read).error(), "cannot open " + path + ": Permission denied to user nobody");
+  EXPECT_EQ(as_user("nobody-of-this-name", read), "secret");
+  EXPECT_EQ(read(), "secret") << "this thread is root's still";
+  ASSERT_EQ(::chown(path.c_str(), 65534, 0), 0);
+  EXPECT_EQ(as_user("nobody", read), "secret");
+  ASSERT_EQ(::chown(path.c_str(), 65533, 65534), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_EQ(as_user("nobody", read).error(), path + " holds secrets and belongs to user 65533, not to user 65534");
 }
 
 TEST(SecretFile, ErrorsNameTheFile) {
