@@ -456,10 +456,10 @@ asio::awaitable<Outcome<bool>> App::apply_joined(config::Config base) {
 // ---- changes at run time ----------------------------------------------------------------------------------------------
 
 tl::expected<void, std::string> App::load_overlay() {
-  if (!std::filesystem::exists(overlay_path())) return {};
-  const auto text = util::read_file(overlay_path());
+  const auto text = util::read_file_if_there(overlay_path());
   if (!text) return tl::make_unexpected(text.error());
-  auto changes = service::parse_changes(*text, overlay_path());
+  if (!*text) return {};
+  auto changes = service::parse_changes(**text, overlay_path());
   if (!changes) return tl::make_unexpected(changes.error());
   wanted_.overlay = service::Overlay(std::move(*changes));
   return {};

@@ -1,7 +1,6 @@
 #include "daemon/runtime/joining.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,10 +38,10 @@ Joining::Joining(asio::io_context& io, util::AsyncLock& changing, EventLog& even
 tl::expected<config::Config, std::string> Joining::open(config::Config file, const std::string& directory) {
   file_ = std::move(file);
   path_ = directory + "/joined.json";
-  if (std::filesystem::exists(path_)) {
-    const auto text = util::read_file(path_);
-    if (!text) return tl::make_unexpected(text.error());
-    auto stored = service::parse_joined(*text, path_, control::WallClock::now());
+  const auto text = util::read_file_if_there(path_);
+  if (!text) return tl::make_unexpected(text.error());
+  if (*text) {
+    auto stored = service::parse_joined(**text, path_, control::WallClock::now());
     if (!stored) return tl::make_unexpected(stored.error());
     leases_ = std::move(stored->leases);
     discovered_ = std::move(stored->discovered);

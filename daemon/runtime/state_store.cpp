@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -60,11 +59,11 @@ void State::note_change(const std::string& name, const std::string& present, con
 }
 
 tl::expected<State, std::string> StateStore::load() const {
-  if (!std::filesystem::exists(path_)) return State{};
-  const auto text = util::read_file(path_);
+  const auto text = util::read_file_if_there(path_);
   if (!text) return tl::make_unexpected(text.error());
+  if (!*text) return State{};
   try {
-    return from_json(json::parse(*text), boot_);
+    return from_json(json::parse(**text), boot_);
   } catch (const std::exception& broken) {
     return tl::make_unexpected(
         fmt::format("{} is broken ({}); it holds the sysctl values from before wsl4: mend or remove it", path_, broken.what()));

@@ -62,6 +62,13 @@ tl::expected<std::string, std::string> read_file(const std::string& path) {
   return read_all(fd.get(), path);
 }
 
+tl::expected<std::optional<std::string>, std::string> read_file_if_there(const std::string& path) {
+  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return std::nullopt;
+  if (!fd) return failed("open", path);
+  return read_all(fd.get(), path);
+}
+
 tl::expected<std::string, std::string> read_secret_file(const std::string& path, unsigned widest) {
   const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return failed("open", path);

@@ -1,6 +1,7 @@
 // Small files, whole: read, and written so that a crash leaves the old or the new one, never half.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -9,6 +10,9 @@ namespace wsl4::util {
 
 /// The error names the file and says why.
 [[nodiscard]] tl::expected<std::string, std::string> read_file(const std::string& path);
+
+/// The same, but a file that is not there is none.
+[[nodiscard]] tl::expected<std::optional<std::string>, std::string> read_file_if_there(const std::string& path);
 
 /// The same for a file with secrets: one that is more open than mode `widest` is refused, and so is one that belongs neither to
 /// this process's user nor to root (to root every file is its own). The error says what to do.

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/util/as_user.h"
+
 namespace wsl4::runtime {
 namespace {
 
@@ -90,6 +92,12 @@ TEST_F(StateStoreTest, ABrokenFileIsAnErrorAndStays) {
     EXPECT_NE(loaded.error().find("state.json is broken"), std::string::npos) << loaded.error();
     EXPECT_TRUE(std::filesystem::exists(directory_ + "/state.json"));
   }
+}
+
+TEST_F(StateStoreTest, AFolderThatMayNotBeSearchedIsAnError) {
+  const auto loaded = util::as_user("nobody", [this] { return StateStore(directory_).load(); });  // it is root's, of mode 0700
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error(), "cannot open " + directory_ + "/state.json: Permission denied to user nobody");
 }
 
 TEST_F(StateStoreTest, AMissingDirectoryIsNamed) {
