@@ -243,8 +243,11 @@ asio::awaitable<Outcome<std::string>> App::failover(bool force) {
   const auto begun = co_await pair_->failover(force);
   if (!begun) co_return refused(409, begun.error());
   if (!co_await comes_to(Role::kStandby)) co_return refused(409, "the peer did not take the active role; this node keeps it");
-  const auto peer = (co_await pair_->status()).sync.peer.node;
-  co_return peer.empty() ? "this node has given the active role up" : fmt::format("{} is active", peer);
+  const auto pair = co_await pair_->status();
+  const auto& peer = pair.sync.peer.node;  // of one that is gone too
+  if (pair.sync.state != sync::State::kDisconnected) co_return fmt::format("{} is active", peer);
+  co_return fmt::format("this node has given the active role up; {} is not connected",
+                        peer.empty() ? pair.peer_address.to_string() : peer);
 }
 
 asio::awaitable<Outcome<std::string>> App::set_role(bool active) {

@@ -171,6 +171,18 @@ class External(PairTest):
         self.assertIs(self.until_synced()[0], self.b, "a stop has handed over, and nobody has said anything else")
         self.end_load()
 
+    def test_a_forced_failover_to_nobody(self):
+        self.a.start()
+        self.b.start()
+        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
+        self.a.ctl("promote")
+        self.until_synced()
+        self.b.kill()
+        until(lambda: self.a.sync()["state"] == "disconnected", "the loss of lb-b noticed")
+        self.assertRegex(self.a.ctl("failover", check=False).stderr, "not connected")
+        self.assertIn("this node has given the active role up; lb-b is not connected", self.a.ctl("failover", "--force").stdout)
+        self.assertEqual(self.a.role(), "standby")
+
 
     def test_what_was_said_last_moves_with_the_role(self):
         def promoted():
