@@ -144,6 +144,12 @@ int keygen(const Options& options, const Console& console) {
 }
 
 int purge(const Options& options, const Console& console, const Machine& machine) {
+  if (options.dry_run) {
+    const auto possible = machine.purge(options.config, true);
+    if (!possible) return fail(console, kExitFailed, possible.error());
+    console.out(options.json ? json_text({{"possible", true}}) : "nothing stands in the way\n");
+    return kExitDone;
+  }
   std::vector<std::string> sockets{options.socket};
   const auto config = config::load(options.config);
   if (config && !options.socket_given) sockets.push_back(config->control.socket);
@@ -151,7 +157,7 @@ int purge(const Options& options, const Console& console, const Machine& machine
     std::string why;
     if (may_run(socket, why)) return fail(console, kExitFailed, why);
   }
-  const auto report = machine.purge(options.config);
+  const auto report = machine.purge(options.config, false);
   if (!report) return fail(console, kExitFailed, report.error());
   console.out(options.json ? json_text(to_json(*report)) : purge_text(*report));
   if (report->failures.empty()) return kExitDone;

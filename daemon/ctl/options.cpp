@@ -106,6 +106,7 @@ void add_commands(CLI::App& app, Options& options) {
   purge->add_option("--config", options.config, "The configuration file that the daemon used")
       ->type_name("FILE")
       ->capture_default_str();
+  purge->add_flag("--dry-run", options.dry_run, "Change nothing; say what stands in the way, but for the daemon");
 }
 
 Ending wrong_usage(std::string_view why) { return {kExitUsage, "", fmt::format("wsl4ctl: {}; see wsl4ctl --help\n", why)}; }

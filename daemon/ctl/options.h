@@ -55,7 +55,7 @@ struct Options {
   bool socket_given = false;
   bool json = false;
   bool watch = false;                          // status
-  bool dry_run = false;                        // reload
+  bool dry_run = false;                        // reload, purge
   bool force = false;                          // failover
   bool follow = false;                         // events
   std::string config = "/etc/wsl4/wsl4.toml";  // check, purge

@@ -23,7 +23,7 @@ inline constexpr int kExitUnreachable = 3;  // the daemon cannot be reached
 /// What commands do on this machine without the daemon.
 struct Machine {
   std::function<std::vector<host::Finding>(const config::Config&)> check;
-  std::function<tl::expected<runtime::PurgeReport, std::string>(const std::string& config_path)> purge;
+  std::function<tl::expected<runtime::PurgeReport, std::string>(const std::string& config_path, bool dry_run)> purge;
 };
 [[nodiscard]] Machine this_machine();
 

@@ -74,14 +74,26 @@ tl::expected<config::Node, std::string> node_of(const std::string& config_path) 
                   loaded.error().front().message()));
 }
 
+/// A daemon has run since the last purge; or nobody can tell.
+bool was_here(const StateStore& store) {
+  std::error_code unknown;
+  if (std::filesystem::exists(store.path(), unknown) || unknown) return true;
+  auto nftables = nft::KernelNftables::open();
+  if (!nftables) return true;
+  const auto table = (*nftables)->read_table(dataplane::kTableName);
+  return !table || *table;
+}
+
 }  // namespace
 
-tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
+tl::expected<PurgeReport, std::string> purge(const std::string& config_path, bool dry_run) {
   const auto node = node_of(config_path);
-  if (!node) return tl::make_unexpected(node.error());
-  const StateStore store(node->state_dir);
+  const StateStore store(node ? node->state_dir : config::find_state_dir(config_path).value_or(config::Node{}.state_dir));
+  const bool here = was_here(store);
+  if (!node && here) return tl::make_unexpected(node.error());
   const auto state = store.load();
   if (!state) return tl::make_unexpected(state.error());
+  if (dry_run) return PurgeReport{};
 
   PurgeReport report;
   // The addresses first: a packet to one of them must not meet the bare machine while it still answers for them.
@@ -100,11 +112,13 @@ tl::expected<PurgeReport, std::string> purge(const std::string& config_path) {
     report.table_there = true;
     report.failures.push_back("table inet wsl4: " + table.error().message());
   }
-  const auto flows = remove_flows(service::MarkLayout(node->ct_mark_mask));
-  if (flows)
-    report.flows = *flows;
-  else
-    report.failures.push_back("flows: " + flows.error().message());
+  if (here) {
+    const auto flows = remove_flows(service::MarkLayout(node->ct_mark_mask));
+    if (flows)
+      report.flows = *flows;
+    else
+      report.failures.push_back("flows: " + flows.error().message());
+  }
 
   const auto sysctls = host::kernel_sysctls();
   auto restored = host::restore_sysctls(*sysctls, state->sysctls);

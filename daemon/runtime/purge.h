@@ -19,7 +19,9 @@ struct PurgeReport {
 };
 
 /// Reads the state directory and the mark's layout from the configuration; a missing file means the defaults. Goes on after what
-/// cannot be undone. The error says why nothing was done at all: a broken file among others.
-[[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path);
+/// cannot be undone. The error says why nothing was done at all: a broken file among others. Where no daemon has left its state or
+/// its table, a broken file is no obstacle, and marks are taken for somebody else's. `dry_run`: changes nothing, and the report
+/// says nothing.
+[[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path, bool dry_run);
 
 }  // namespace wsl4::runtime

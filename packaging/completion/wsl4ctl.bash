@@ -78,7 +78,7 @@ _wsl4ctl() {
         events:*) offered="--follow $options" ;;
         failover:*) offered="--force $options" ;;
         promote:* | demote:*) offered=$options ;;
-        purge:*) offered="--config $options" ;;
+        purge:*) offered="--config --dry-run $options" ;;
     esac
     if [[ $cur == -* ]]; then
         case ${given[0]}:${given[1]} in

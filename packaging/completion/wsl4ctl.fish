@@ -74,3 +74,4 @@ complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l limit -x -d 'At mo
 complete -c wsl4ctl -n '__fish_seen_subcommand_from events' -l follow -d 'Go on with what happens'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from keygen' -F
 complete -c wsl4ctl -n '__fish_seen_subcommand_from purge' -l config -r -F -d 'The configuration file that the daemon used'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from purge' -l dry-run -d 'Change nothing; say what stands in the way'

@@ -155,6 +155,13 @@ class Package(E2eTest):
         self.expect_flowing(clients)
 
     def remove(self, clients, before):
+        self.configure(0, 1, 2, text="\nbroken = true\n")
+        refused = self.machine.run("apt-get", "remove", "-y", "wsl4", check=False, timeout=120)
+        self.assertNotEqual(refused.returncode, 0, "nothing says what to take out of the kernel")
+        self.assertIn("broken", refused.stdout + refused.stderr)
+        self.expect_active(COUNT)
+        self.expect_flowing(clients)
+        self.configure(0, 1, 2)
         self.machine.run("apt-get", "remove", "-y", "wsl4", timeout=120)
         after = self.network()
         self.assertEqual(after, before, "removal left something on the network")

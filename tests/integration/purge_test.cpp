@@ -44,9 +44,11 @@ class PurgeTest : public testing::Test {
 
   [[nodiscard]] std::string file() const { return folder_ + "/wsl4.toml"; }
   void configure(const std::string& text) const { std::ofstream(file()) << text; }
-  [[nodiscard]] auto purge() const {
-    return machine_.run([this] { return runtime::purge(file()); });
+  [[nodiscard]] auto purge(bool dry_run = false) const {
+    return machine_.run([this, dry_run] { return runtime::purge(file(), dry_run); });
   }
+  /// As a daemon does that has changed nothing.
+  void leave_state() const { ASSERT_TRUE(StateStore(folder_).save({})); }
   [[nodiscard]] long ours() const {
     return std::ranges::count(rtnl_->addresses().value(), netlink::rtnl::kAddressProtocol, &InterfaceAddress::protocol);
   }
@@ -89,12 +91,33 @@ TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
   EXPECT_FALSE(std::filesystem::exists(StateStore(folder_).path()));
 }
 
+TEST_F(PurgeTest, ADryRunChangesNothing) {
+  leave_state();
+  const auto report = purge(true);
+  EXPECT_TRUE(report) << report.error();
+  EXPECT_EQ(ours(), 3);
+  EXPECT_TRUE(std::filesystem::exists(StateStore(folder_).path()));
+}
+
+TEST_F(PurgeTest, WhereNoDaemonWasMarksAreSomebodyElses) {
+  machine_.must("conntrack -I -p tcp -s 198.18.0.1 -d 198.18.0.2 --sport 1000 --dport 80 --state ESTABLISHED -t 600 -m 0x00000500");
+  configure("[node]\nbroken = true\nstate_dir = \"" + folder_ + "\"\n");
+  EXPECT_EQ(purge()->flows, 0U);
+  EXPECT_EQ(ours(), 0) << "these bear wsl4's own mark";
+  configure("[node]\nstate_dir = \"" + folder_ + "\"\n");
+  EXPECT_EQ(purge()->flows, 0U);
+  leave_state();
+  EXPECT_EQ(purge()->flows, 1U);
+}
+
 TEST_F(PurgeTest, ABrokenFileIsRefusedAndNothingIsGuessed) {
+  leave_state();
   configure("[node]\nstate_dir = \"" + folder_ + "\"\nct_mark_mask = 0x00ffff\nbroken = true\n");
   const auto report = purge();
   ASSERT_FALSE(report);
   EXPECT_THAT(report.error(), HasSubstr(file() + ":4:1: node.broken: "));
   EXPECT_THAT(report.error(), HasSubstr("mend it, or remove it"));
+  EXPECT_EQ(purge(true).error(), report.error());
   EXPECT_EQ(ours(), 3);
 }
 

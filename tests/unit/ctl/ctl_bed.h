@@ -53,8 +53,8 @@ class Wsl4ctl : public testing::Test {
   tl::expected<runtime::PurgeReport, std::string> purged_ = runtime::PurgeReport{true, false, 3, 0, 2000, 1, {}, {}};
   std::vector<std::string> purges_;
   Machine machine_{[this](const config::Config&) { return findings_; },
-                   [this](const std::string& path) {
-                     purges_.push_back(path);
+                   [this](const std::string& path, bool dry_run) {
+                     purges_.push_back(path + (dry_run ? " dry" : ""));
                      return purged_;
                    }};
   std::string out_, err_;

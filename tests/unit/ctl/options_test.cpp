@@ -34,6 +34,7 @@ TEST(CommandLine, TakesEveryCommand) {
   EXPECT_TRUE(parse_options({"reload", "--dry-run"})->dry_run);
   EXPECT_TRUE(parse_options({"events", "--follow"})->follow);
   EXPECT_EQ(parse_options({"purge"})->command, Command::kPurge);
+  EXPECT_TRUE(parse_options({"purge", "--dry-run"})->dry_run);
   EXPECT_EQ(parse_options({"keygen"})->key_file, std::nullopt);
   EXPECT_EQ(parse_options({"keygen", "/tmp/x.key"})->key_file, "/tmp/x.key");
   const auto flows = parse_options(

@@ -265,6 +265,18 @@ TEST_F(Wsl4ctl, PurgeAsksTheSocketOfTheConfigurationToo) {
   EXPECT_TRUE(purges_.empty()) << out_ << err_;
 }
 
+TEST_F(Wsl4ctl, PurgeSaysWhatStandsInTheWayWhileTheDaemonRunsToo) {
+  serve();
+  EXPECT_EQ(run_with({"purge", "--dry-run", "--config", "/nowhere.toml"}), 0);
+  EXPECT_EQ(out_, "nothing stands in the way\n");
+  EXPECT_EQ(run_with({"purge", "--dry-run", "--json"}), 0);
+  EXPECT_EQ(json::parse(out_).as_object().at("possible"), true);
+  EXPECT_EQ(purges_, (std::vector<std::string>{"/nowhere.toml dry", "/etc/wsl4/wsl4.toml dry"}));
+  purged_ = tl::make_unexpected(std::string("/nowhere.toml:1:1: is broken"));
+  EXPECT_EQ(run_with({"purge", "--dry-run"}), 1);
+  EXPECT_EQ(err_, "wsl4ctl: /nowhere.toml:1:1: is broken\n");
+}
+
 TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
   EXPECT_EQ(run_with({"purge", "--config", "/nowhere.toml"}), 0);
   EXPECT_EQ(out_, "table removed, 3 addresses removed, 2,000 flows ended, 1 sysctl restored\n");
