@@ -62,6 +62,7 @@ A backend that has not renewed within
 .B ttl
 drains; after a start of the daemon nodes have 10 seconds at least to do so.
 DELETE of the same path ends it at once.
+Each connection is closed after its answer, and one without a request after 5 seconds.
 .PP
 In a pair the active node takes registrations, and the other one refuses them with 409.
 So give

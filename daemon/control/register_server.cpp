@@ -10,6 +10,13 @@ namespace wsl4::control {
 
 using config::Findings;
 
+namespace {
+
+/// A node has one request and comes back in seconds or minutes; connections that are kept meanwhile would shut others out.
+constexpr http::Limits kLimits{.idle_timeout = std::chrono::seconds(5), .keep_alive = false};
+
+}  // namespace
+
 Findings inspect_register(const config::Config& config) {
   const auto& control = config.control;
   Findings findings;
@@ -41,7 +48,7 @@ tl::expected<RegisterServer::Next, std::vector<std::string>> RegisterServer::pre
   next.tls = std::move(*tls);
   next.endpoint = settings.register_listen;
   if (next.endpoint == endpoint_) return next;
-  next.server = std::make_unique<http::Server>(io_, http::Limits{});
+  next.server = std::make_unique<http::Server>(io_, kLimits);
   // The answer holds the router, so that a request in progress may outlive this server.
   const auto answer = [router = router_](const http::Request& request) {
     return router->answer(request, http::Router::Access::kEverything);

@@ -20,10 +20,11 @@ struct Limits {
   std::size_t max_header = 16'384;   // bytes, request line included; beyond: 431
   std::size_t max_connections = 64;  // at once, those in their TLS handshake too; beyond: 503 and close
   std::chrono::milliseconds handshake_timeout{10'000};
-  std::chrono::milliseconds idle_timeout{60'000};   // between requests of one connection
+  std::chrono::milliseconds idle_timeout{60'000};   // between requests of one connection, and before the first one
   std::chrono::milliseconds read_timeout{10'000};   // from a request's first byte to its last
   std::chrono::milliseconds write_timeout{30'000};  // of one response
   std::chrono::milliseconds linger_timeout{2'000};  // for the client to close, so that it surely reads the last response
+  bool keep_alive = true;                           // false: one request a connection
 };
 
 struct Request {

@@ -92,7 +92,7 @@ asio::awaitable<bool> Session::serve_one() {
     response = std::move(*message.error());
   } else {
     head = message->method() == beast_http::verb::head;
-    keep_alive = message->keep_alive() && kind_ == Kind::kServed;
+    keep_alive = message->keep_alive() && kind_ == Kind::kServed && listening_->limits.keep_alive;
     version = message->version();
     stream_.socket().expires_never();
     response = co_await respond(std::move(*message));

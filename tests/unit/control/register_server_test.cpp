@@ -122,6 +122,18 @@ TEST_F(RegisterServerRun, ListensElsewhereOrNotAtAllAsTheSettingsWant) {
   EXPECT_EQ(server_.tokens().size(), 0U);
 }
 
+TEST_F(RegisterServerRun, AConnectionHasOneRequest) {
+  thread_.start();
+  go_over();
+  test::TlsClient client(config_.control.register_listen->port);
+  client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto response = client.receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 200U);
+  EXPECT_EQ(response->header("Connection"), "close");
+  EXPECT_TRUE(client.closed());
+}
+
 TEST_F(RegisterServerRun, AnotherCertificateIsShownToNewConnectionsOnly) {
   thread_.start();
   go_over();
