@@ -182,6 +182,7 @@ class App final : public control::Node {
   std::vector<std::string> sysctl_problems_, address_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes wanted_, assembler_ and the kernel
+  util::AsyncLock listing_{io_};   // held by who reads the table of all flows for a request
   Joining joining_{
       io_,
       changing_,

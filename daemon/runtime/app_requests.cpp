@@ -171,6 +171,7 @@ std::vector<std::string> App::dormant() const {
 }
 
 asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::FlowQuery query) {
+  const auto held = co_await listing_.acquire();  // anyone may ask on control.listen, and the table may have millions
   std::vector<control::FlowView> views;
   const auto names = backend_names(assembler_.desired());
   const auto now = control::WallClock::now();
