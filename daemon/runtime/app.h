@@ -144,7 +144,7 @@ class App final : public control::Node {
   const std::string config_path_;
   Wanted wanted_;
   const host::KernelFeatures features_;
-  const control::WallClock::time_point started_at_ = control::WallClock::now();
+  const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   boost::asio::io_context io_{1};
   std::unique_ptr<host::Sysctls> sysctls_ = host::kernel_sysctls();
   StateStore store_;

@@ -135,7 +135,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   status.node_name = wanted_.file->node.name;
   status.role = pair_ ? to_string(role_) : ready_ ? "active" : "init";
   status.role_since = role_since_;
-  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(control::WallClock::now() - started_at_);
+  status.uptime = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_at_);
   status.kernel_release = host::kernel_release();
   status.conntrack_count = sysctl_number("net/netfilter/nf_conntrack_count");
   status.conntrack_max = sysctl_number("net/netfilter/nf_conntrack_max");

@@ -17,8 +17,8 @@ struct JoinedView {
     discovery::Status status;
   };
   service::Origins origins;
-  std::map<Key, service::Leases::Time> expires;  // of registrations
-  std::map<std::string, Lookup> lookups;         // by service
+  std::map<Key, service::Leases::Steady> lapses;  // of registrations
+  std::map<std::string, Lookup> lookups;          // by service
 };
 
 }  // namespace wsl4::runtime

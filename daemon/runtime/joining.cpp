@@ -25,6 +25,8 @@ namespace {
 constexpr std::chrono::seconds kSaveInterval{5};
 static_assert(kSaveInterval < Leases::kGrace);
 
+Leases::Moment now() { return {control::WallClock::now(), std::chrono::steady_clock::now()}; }
+
 std::string describe(const service::Registration& registration) {
   return fmt::format("{}, weight {}, for {} s", registration.address.to_string(), registration.weight,
                      std::chrono::duration_cast<std::chrono::seconds>(registration.ttl).count());
@@ -41,7 +43,7 @@ tl::expected<config::Config, std::string> Joining::open(config::Config file, con
   const auto text = util::read_file_if_there(path_);
   if (!text) return tl::make_unexpected(text.error());
   if (*text) {
-    auto stored = service::parse_joined(**text, path_, control::WallClock::now());
+    auto stored = service::parse_joined(**text, path_, now());
     if (!stored) return tl::make_unexpected(stored.error());
     leases_ = std::move(stored->leases);
     discovered_ = std::move(stored->discovered);
@@ -90,7 +92,7 @@ asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std
   const Leases::Key key{service, backend};
   if (auto refusal = obstacle(key, registration)) co_return tl::make_unexpected(std::move(*refusal));
   auto leases = leases_;
-  const auto renewal = leases.renew(key, registration, control::WallClock::now());
+  const auto renewal = leases.renew(key, registration, now());
   if (renewal == Leases::Renewal::kAddressTaken)
     co_return tl::make_unexpected(control::address_taken(service, registration.address));
   if (renewal == Leases::Renewal::kFull) co_return tl::make_unexpected(control::too_many_leases());
@@ -158,9 +160,9 @@ asio::awaitable<Outcome<bool>> Joining::go_over(Leases leases) {
   co_return changed;
 }
 
-asio::awaitable<void> Joining::lapse(Leases::Time now) {
+asio::awaitable<void> Joining::lapse() {
   auto leases = leases_;
-  const auto lapsed = leases.lapse(now);
+  const auto lapsed = leases.lapse(std::chrono::steady_clock::now());
   if (lapsed.empty()) {
     leases_ = std::move(leases);
     co_return;
@@ -176,7 +178,7 @@ asio::awaitable<void> Joining::lapse(Leases::Time now) {
 }
 
 asio::awaitable<void> Joining::tend() {
-  if (!hooks_.obstacle()) co_await lapse(control::WallClock::now());
+  if (!hooks_.obstacle()) co_await lapse();
   if (found_more_) {
     auto leases = leases_;
     auto pending = go_over(std::move(leases));
@@ -198,7 +200,7 @@ tl::expected<void, std::string> Joining::save(const Leases& leases) {
 std::string Joining::text() const { return service::to_text(leases_, discovered_); }
 
 asio::awaitable<tl::expected<void, std::string>> Joining::follow(std::string text) {
-  auto stored = service::parse_joined(text, "the peer's registrations", control::WallClock::now());
+  auto stored = service::parse_joined(text, "the peer's registrations", now());
   if (!stored) co_return tl::make_unexpected(stored.error());
   if (lay_joined(file_, stored->leases, discovered_).config == lay(file_).config) {
     leases_ = std::move(stored->leases);
@@ -222,7 +224,7 @@ void Joining::save_what_waits() {
 JoinedView Joining::view() const {
   JoinedView view;
   view.origins = origins_;
-  for (const auto& [key, lease] : leases_.all()) view.expires[{key.service, lease.registration.address}] = lease.expires;
+  for (const auto& [key, lease] : leases_.all()) view.lapses[{key.service, lease.registration.address}] = lease.lapses;
   for (const auto& [service, lookup] : lookups_) view.lookups[service] = {lookup.setting, lookup.discovery->status()};
   return view;
 }

@@ -82,7 +82,7 @@ class Joining final : public control::Joiner {
                                                          const service::Registration& registration) const;
   // Need the lock held.
   boost::asio::awaitable<control::Outcome<bool>> go_over(service::Leases leases);
-  boost::asio::awaitable<void> lapse(service::Leases::Time now);
+  boost::asio::awaitable<void> lapse();
   boost::asio::awaitable<void> follow_dns();
   void take(service::Joined joined);
   void look_up();

@@ -169,9 +169,9 @@ std::string_view source_of(const Surroundings& surroundings, const Known::Key& k
 
 void describe_source(control::BackendStatus& described, const Surroundings& surroundings, const Known::Key& key) {
   described.source = source_of(surroundings, key);
-  const auto expires = surroundings.joined.expires.find(key);
-  if (described.source != "registered" || expires == surroundings.joined.expires.end()) return;
-  described.lease = std::chrono::duration_cast<std::chrono::seconds>(expires->second - surroundings.wall);
+  const auto lapses = surroundings.joined.lapses.find(key);
+  if (described.source != "registered" || lapses == surroundings.joined.lapses.end()) return;
+  described.lease = std::chrono::duration_cast<std::chrono::seconds>(lapses->second - surroundings.now);
 }
 
 control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend,

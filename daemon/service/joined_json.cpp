@@ -50,7 +50,7 @@ tl::expected<Discovered, std::string> read_discovered(const json::value& value) 
   return discovered;
 }
 
-tl::expected<StoredJoined, std::string> read_document(std::string_view text, Leases::Time now) {
+tl::expected<StoredJoined, std::string> read_document(std::string_view text, Leases::Moment now) {
   const auto object = read_versioned(text, kVersion);
   if (!object) return tl::make_unexpected(object.error());
   const auto *leases = object->if_contains("leases"), *discovered = object->if_contains("discovered");
@@ -74,7 +74,7 @@ std::string to_text(const Leases& leases, const Discovered& discovered) {
   return json::serialize(document) + "\n";
 }
 
-tl::expected<StoredJoined, std::string> parse_joined(std::string_view text, const std::string& file, Leases::Time now) {
+tl::expected<StoredJoined, std::string> parse_joined(std::string_view text, const std::string& file, Leases::Moment now) {
   return read_document(text, now).map_error([&file](const std::string& what) {
     return fmt::format("{} is broken ({}); it holds the backends that registered or that DNS had: mend or remove it", file, what);
   });

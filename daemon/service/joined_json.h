@@ -18,6 +18,6 @@ struct StoredJoined {
 [[nodiscard]] std::string to_text(const Leases& leases, const Discovered& discovered);
 /// At the start of the daemon, `now`. The error names `file`, and says what is wrong with it and what to do.
 [[nodiscard]] tl::expected<StoredJoined, std::string> parse_joined(std::string_view text, const std::string& file,
-                                                                   Leases::Time now);
+                                                                   Leases::Moment now);
 
 }  // namespace wsl4::service

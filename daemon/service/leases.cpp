@@ -24,12 +24,12 @@ std::string take_text(json::object& members, json::string_view key) {
 
 }  // namespace
 
-Leases::Renewal Leases::renew(const Key& key, Registration registration, Time now) {
+Leases::Renewal Leases::renew(const Key& key, Registration registration, Moment now) {
   if (is_taken(key, registration.address)) return Renewal::kAddressTaken;
   const bool is_new = !leases_.contains(key);
   if (is_new && leases_.size() >= kMax) return Renewal::kFull;
-  const Time expires = now + registration.ttl;
-  leases_[key] = {std::move(registration), expires};
+  const auto ttl = registration.ttl;
+  leases_[key] = {std::move(registration), now.wall + ttl, now.steady + ttl};
   return is_new ? Renewal::kNew : Renewal::kRenewed;
 }
 
@@ -43,24 +43,14 @@ bool Leases::is_taken(const Key& key, const netlink::Endpoint& address) const {
 
 bool Leases::end(const Key& key) { return leases_.erase(key) > 0; }
 
-std::map<Leases::Key, Leases::Lease> Leases::lapse(Time now) {
+std::map<Leases::Key, Leases::Lease> Leases::lapse(Steady now) {
   std::map<Key, Lease> lapsed;
   for (auto entry = leases_.begin(); entry != leases_.end();) {
-    Lease& lease = entry->second;
-    lease.expires = std::min<Time>(lease.expires, now + std::max<milliseconds>(lease.registration.ttl, kGrace));
     const auto next = std::next(entry);
-    if (lease.expires <= now) lapsed.insert(leases_.extract(entry));
+    if (entry->second.lapses <= now) lapsed.insert(leases_.extract(entry));
     entry = next;
   }
   return lapsed;
-}
-
-std::optional<Leases::Time> Leases::next() const {
-  std::optional<Time> next;
-  for (const auto& [key, lease] : leases_) {
-    if (!next || lease.expires < *next) next = lease.expires;
-  }
-  return next;
 }
 
 json::array Leases::to_json() const {
@@ -75,7 +65,7 @@ json::array Leases::to_json() const {
   return leases;
 }
 
-tl::expected<Leases, std::string> Leases::from_json(const json::value& document, Time now) {
+tl::expected<Leases, std::string> Leases::from_json(const json::value& document, Moment now) {
   const auto* array = document.if_array();
   if (array == nullptr) return tl::make_unexpected(std::string("leases are not a list"));
   Leases leases;
@@ -88,7 +78,6 @@ tl::expected<Leases, std::string> Leases::from_json(const json::value& document,
     const auto* count = expires == nullptr ? nullptr : expires->if_int64();
     if (key.service.empty() || key.backend.empty() || count == nullptr)
       return tl::make_unexpected(std::string("a lease lacks service, backend or expires_ms"));
-    const Time when{milliseconds(*count)};
     members.erase("expires_ms");
     auto registration = read_registration(members);
     if (!registration) {
@@ -98,7 +87,12 @@ tl::expected<Leases, std::string> Leases::from_json(const json::value& document,
     if (const auto renewal = leases.renew(key, std::move(*registration), now); renewal != Renewal::kNew)
       return tl::make_unexpected(fmt::format("lease of {} in {}: it is there twice, or there are too many",
                                              config::in_quotes(key.backend), config::in_quotes(key.service)));
-    leases.leases_[key].expires = std::max<Time>(when, now + kGrace);
+    auto& lease = leases.leases_[key];
+    const auto wall = std::chrono::ceil<milliseconds>(now.wall.time_since_epoch());
+    const auto until = std::clamp<milliseconds>(milliseconds(*count), wall + kGrace,
+                                                wall + std::max<milliseconds>(lease.registration.ttl, kGrace));
+    lease.expires = Time(until);
+    lease.lapses = now.steady + (lease.expires - now.wall);
   }
   return leases;
 }

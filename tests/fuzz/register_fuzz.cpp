@@ -12,6 +12,8 @@ namespace {
 using wsl4::control::Tokens;
 using wsl4::service::Leases;
 
+const Leases::Moment kNow{Leases::Time(std::chrono::seconds(1'700'000'000)), Leases::Steady(std::chrono::hours(1))};
+
 void check(bool holds) {
   if (!holds) std::abort();
 }
@@ -25,10 +27,9 @@ void check_body(const std::string& text) {
   }
   check(registration->weight >= 0 && registration->weight <= 1000);
   check(registration->ttl >= std::chrono::seconds(5) && registration->ttl <= std::chrono::hours(1));
-  const Leases::Time now{std::chrono::seconds(1'700'000'000)};
   Leases leases;
-  check(leases.renew({"chat", "one"}, *registration, now) == Leases::Renewal::kNew);
-  const auto again = Leases::from_json(leases.to_json(), now);
+  check(leases.renew({"chat", "one"}, *registration, kNow) == Leases::Renewal::kNew);
+  const auto again = Leases::from_json(leases.to_json(), kNow);
   check(again.has_value());
   check(again->all().begin()->second.registration == *registration);
 }
@@ -46,10 +47,9 @@ void check_tokens(const std::string& text) {
 }
 
 void check_joined(const std::string& text) {
-  const Leases::Time now{std::chrono::seconds(1'700'000'000)};
-  const auto stored = wsl4::service::parse_joined(text, "f", now);
+  const auto stored = wsl4::service::parse_joined(text, "f", kNow);
   if (!stored) return check(stored.error().starts_with("f is broken (") && stored.error().find('\n') == std::string::npos);
-  const auto again = wsl4::service::parse_joined(to_text(stored->leases, stored->discovered), "f", now);
+  const auto again = wsl4::service::parse_joined(to_text(stored->leases, stored->discovered), "f", kNow);
   check(again && again->leases.all() == stored->leases.all() && again->discovered == stored->discovered);
 }
 

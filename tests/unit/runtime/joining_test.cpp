@@ -100,7 +100,7 @@ TEST_F(JoiningRun, WhoJoinsIsABackendAndARenewalThatChangesNothingAppliesNothing
   EXPECT_EQ(applied_, 2);
   EXPECT_EQ(effective_.services[0].backends[3].weight, 7);
   EXPECT_THAT(events(), ElementsAre("backend-registered n1", "registration-changed n1"));
-  EXPECT_EQ(joining_->view().expires.size(), 1U);
+  EXPECT_EQ(joining_->view().lapses.size(), 1U);
 }
 
 TEST_F(JoiningRun, WhatCannotBeIsRefused) {

@@ -38,12 +38,12 @@ config::Config file() {
 }
 
 constexpr service::WallTime kWall{std::chrono::hours(1000)};
+constexpr std::chrono::steady_clock::time_point kNow{std::chrono::hours(1)};
 
 control::Status describe(const service::DesiredState& desired, const KernelCounts& counts, const config::Config& config = file(),
                          JoinedView joined = {}, std::set<JoinedView::Key> added = {}) {
   const std::map<std::string, service::LaidService> laid;
-  const Surroundings surroundings{config,          laid, {}, std::chrono::steady_clock::time_point(1h), kWall, std::move(joined),
-                                  std::move(added)};
+  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), std::move(added)};
   control::Status status;
   describe_services(status, desired, surroundings, counts);
   return status;
@@ -195,7 +195,7 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   config.services[0].backends.emplace_back().address = endpoint("198.18.2.13:80");
   JoinedView joined;
   joined.origins[{"chat", endpoint("198.18.2.11:80")}] = service::Origin::kRegistered;
-  joined.expires[{"chat", endpoint("198.18.2.11:80")}] = kWall + 20s;
+  joined.lapses[{"chat", endpoint("198.18.2.11:80")}] = kNow + 20s;
   joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
   joined.lookups["chat"].setting = "dns:x:80";
   joined.lookups["chat"].status.failing = true;

@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const Leases::Time kNow{seconds(1'700'000'000)};
+const Leases::Moment kNow{Leases::Time(seconds(1'700'000'000)), Leases::Steady(seconds(1000))};
 
 netlink::Endpoint at(const std::string& address) { return *netlink::Endpoint::parse(address); }
 

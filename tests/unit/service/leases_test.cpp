@@ -15,8 +15,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Renewal = Leases::Renewal;
 
-const Leases::Time kNow{seconds(1'700'000'000)};
+const Leases::Moment kNow{Leases::Time(seconds(1'700'000'000)), Leases::Steady(seconds(1000))};
 const Leases::Key kOne{"chat", "one"}, kTwo{"chat", "two"};
+
+Leases::Moment after(milliseconds passed) { return {kNow.wall + passed, kNow.steady + passed}; }
 
 Registration at(const std::string& address, seconds ttl = seconds(30)) {
   Registration registration;
@@ -31,7 +33,7 @@ std::vector<std::string> names(const std::map<Leases::Key, Leases::Lease>& lease
   return names;
 }
 
-Leases reload(const Leases& leases, Leases::Time now) {
+Leases reload(const Leases& leases, Leases::Moment now) {
   const auto document = boost::json::parse(boost::json::serialize(leases.to_json()));
   auto loaded = Leases::from_json(document, now);
   EXPECT_TRUE(loaded) << loaded.error();
@@ -40,15 +42,13 @@ Leases reload(const Leases& leases, Leases::Time now) {
 
 TEST(Leases, LapseWhenTheirTimeIsUpAndNotBefore) {
   Leases leases;
-  EXPECT_FALSE(leases.next());
   EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kNew);
   EXPECT_EQ(leases.renew(kTwo, at("198.18.0.2:80", seconds(5)), kNow), Renewal::kNew);
-  EXPECT_EQ(leases.next(), kNow + seconds(5));
-  EXPECT_TRUE(leases.lapse(kNow + milliseconds(4999)).empty());
-  EXPECT_EQ(names(leases.lapse(kNow + seconds(5))), (std::vector<std::string>{"chat/two"}));
-  EXPECT_TRUE(leases.lapse(kNow + seconds(5)).empty());
-  EXPECT_EQ(leases.next(), kNow + seconds(30));
-  const auto last = leases.lapse(kNow + hours(1));
+  EXPECT_TRUE(leases.lapse(kNow.steady + milliseconds(4999)).empty());
+  EXPECT_EQ(names(leases.lapse(kNow.steady + seconds(5))), (std::vector<std::string>{"chat/two"}));
+  EXPECT_TRUE(leases.lapse(kNow.steady + seconds(5)).empty());
+  EXPECT_TRUE(leases.lapse(kNow.steady + milliseconds(29'999)).empty());
+  const auto last = leases.lapse(kNow.steady + hours(1));
   EXPECT_EQ(last.at(kOne).registration, at("198.18.0.1:80"));
   EXPECT_TRUE(leases.all().empty());
 }
@@ -56,9 +56,10 @@ TEST(Leases, LapseWhenTheirTimeIsUpAndNotBefore) {
 TEST(Leases, ARenewalBeginsAnewAndMayChangeEverything) {
   Leases leases;
   EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kNew);
-  EXPECT_EQ(leases.renew(kOne, at("198.18.0.9:80", seconds(60)), kNow + seconds(29)), Renewal::kRenewed);
-  EXPECT_EQ(leases.all().at(kOne), (Leases::Lease{at("198.18.0.9:80", seconds(60)), kNow + seconds(89)}));
-  EXPECT_TRUE(leases.lapse(kNow + seconds(88)).empty());
+  EXPECT_EQ(leases.renew(kOne, at("198.18.0.9:80", seconds(60)), after(seconds(29))), Renewal::kRenewed);
+  EXPECT_EQ(leases.all().at(kOne),
+            (Leases::Lease{at("198.18.0.9:80", seconds(60)), kNow.wall + seconds(89), kNow.steady + seconds(89)}));
+  EXPECT_TRUE(leases.lapse(kNow.steady + seconds(88)).empty());
 }
 
 TEST(Leases, EndAtOnce) {
@@ -92,13 +93,20 @@ TEST(Leases, SoManyAndNoMore) {
   EXPECT_EQ(reload(leases, kNow).all().size(), Leases::kMax);
 }
 
-TEST(Leases, AClockThatIsSetBackDoesNotProlongThemByMoreThanTheirTtl) {
+TEST(Leases, AClockThatIsSetMakesADifferenceAtAStartOnly) {
   Leases leases;
   EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kNew);
-  const auto before = kNow - hours(5);
-  EXPECT_TRUE(leases.lapse(before).empty());
-  EXPECT_EQ(leases.next(), before + seconds(30));
-  EXPECT_EQ(leases.lapse(before + seconds(30)).size(), 1U);
+  for (const auto set : {hours(5), hours(-5)}) {
+    const Leases::Moment start{kNow.wall + set, kNow.steady};
+    EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), start), Renewal::kRenewed);
+    EXPECT_TRUE(leases.lapse(kNow.steady + milliseconds(29'999)).empty());
+  }
+  Leases loaded = reload(leases, kNow);  // five hours after what was stored last
+  EXPECT_EQ(loaded.lapse(kNow.steady + Leases::kGrace).size(), 1U);
+  EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kRenewed);
+  loaded = reload(leases, {kNow.wall - hours(5), kNow.steady});
+  EXPECT_TRUE(loaded.lapse(kNow.steady + milliseconds(29'999)).empty());
+  EXPECT_EQ(loaded.lapse(kNow.steady + seconds(30)).size(), 1U) << "not prolonged by more than its ttl";
 }
 
 TEST(Leases, OutliveTheDaemonAndLapseWhileItIsGone) {
@@ -110,22 +118,22 @@ TEST(Leases, OutliveTheDaemonAndLapseWhileItIsGone) {
   EXPECT_EQ(leases.renew(kOne, full, kNow), Renewal::kNew);
   EXPECT_EQ(leases.renew(kTwo, at("198.18.0.2:80"), kNow), Renewal::kNew);
 
-  const auto start = kNow + seconds(100);
+  const auto start = after(seconds(100));
   Leases loaded = reload(leases, start);
   EXPECT_EQ(loaded.all().at(kOne), leases.all().at(kOne));
-  EXPECT_TRUE(loaded.lapse(start + seconds(9)).empty()) << "nodes get time to renew";
-  EXPECT_EQ(names(loaded.lapse(start + seconds(10))), (std::vector<std::string>{"chat/two"}));
+  EXPECT_TRUE(loaded.lapse(start.steady + seconds(9)).empty()) << "nodes get time to renew";
+  EXPECT_EQ(names(loaded.lapse(start.steady + seconds(10))), (std::vector<std::string>{"chat/two"}));
 
   loaded = reload(leases, start);
-  EXPECT_EQ(loaded.renew(kTwo, at("198.18.0.2:80"), start + seconds(9)), Renewal::kRenewed);
-  EXPECT_TRUE(loaded.lapse(start + seconds(10)).empty());
+  EXPECT_EQ(loaded.renew(kTwo, at("198.18.0.2:80"), after(seconds(109))), Renewal::kRenewed);
+  EXPECT_TRUE(loaded.lapse(start.steady + seconds(10)).empty());
 }
 
 TEST(Leases, ARestartProlongsNoLeaseThatEndsLater) {
   Leases leases;
   EXPECT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kNew);
-  EXPECT_EQ(reload(leases, kNow + seconds(15)).next(), kNow + seconds(30));
-  EXPECT_EQ(reload(leases, kNow + seconds(25)).next(), kNow + seconds(35));
+  EXPECT_EQ(reload(leases, after(seconds(15))).all().at(kOne).lapses, kNow.steady + seconds(30));
+  EXPECT_EQ(reload(leases, after(seconds(25))).all().at(kOne).lapses, kNow.steady + seconds(35));
 }
 
 TEST(Leases, BrokenDocumentsAreErrors) {
@@ -150,10 +158,11 @@ TEST(Leases, AgainstAModel) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     Leases leases;
-    std::map<std::string, Leases::Time> model;
-    auto now = kNow;
+    std::map<std::string, Leases::Steady> model;
+    milliseconds passed{0};
     for (int step = 0; step < 200; ++step) {
-      now += milliseconds(random() % 4000);
+      passed += milliseconds(random() % 4000);
+      const auto now = after(passed);
       const auto name = fmt::format("b{}", random() % 6);
       const auto ttl = seconds(5 + random() % 20);
       switch (random() % 4) {
@@ -162,18 +171,18 @@ TEST(Leases, AgainstAModel) {
           break;
         case 1:
           leases = reload(leases, now);
-          for (auto& [known, expires] : model) expires = std::max(expires, now + Leases::kGrace);
+          for (auto& [known, expires] : model) expires = std::max<Leases::Steady>(expires, now.steady + Leases::kGrace);
           break;
         default:
           EXPECT_EQ(leases.renew({"chat", name}, at("198.18.0." + name.substr(1) + ":80", ttl), now),
                     model.contains(name) ? Renewal::kRenewed : Renewal::kNew);
-          model[name] = now + ttl;
+          model[name] = now.steady + ttl;
       }
       std::vector<std::string> gone;
-      for (const auto& [key, lease] : leases.lapse(now)) gone.push_back(key.backend);
+      for (const auto& [key, lease] : leases.lapse(now.steady)) gone.push_back(key.backend);
       std::vector<std::string> expected;
       for (const auto& [known, expires] : model) {
-        if (expires <= now) expected.push_back(known);
+        if (expires <= now.steady) expected.push_back(known);
       }
       EXPECT_EQ(gone, expected);
       for (const auto& known : expected) model.erase(known);
