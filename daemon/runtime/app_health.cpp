@@ -13,6 +13,19 @@ namespace wsl4::runtime {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// nullptr: the service has none there.
+const service::BackendState* find_backend(const service::DesiredState& state, const std::string& service,
+                                          const netlink::Endpoint& address) {
+  const auto own = state.services.find(service);
+  if (own == state.services.end()) return nullptr;
+  const auto backend = std::ranges::find(own->second.backends, address, &service::BackendState::address);
+  return backend == own->second.backends.end() ? nullptr : &*backend;
+}
+
+}  // namespace
+
 void App::start_health() {
   HealthWatch::Hooks hooks;
   hooks.on_change = [this](const health::Status& status) { health_changed(status); };
@@ -48,7 +61,8 @@ void App::health_changed(const health::Status& status) {
   const auto* state = standing.state == health::State::kDown ? "backend-down" : "backend-up";
   auto detail = standing.detail;
   if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
-  events_.add(state, std::move(detail), status.service, status.backend.to_string());
+  const auto* backend = find_backend(assembler_.desired(), status.service, status.backend);
+  events_.add(state, std::move(detail), status.service, backend == nullptr ? status.backend.to_string() : backend->name);
   touched_.insert(status.service);
   if (!std::exchange(following_health_, true)) asio::co_spawn(io_, follow_health(), asio::detached);
 }
@@ -68,10 +82,8 @@ std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_end
   if (!health_) return endings;
   for (const auto& ending : health_->take_endings()) {
     if (!is_active()) continue;  // the peer ends them, and tells
-    const auto service = assembler_.desired().services.find(ending.service);
-    if (service == assembler_.desired().services.end()) continue;
-    const auto backend = std::ranges::find(service->second.backends, ending.backend, &service::BackendState::address);
-    if (backend == service->second.backends.end()) continue;
+    const auto* backend = find_backend(assembler_.desired(), ending.service, ending.backend);
+    if (backend == nullptr) continue;
     const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
     endings.emplace_back(backend->id, tell);
     events_.add("flows-reset", "its connections are reset, so that clients connect again", ending.service, backend->name);

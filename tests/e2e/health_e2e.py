@@ -55,6 +55,8 @@ class Health(E2eTest):
         until(lambda: self.daemon.counts("chat")["b1"] == 0, "the dead backend has no flow any more")
         down = self.daemon.backend("chat", "b1")
         self.assertEqual((down["share"], down["check"]["ok"]), (0, False))
+        told = {(event["name"], event["backend"]) for event in self.daemon.ctl_json("events")["events"]}
+        self.assertLessEqual({("backend-down", "b1"), ("flows-reset", "b1")}, told)
         self.bed.ip(self.bed.backends, f"addr add {BACKENDS4[1]}/24 dev back")
         self.expect_states({"b0": "up", "b1": "up", "b2": "up"})
         self.assertEqual(clients.open(EACH)["ok"], EACH)
