@@ -106,6 +106,7 @@ std::optional<std::string> find_state_dir(const std::string& path) {
   std::istringstream lines(*text);
   std::string table;
   for (std::string line; std::getline(lines, line);) {
+    line.erase(0, line.find_first_not_of(" \t"));
     if (line.starts_with('[')) table = line + "\n";
     if (line.find("state_dir") == std::string::npos) continue;
     const auto document = parse_document(table + line);

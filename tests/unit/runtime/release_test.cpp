@@ -40,7 +40,8 @@ class ReleaseTest : public testing::Test {
 
 TEST_F(ReleaseTest, FindsItsStateDirectoryWhateverIsWrongWithTheConfiguration) {
   for (const auto& text : {"[node]\n" + setting() + "  # ours\n", "[node]\nname = 3\n" + setting() + "\n[nonsense]\n",
-                           "[ha\npeer = [\n[node]\nname = \n" + setting() + "\n\"", "node." + setting() + "\n= =\n"})
+                           "[ha\npeer = [\n[node]\nname = \n" + setting() + "\n\"",
+                           "[control]\n  [node]\n\t" + setting() + "\n[broken", "node." + setting() + "\n= =\n"})
     expect_looked_at(config(text));
 }
 
