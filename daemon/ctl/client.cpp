@@ -1,5 +1,8 @@
 #include "daemon/ctl/client.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -7,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -23,6 +27,7 @@ namespace beast_http = boost::beast::http;
 using boost::system::error_code;
 using Protocol = asio::local::stream_protocol;
 
+constexpr std::chrono::milliseconds kConnectPause{20};
 constexpr std::uint64_t kMaxBody = std::uint64_t{256} << 20;
 
 Unreachable explain(const std::string& socket, const error_code& error, std::chrono::seconds timeout) {
@@ -52,8 +57,9 @@ Unreachable explain(const std::string& socket, const error_code& error, std::chr
 class Connection {
  public:
   Connection(const std::string& socket, std::chrono::seconds timeout) : stream_(io_) {
-    stream_.expires_after(timeout);
-    error_ = connect(socket);
+    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    stream_.expires_at(deadline);
+    error_ = connect(socket, deadline);
   }
 
   [[nodiscard]] const error_code& error() const { return error_; }
@@ -79,11 +85,23 @@ class Connection {
   }
 
  private:
-  // The socket is blocking for the moment of connecting: a Unix socket connects at once or not at all.
-  error_code connect(const std::string& socket) {
+  // A Unix socket connects at once or not at all, also while the daemon's queue of connections is full (EAGAIN, unix(7)); a
+  // blocking one would wait for a daemon that hangs.
+  error_code connect(const std::string& socket, std::chrono::steady_clock::time_point deadline) {
     if (socket.empty() || socket.size() >= sizeof(sockaddr_un{}.sun_path)) return asio::error::name_too_long;
     error_code error;
-    stream_.socket().connect(Protocol::endpoint(socket), error);
+    stream_.socket().open(Protocol(), error);
+    if (!error) stream_.socket().native_non_blocking(true, error);
+    const Protocol::endpoint endpoint(socket);
+    asio::steady_timer pause(io_);
+    while (!error) {
+      const auto size = static_cast<socklen_t>(endpoint.size());
+      if (::connect(stream_.socket().native_handle(), endpoint.data(), size) == 0) return error;
+      if (errno != EAGAIN) return {errno, boost::system::system_category()};
+      if (std::chrono::steady_clock::now() >= deadline) return beast::error::timeout;
+      pause.expires_after(kConnectPause);
+      pause.wait();
+    }
     return error;
   }
 

@@ -16,6 +16,7 @@
 #include <boost/json/parse.hpp>
 
 #include "daemon/control/json.h"
+#include "daemon/ctl/client.h"
 #include "daemon/ctl/watch.h"
 #include "daemon/http/json.h"
 #include "daemon/http/unix_socket.h"
@@ -249,6 +250,20 @@ TEST_F(Wsl4ctl, KeygenMakesAFileOnce) {
   EXPECT_EQ(peer::load_keys(file)->front().id(), keys->front().id());
   EXPECT_EQ(run_plainly({"keygen", folder_.file("no/peer.key")}), 1);
   EXPECT_EQ(err_, "wsl4ctl: cannot create " + folder_.file("no/peer.key") + ": No such file or directory\n");
+}
+
+TEST_F(Wsl4ctl, ADaemonThatAcceptsNobodyIsNotWaitedForForEver) {
+  const auto socket = http::listen_unix_socket(path_, 0);
+  ASSERT_TRUE(socket) << socket.error();
+  const netlink::Fd listening(socket->descriptor);
+  const auto queued = probe(path_);  // fills the queue, also when it has gone
+  ASSERT_TRUE(queued) << queued.error().message;
+  const auto reply = call({.socket = path_, .target = "/v1/status", .timeout = std::chrono::seconds(1)});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().kind, Unreachable::Kind::kTimeout) << reply.error().message;
+  EXPECT_EQ(run_with({"purge"}), 1);
+  EXPECT_TRUE(err_.starts_with("wsl4ctl: cannot tell whether the daemon runs: ")) << err_;
+  http::remove_socket_file(*socket);
 }
 
 TEST_F(Wsl4ctl, PurgeIsRefusedWhileTheDaemonRuns) {
