@@ -42,6 +42,7 @@ class Validator {
     check_names();
     collect_listens();
     check_pool_addresses();
+    check_own_listeners();
     for (std::size_t i = 0; i < config_.services.size(); ++i) check_service(i);
     check_mark();
   }
@@ -71,8 +72,6 @@ class Validator {
   void check_register() {
     const auto& control = config_.control;
     if (!control.register_listen) return;
-    if (control.listen == control.register_listen)
-      tell({"control", "register"}, "is also control.listen (an address and port of its own)");
     const auto need = [this](const char* key, const std::string& value, const char* what) {
       if (value.empty()) tell({"control", key}, fmt::format("is missing ({}; control.register needs it)", what));
     };
@@ -108,15 +107,35 @@ class Validator {
         if (!is_new) tell_clash(i, j, first->second);
       }
     }
-    check_own_listener("listen", config_.control.listen);
-    check_own_listener("register", config_.control.register_listen);
   }
 
-  void check_own_listener(const char* key, const std::optional<Endpoint>& listen) {
-    const auto clash = listen ? tcp_.find(*listen) : tcp_.end();
-    if (clash == tcp_.end()) return;
-    tell({"control", key}, fmt::format("{} is also a listen address of {} (an address and port of its own)",
-                                       clash->first.to_string(), shown(clash->second)));
+  /// One takes what the other one listens on; the unspecified address is all of its family.
+  static bool meet(const Endpoint& one, const Endpoint& other) {
+    if (one.port != other.port || one.address.family() != other.address.family()) return false;
+    return one.address == other.address || one.address.is_unspecified() || other.address.is_unspecified();
+  }
+
+  void check_own_listeners() {
+    const auto& control = config_.control;
+    const auto& ha = config_.ha;
+    const std::pair<KeyPath, std::optional<Endpoint>> own[] = {{{"control", "listen"}, control.listen},
+                                                               {{"control", "register"}, control.register_listen},
+                                                               {{"ha", "listen"}, ha ? std::optional(ha->listen) : std::nullopt}};
+    for (auto listener = std::begin(own); listener != std::end(own); ++listener) {
+      const auto& [path, listen] = *listener;
+      if (!listen || !is_set(*listen)) continue;
+      for (auto other = std::begin(own); other != listener; ++other) {
+        if (other->second && meet(*listen, *other->second))
+          tell(path, fmt::format("is also {} (an address and port of its own)", other->first.to_string()));
+      }
+      const auto clash = tcp_.find(*listen);
+      if (clash == tcp_.end()) continue;
+      tell(path, fmt::format("{} is also a listen address of {} (an address and port of its own)", listen->to_string(),
+                             shown(clash->second)));
+    }
+    if (ha && is_set(ha->listen) && (vips_.contains(ha->listen.address) || pool_addresses_.contains(ha->listen.address)))
+      tell({"ha", "listen"}, fmt::format("{} moves with the role, as a VIP or pool address (an address that stays on this node)",
+                                         ha->listen.address.to_string()));
   }
 
   /// A VIP lives on one interface: services that share it may leave it to one of them to name that.
