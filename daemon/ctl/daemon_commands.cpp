@@ -89,6 +89,7 @@ int reload(const Options& options, const Console& console) {
   const bool changed = report->at("changed").as_bool();
   if (options.dry_run && changed) {
     std::string text(report->at("nft").as_string());
+    if (text.empty()) text = "nothing would change in the kernel's rules, only what the daemon itself does";
     if (!text.ends_with('\n')) text += '\n';
     console.out(text);
   } else {

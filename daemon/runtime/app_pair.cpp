@@ -217,8 +217,9 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   auto pair = co_await pair_->status();
   status.warnings.insert(status.warnings.end(), pair.warnings.begin(), pair.warnings.end());
   if (pair.sync.state == sync::State::kDisconnected)
-    status.warnings.push_back(
-        fmt::format("the peer {} is not connected: nobody has a copy of this node's connections", pair.peer_address.to_string()));
+    status.warnings.push_back(fmt::format(
+        "the peer {} is not connected: {}", pair.peer_address.to_string(),
+        is_active() ? "nobody has a copy of this node's connections" : "what this node has of its connections grows old"));
   if (!pair.differing_keys.empty())
     status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));
   status.ha = to_status(std::move(pair));

@@ -100,19 +100,19 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
     report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
   }
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
+  const bool other = next != joining_.file();
   auto joined = joining_.lay(next);
   auto file = std::make_shared<const config::Config>(std::move(joined.config));
   if (dry_run) {
     auto text = co_await preview_new(file);
     if (!text) co_return tl::make_unexpected(text.error());
-    report.changed = !text->empty();
+    report.changed = !text->empty() || other;
     report.nft_text = std::move(*text);
     co_return report;
   }
   auto listener = joining_.prepare(next);
   if (!listener) co_return refused(422, "control.register cannot be served; nothing was changed", listener.error());
   notify::reloading();
-  const bool other = next != joining_.file();
   auto touched = touched_by(*file);
   auto pending = apply_settled(std::move(file), std::move(touched));
   const auto changed = co_await std::move(pending);
@@ -268,8 +268,8 @@ asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string se
   if (auto refusal = refusal_of_follower()) co_return tl::make_unexpected(std::move(*refusal));
   auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
   const auto surplus = co_await util::ask(kernel_->io(), std::move(question));
-  events_.add("rebalancing",
-              fmt::format("{} connections are above their backends' fair part; {} a second are reset", surplus, rate), service);
+  const auto pace = rate == 0 ? "stopped" : fmt::format("{} a second are reset", rate);
+  events_.add("rebalancing", fmt::format("{} connections are above their backends' fair part; {}", surplus, pace), service);
   co_return control::RebalanceReport{surplus};
 }
 

@@ -76,7 +76,11 @@ class Health(E2eTest):
         self.begin(2)
         clients = self.open(2 * EACH)
         service = self.daemon.services[0]
-        self.daemon.reload([dataclasses.replace(service, health={**QUICK, "type": "http", "path": "/health", "expect": "204"})])
+        self.assertEqual(self.daemon.ctl("reload", "--dry-run").stdout, "nothing would change\n")
+        self.daemon.services = [dataclasses.replace(service, health={**QUICK, "type": "http", "path": "/health", "expect": "204"})]
+        self.daemon.write()
+        self.assertIn("only what the daemon itself does", self.daemon.ctl("reload", "--dry-run").stdout)
+        self.daemon.reload()
         self.expect_states({"b0": "down", "b1": "down"})
         self.assertEqual(clients.echo()["answered"], 2 * EACH)
         self.assert_unharmed(clients.report(), 2 * EACH)

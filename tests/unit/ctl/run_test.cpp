@@ -122,6 +122,9 @@ TEST_F(Wsl4ctl, ReloadThatChanges) {
   EXPECT_EQ(out_, "add chain inet wsl4 x\n");
   EXPECT_EQ(run_with({"--json", "reload"}), 0);
   EXPECT_EQ(json::parse(out_).as_object().at("changed"), true);
+  thread_.run([this] { node_.reload_answer = control::ReloadReport{true, "", {}}; });
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_, "nothing would change in the kernel's rules, only what the daemon itself does\n");
 }
 
 TEST_F(Wsl4ctl, ReloadOfABadFileIsStatus2WithEveryProblem) {
