@@ -62,7 +62,7 @@ class Foreign(E2eTest):
         foreign, own = self.talks()
         ask = lambda: [talk.ask() for talk in foreign + own]
         first = ask()
-        self.assertEqual(self.daemon.counts("chat"), {"v4": 1, "v6": 1}, "only flows of the service count")
+        self.daemon.expect_counts("chat", {"v4": 1, "v6": 1})    # only flows of the service
         service = self.daemon.services[0]
         self.daemon.reload([Service("chat", service.listen, service.backends + [Backend("v4b", BACKENDS4[0], 81)])])
         self.assertEqual(ask(), first)
