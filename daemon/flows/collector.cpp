@@ -252,7 +252,7 @@ void Collector::continue_resync() {
     ++stats_.errors;
     log::warning("conntrack-dump-failed", "error=\"{}\"", more.error().message());
     dump_.reset();
-    if (dependencies_.observer != nullptr) dependencies_.observer->dump_ended(false);
+    tell_end(false);
     schedule_resync(kRetryDelay);
     return;
   }
@@ -263,12 +263,19 @@ void Collector::continue_resync() {
   boost::asio::post(io_, [this] { continue_resync(); });
 }
 
+/// At once: where nothing is heard no event flushes it, and with the next dump it comes too late.
+void Collector::tell_end(bool whole) {
+  if (dependencies_.observer == nullptr) return;
+  dependencies_.observer->dump_ended(whole);
+  dependencies_.observer->flush();
+}
+
 void Collector::finish_resync() {
   dump_.reset();
   ++stats_.resyncs;
   dump_ended_ = steady_clock::now();
   last_dump_ = std::chrono::ceil<std::chrono::milliseconds>(dump_cost_);
-  if (dependencies_.observer != nullptr) dependencies_.observer->dump_ended(true);
+  tell_end(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();
   log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());

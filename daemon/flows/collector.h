@@ -98,6 +98,7 @@ class Collector {
   void begin_resync();
   netlink::Result<bool> step();
   void continue_resync();
+  void tell_end(bool whole);
   void finish_resync();
   void end_idle();
   void start_timers();

@@ -129,6 +129,7 @@ void Replication::begin_comparison() {
   followed_ = follows();
   suspects_.clear();
   drift_ = 0;
+  searching_ = false;
   comparison_.begin(under_way);
 }
 
@@ -147,6 +148,7 @@ void Replication::end_comparison() {
   if (!comparison_.running()) return;
   if (followed_ != follows() || (followed_ && session_.status(now()).unapplied > operations_)) return comparison_.abandon();
   settle_suspects();
+  searching_ = true;
   find_missing();
 }
 
@@ -170,7 +172,9 @@ void Replication::find_missing() {
     }
   }
   if (comparison_.running()) {
-    boost::asio::post(io_, [this] { find_missing(); });
+    boost::asio::post(io_, [this] {
+      if (searching_) find_missing();
+    });
   } else if (drift_ > 0) {
     callbacks_.on_drift(drift_);
   }

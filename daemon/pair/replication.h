@@ -88,6 +88,7 @@ class Replication final : public peer::Session {
   std::vector<sync::Flow> suspects_;  // shown by the dump otherwise than the session has them
   bool followed_ = false;             // when the comparison began
   std::size_t drift_ = 0;             // that it has found
+  bool searching_ = false;            // the dump has ended; what it did not show is being looked for, piece by piece
   bool active_ = false;
   bool pumping_ = false, again_ = false;
 };

@@ -130,13 +130,28 @@ class ScriptedEvents final : public netlink::conntrack::EventSource {
   Script& script_;
 };
 
+class RecordingObserver final : public FlowObserver {
+ public:
+  std::vector<std::string> told, waiting;
+
+  void seen(const Flow&) override { waiting.emplace_back("seen"); }
+  void ended(const Flow&) override { waiting.emplace_back("ended"); }
+  void dump_began() override { waiting.emplace_back("began"); }
+  void dumped(const Flow&) override { waiting.emplace_back("dumped"); }
+  void dump_ended(bool whole) override { waiting.emplace_back(whole ? "whole" : "broken"); }
+  void flush() override {
+    told.insert(told.end(), waiting.begin(), waiting.end());
+    waiting.clear();
+  }
+};
+
 class CollectorTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> make() {
     return std::make_unique<Collector>(
         io, kMark,
         Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender, [] { return kEstablished; },
-                                [this] { ++overruns; }, [](const auto&) {}});
+                                [this] { ++overruns; }, [](const auto&) {}, &observer});
   }
   /// Runs what is due until `done`.
   void run_until(const std::function<bool()>& done) {
@@ -148,6 +163,7 @@ class CollectorTest : public testing::Test {
   ScriptedEvents::Script events;
   test::RecordingProber prober;
   FlowEnder ender{conntrack, prober};
+  RecordingObserver observer;
   int overruns = 0;
 };
 
@@ -158,6 +174,13 @@ TEST_F(CollectorTest, StartsWithWhatTheKernelHolds) {
   EXPECT_EQ(collector->counter().backend(1).connections, 2U);
   EXPECT_EQ(collector->counter().backend(2).connections, 1U);
   EXPECT_EQ(collector->rate(1), 0) << "flows that were there before are no arrivals";
+}
+
+TEST_F(CollectorTest, TheObserverHearsOfADumpAsSoonAsItHasEnded) {
+  conntrack.table = {flow(1), flow(2), flow(3, 0)};
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  EXPECT_EQ(observer.told, (std::vector<std::string>{"began", "dumped", "dumped", "whole"})) << "no event has to come before";
 }
 
 TEST_F(CollectorTest, FollowsEvents) {
