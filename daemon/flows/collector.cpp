@@ -221,7 +221,7 @@ void Collector::begin_resync() {
 
 netlink::Result<bool> Collector::step() {
   idle_.clear();
-  untouched_.clear();
+  due_.clear();
   look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
   const auto begun = processor_time();
@@ -233,14 +233,16 @@ netlink::Result<bool> Collector::step() {
       dependencies_.observer->dumped(flow);
     }
     counter_.see_in_dump(flow);
-    if (active_ && id != 0 && is_untouched_copy(flow)) untouched_.push_back(flow);
     reaper_.offer(flow, now);
+    const bool held = is_untouched_copy(flow), holds = timers_ == Timers::kHold;
+    if (id == 0 || timers_ == Timers::kLeave) return;
+    if (held != holds && phase_of(flow, mark_) == FlowPhase::kEstablished) due_.push_back(flow);
     const auto timeout = idle_timeouts_.find(id);
-    if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
+    if (!holds && timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
   if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   dump_cost_ += processor_time() - begun;
-  start_timers();
+  set_due_timers();
   end_idle();
   wait_to_reap();
   return more;
@@ -287,14 +289,19 @@ void Collector::finish_resync() {
   if (std::exchange(look_again_, false)) look_soon();
 }
 
-/// A copy came with a timer that does not run out on a standby. Its service's idle policy begins now.
-void Collector::start_timers() {
-  if (untouched_.empty()) return;
-  const auto established = dependencies_.established_timeout();
-  for (auto& flow : untouched_) flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : kUdpStreamTimeout;
-  if (const auto set = dependencies_.conntrack.set_timeouts(untouched_); !set) {
+/// Where a copy's timer is started, its service's idle policy begins now. Where one had to be held, the network may bring more
+/// packets for a moment: another look follows.
+void Collector::set_due_timers() {
+  if (due_.empty()) return;
+  const bool holds = timers_ == Timers::kHold;
+  const auto established = holds ? kCopyTimeout : dependencies_.established_timeout();
+  const auto of_udp = holds ? kCopyTimeout : kUdpStreamTimeout;
+  for (auto& flow : due_) flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : of_udp;
+  if (const auto set = dependencies_.conntrack.set_timeouts(due_); !set) {
     ++stats_.errors;
-    log::warning("timers-not-started", "error=\"{}\"", set.error().message());
+    log::warning("timers-not-set", "error=\"{}\"", set.error().message());
+  } else if (holds) {
+    look_again_ = look_again_ || std::ranges::count(*set, 0) != 0;
   }
 }
 

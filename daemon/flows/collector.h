@@ -66,9 +66,13 @@ class Collector {
   void set_tight(Reaper::Backends backends);
   /// Handles all events that wait, however many.
   netlink::Result<void> catch_up();
-  /// Whether the kernel's timers mean anything here: those of copies that no packet has used are a standby's own (bridge.h), and
-  /// are set to what they would be. A node that holds nothing but copies leaves them. True at first.
-  void set_active(bool active) { active_ = active; }
+  /// What is done to the timers of established flows, as each dump shows them. kRun at first.
+  enum class Timers : std::uint8_t {
+    kRun,   // this node serves: a copy that no packet has used (bridge.h) gets what the kernel's own would be; idle flows end
+    kHold,  // it has copies only: none runs out, also not those that it served itself, or whose packets have come here
+    kLeave  // which of the two is not known yet
+  };
+  void set_timers(Timers timers) { timers_ = timers; }
   /// Off: nothing is heard of flows, and whoever changes entries tells it here. On again, the table is read.
   void listen(bool on);
   [[nodiscard]] bool listening() const { return listening_; }
@@ -101,7 +105,7 @@ class Collector {
   void tell_end(bool whole);
   void finish_resync();
   void end_idle();
-  void start_timers();
+  void set_due_timers();
   void sample_rates();
   void look_for_unseen();
   void wait_to_reap();
@@ -123,15 +127,16 @@ class Collector {
   TimeoutHistory timeouts_;
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs
-  bool active_ = true, listening_ = true;
+  Timers timers_ = Timers::kRun;
+  bool listening_ = true;
   std::uint64_t unseen_limit_ = UINT64_MAX;
   std::uint64_t foreign_ = 0;  // entries of others that the present dump, or the last one, has shown
   bool told_ = false,
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
   bool resync_again_ = false;     // events were lost while a dump was running
   bool look_again_ = false;       // a look was asked for meanwhile
-  std::vector<netlink::conntrack::Flow> untouched_;  // copies that no packet has used, found by the present step
-  std::vector<netlink::conntrack::Flow> idle_;       // found by the present step
+  std::vector<netlink::conntrack::Flow> due_;   // found by the present step: their timers are not as they should be
+  std::vector<netlink::conntrack::Flow> idle_;  // found by the present step
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };
 

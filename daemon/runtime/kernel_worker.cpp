@@ -49,11 +49,14 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
                    [this](flows::Reaper::Backends backends) { collector_.set_tight(std::move(backends)); }}),
       evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark_),
                  [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
+      active_(!replicator_),
       wanted_(nothing),
       monitor_fd_(io_),
       beat_timer_(io_),
       repair_timer_(io_),
-      repair_pause_(kRepairRetry) {}
+      repair_pause_(kRepairRetry) {
+  if (replicator_) collector_.set_timers(flows::Collector::Timers::kLeave);
+}
 
 std::unique_ptr<flows::Replicator> KernelWorker::make_replicator() {
   if (!callbacks_.replication) return nullptr;
@@ -241,8 +244,8 @@ void KernelWorker::set_drains() { evictions_.set_drains(standby_ ? Evictions::Ra
 void KernelWorker::set_active(bool active) {
   active_ = active;
   listen();
-  collector_.set_active(active);
-  if (active) collector_.look_soon();
+  collector_.set_timers(active ? flows::Collector::Timers::kRun : flows::Collector::Timers::kHold);
+  collector_.look_soon();
 }
 
 /// What a standby's kernel has to tell of its entries is what this node has just done to them.

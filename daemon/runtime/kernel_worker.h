@@ -150,7 +150,8 @@ class KernelWorker {
   Balancer balancer_;
   PortBalancer ports_;
   Evictions evictions_;
-  bool applied_ = false, standby_ = false, active_ = true;
+  bool applied_ = false, standby_ = false;
+  bool active_;                   // a pair's node is not before it has the role
   std::uint64_t clashes_ = 0;     // of the injector, as they were last looked at
   Evictions::Rates drains_;       // of wanted_
   service::DesiredState wanted_;  // what was applied last, before its slots were dealt

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <deque>
 
+#include "daemon/flows/bridge.h"
 #include "netlink/handle.h"
 #include "tests/support/recording_prober.h"
 
@@ -80,7 +81,15 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
   Result<void> erase_by_mark(netlink::conntrack::MarkFilter) override { return {}; }
   Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
   Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
-  Result<std::vector<int>> set_timeouts(std::span<const Flow>) override { return std::vector<int>{}; }
+  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override {
+    for (const auto& wanted : flows) std::ranges::find(table, wanted.id, &Flow::id)->timeout = wanted.timeout;
+    return std::vector<int>(flows.size(), 0);
+  }
+  [[nodiscard]] std::vector<std::chrono::seconds> timers() const {
+    std::vector<std::chrono::seconds> timers;
+    for (const auto& flow : table) timers.push_back(flow.timeout);
+    return timers;
+  }
 };
 
 /// Events on demand.
@@ -328,6 +337,40 @@ TEST_F(CollectorTest, ABrokenEventSocketIsNotAskedAgainAtOnce) {
   events.broken = false;
   events.add(EventKind::kUpdate, flow(1));
   run_until([&] { return collector->counter().size() == 1; });
+}
+
+/// As on a node that was active, becomes standby, and active again.
+TEST_F(CollectorTest, TimersAreHeldWhereThereAreCopiesOnlyAndRunWhereFlowsAreServed) {
+  auto quiet = flow(1, 1, kEstablished - 61s), closing = flow(2, 1, 100s), datagrams = flow(3, 1, 20s), half_open = flow(4, 1, 50s);
+  closing.mark |= kMark.closing_bit();
+  datagrams.original.protocol = datagrams.reply.protocol = netlink::Protocol::kUdp;
+  datagrams.tcp_state = TcpState::kNone;
+  half_open.tcp_state = TcpState::kSynSent;
+  datagrams.status = half_open.status = 0;
+  conntrack.table = {quiet, closing, datagrams, half_open, flow(5, 0, 50s), flow(6, 1, kCopyTimeout - 5s)};
+  const auto before = conntrack.timers();
+  const auto collector = make();
+  collector->set_idle_timeout(1, 60s);
+  collector->set_timers(Collector::Timers::kLeave);
+  ASSERT_TRUE(collector->start());
+  EXPECT_EQ(conntrack.timers(), before) << "no role is known yet";
+
+  collector->set_timers(Collector::Timers::kHold);
+  collector->look_soon();
+  run_until([&] { return collector->stats().resyncs == 2; });
+  const std::vector held{kCopyTimeout, 100s, kCopyTimeout, 50s, 50s, kCopyTimeout - 5s};
+  EXPECT_EQ(conntrack.timers(), held);
+  conntrack.table[0].timeout = kEstablished;  // a packet that was under way still
+  run_until([&] { return collector->stats().resyncs == 3; });
+  EXPECT_EQ(conntrack.timers(), held);
+  EXPECT_TRUE(conntrack.erased.empty());
+  EXPECT_TRUE(prober.probes.empty());
+
+  collector->set_timers(Collector::Timers::kRun);
+  collector->look_soon();
+  run_until([&] { return collector->stats().resyncs == 4; });
+  EXPECT_EQ(conntrack.timers(), (std::vector{kEstablished, 100s, kUdpStreamTimeout, 50s, 50s, kEstablished}));
+  EXPECT_TRUE(conntrack.erased.empty()) << "the clock of what was held begins anew";
 }
 
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {

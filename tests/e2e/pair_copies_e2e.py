@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# timeout: 300
+"""Copies on a standby live as long as their flows do, whoever served them before and whatever its configuration says now."""
+
+import re
+
+from lib.bed import VIP4
+from lib.case import main
+from lib.load import Clients
+from lib.pair import PairTest
+from lib.wait import until
+
+HELD = 4_000_000        # seconds: a timer of which more is left is a standby's own
+FLOWS = 200
+
+
+class Timers(PairTest):
+    def services(self):
+        services = super().services()
+        services[1].idle_timeout = "5s"     # so both nodes look at their tables every 2 s
+        return services
+
+    def timers(self, node):
+        """Of the entries of established flows."""
+        listed = self.bed.run(node.namespace, "conntrack", "-L").stdout
+        return [int(found[1]) for found in re.finditer(r"^(?:tcp +6 (?=\d+ ESTABLISHED)|udp +17 )(\d+) .* mark=[1-9]", listed, re.MULTILINE)]
+
+    def until_held(self, node):
+        def held():
+            timers = self.timers(node)
+            return len(timers) > self.live and min(timers) > HELD
+        until(held, lambda: f"timers that do not run out on {node.more['name']}: {sorted(self.timers(node))[:5]}", 30)
+
+    def test_none_runs_out_on_a_standby(self):
+        active, standby = self.start_pair()
+        self.load(FLOWS)
+        quiet = Clients(self.bed, f"{VIP4}:443", source="198.19.200.1")
+        self.assertEqual(quiet.open(FLOWS)["ok"], FLOWS)
+        self.live += FLOWS
+        self.until_held(standby)
+        active.ctl("failover")
+        self.until_copied()
+        self.until_held(active)
+        active.kill()
+        active.start()
+        self.until_copied()
+        self.assertGreater(min(self.timers(active)), HELD, "also through a restart")
+        self.goes_on()
+        self.until_held(active)
+        self.assertEqual(quiet.echo()["answered"], FLOWS)
+        self.assertEqual(active.events("drift-repaired"), [])
+        standby.ctl("failover")
+        self.until_copied()
+        until(lambda: max(self.timers(active)) < HELD, "timers that run on the active")
+        self.end_load()
+
+
+if __name__ == "__main__":
+    main()
