@@ -103,9 +103,9 @@ void BackendNumbers::follow(const service::StateChange& change, const service::D
 }
 
 std::optional<service::BackendId> BackendNumbers::find(const Place& place) const {
-  const auto found = numbers_.find(place);
-  if (found == numbers_.end()) return {};
-  return found->second;
+  if (const auto found = numbers_.find(place); found != numbers_.end()) return found->second;
+  if (const auto found = gone_.find(place); found != gone_.end()) return found->second;
+  return {};
 }
 
 BackendNumbers::Place place_of(const sync::Flow& flow) {

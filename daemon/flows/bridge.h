@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -45,6 +47,8 @@ class BackendNumbers {
 
   /// `change` is being made in `before`, whose numbers these are.
   void follow(const service::StateChange& change, const service::DesiredState& before);
+  /// Of places where no service listens (any more): all that there are.
+  void set_gone(std::map<Place, service::BackendId> gone) { gone_ = std::move(gone); }
   [[nodiscard]] std::optional<service::BackendId> find(const Place& place) const;
 
  private:
@@ -52,6 +56,7 @@ class BackendNumbers {
     std::size_t operator()(const Place& place) const noexcept;
   };
   boost::unordered_flat_map<Place, service::BackendId, Hash> numbers_;
+  std::map<Place, service::BackendId> gone_;
 };
 
 [[nodiscard]] BackendNumbers::Place place_of(const sync::Flow& flow);

@@ -58,6 +58,8 @@ class Replicator final : public FlowObserver {
   // Kernel thread:
   /// `change` is being made in `before`.
   void follow(const service::StateChange& change, const service::DesiredState& before);
+  /// As BackendNumbers.
+  void set_gone(std::map<BackendNumbers::Place, service::BackendId> gone) { numbers_.set_gone(std::move(gone)); }
   /// As Injector.
   void spare_present(bool spare) { injector_.spare_present(spare); }
   void apply(const sync::Batch& batch);

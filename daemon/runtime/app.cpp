@@ -352,6 +352,7 @@ asio::awaitable<void> App::drop_drained() {
   const auto [alive, resyncs] = co_await util::ask(kernel_->io(), std::move(question));
   auto forgotten = assembler_.forget_drained([&alive = alive](service::BackendId id) { return alive.contains(id); }, resyncs);
   if (forgotten.empty()) co_return;
+  tell_gone();
   auto pending = apply_settled(wanted_.file, std::move(forgotten));
   const auto applied = co_await std::move(pending);
   if (applied) {

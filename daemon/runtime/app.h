@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -111,6 +112,8 @@ class App final : public control::Node {
   boost::asio::awaitable<void> follow_role();
   void peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
+  [[nodiscard]] tl::expected<void, std::string> learn_gone(const flows::BackendNumbers::Place& place);
+  void tell_gone();
   void save_pair_state();
   void keep_promotion(bool promoted);
   void run_hook();
@@ -168,6 +171,7 @@ class App final : public control::Node {
   bool left_pair_ = false;
   int verdicts_age_ = 0;  // of the active's, in tendings since it was there
   std::set<flows::BackendNumbers::Place> learning_;
+  std::map<flows::BackendNumbers::Place, service::BackendId> gone_;  // of the peer's flows to where no service listens here
   std::unique_ptr<KernelWorker> kernel_;
   std::unique_ptr<HealthWatch> health_;
   std::set<std::pair<netlink::IpAddress, netlink::Endpoint>> tight_;  // pairs of pool address and backend with hardly a free port

@@ -198,17 +198,43 @@ void App::save_pair_state() {
 asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
   const auto held = co_await changing_.acquire();
   learning_.erase(place);
-  for (const auto& service : wanted_.file->services) {
-    if (service.protocol != place.protocol || std::ranges::find(service.listen, place.vip) == service.listen.end()) continue;
-    if (const auto learned = assembler_.learn(service.name, place.backend); !learned) {
-      log::error("backend-not-learned", "error=\"{}\"", learned.error());
-      co_return;
-    }
-    touched_.insert(service.name);
-    const auto applied = co_await apply_again();
-    if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
+  const auto service = std::ranges::find_if(wanted_.file->services, [&place](const config::Service& candidate) {
+    return candidate.protocol == place.protocol && std::ranges::find(candidate.listen, place.vip) != candidate.listen.end();
+  });
+  if (service == wanted_.file->services.end()) {
+    if (const auto learned = learn_gone(place); !learned) log::error("backend-not-learned", "error=\"{}\"", learned.error());
     co_return;
   }
+  if (const auto learned = assembler_.learn(service->name, place.backend); !learned) {
+    log::error("backend-not-learned", "error=\"{}\"", learned.error());
+    co_return;
+  }
+  touched_.insert(service->name);
+  const auto applied = co_await apply_again();
+  if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
+}
+
+/// The same of a service, or of one of its listen addresses. Established flows need no rule: a number is enough.
+tl::expected<void, std::string> App::learn_gone(const flows::BackendNumbers::Place& place) {
+  const auto learned = assembler_.learn(service::gone_service(place.protocol), place.backend);
+  if (!learned) return tl::make_unexpected(learned.error());
+  const bool is_first = std::ranges::none_of(
+      gone_, [&place](const auto& item) { return item.first.protocol == place.protocol && item.first.vip == place.vip; });
+  gone_.insert_or_assign(place, *learned);
+  tell_gone();
+  if (is_first)
+    events_.add("copies-without-service", fmt::format("the peer has connections to {} {}, where no service of this node listens",
+                                                      netlink::to_string(place.protocol), place.vip.to_string()));
+  return {};
+}
+
+/// Those whose number is known still.
+void App::tell_gone() {
+  if (!pair_) return;
+  std::erase_if(gone_, [this](const auto& item) {
+    return !assembler_.resolver().is_draining(service::gone_service(item.first.protocol), item.first.backend);
+  });
+  asio::post(kernel_->io(), [this, gone = gone_]() mutable { kernel_->replicator().set_gone(std::move(gone)); });
 }
 
 // ---- what operators ask ----------------------------------------------------------------------------------------

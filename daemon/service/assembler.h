@@ -49,7 +49,7 @@ class Assembler {
   void accept(Draft draft);
 
   /// As Resolver; the service is touched.
-  [[nodiscard]] tl::expected<void, std::string> learn(const std::string& service, const netlink::Endpoint& address) {
+  [[nodiscard]] tl::expected<BackendId, std::string> learn(const std::string& service, const netlink::Endpoint& address) {
     return resolver_.learn(service, address);
   }
   /// As Resolver; the services that it returns are touched.

@@ -28,6 +28,8 @@ ServiceState to_state(const config::Service& service) {
 
 }  // namespace
 
+std::string gone_service(netlink::Protocol protocol) { return "gone/" + std::string(netlink::to_string(protocol)); }
+
 void Resolver::adopt(const std::vector<KnownBackend>& backends, const std::vector<BackendId>& live) {
   for (const auto& [service, backend] : backends) {
     if (backend.id == 0 || backend.id > mark_.max_id() || !used_.insert(backend.id).second) continue;
@@ -85,8 +87,9 @@ tl::expected<ServiceState, std::string> Resolver::resolve_one(const config::Serv
   return state;
 }
 
-tl::expected<void, std::string> Resolver::learn(const std::string& service, const netlink::Endpoint& address) {
-  if (const auto present = known_.find(service); present != known_.end() && present->second.contains(address)) return {};
+tl::expected<BackendId, std::string> Resolver::learn(const std::string& service, const netlink::Endpoint& address) {
+  if (const auto present = known_.find(service); present != known_.end())
+    if (const auto place = present->second.find(address); place != present->second.end()) return place->second.backend.id;
   Resolution resolution;
   resolution.last_id = last_id_;
   const auto id = free_id(resolution);
@@ -98,7 +101,7 @@ tl::expected<void, std::string> Resolver::learn(const std::string& service, cons
   backend.id = *id;
   resolution.known[service].emplace(address, Known{std::move(backend), false});
   accept(std::move(resolution));
-  return {};
+  return *id;
 }
 
 tl::expected<Resolver::Resolution, std::string> Resolver::resolve(const std::vector<const config::Service*>& services,

@@ -25,6 +25,10 @@ struct KnownBackend {
   BackendState backend;
 };
 
+/// Whose backends those are that flows still go to from addresses where no service of this node's file listens. Not a name that a
+/// service can have.
+[[nodiscard]] std::string gone_service(netlink::Protocol protocol);
+
 class Resolver {
   struct Known {
     BackendState backend;
@@ -59,8 +63,8 @@ class Resolver {
   void accept(Resolution resolution);
 
   /// A backend that the peer's flows go to, and that is not in this node's file: it is known from now on, and drains. The service
-  /// has to be resolved again.
-  [[nodiscard]] tl::expected<void, std::string> learn(const std::string& service, const netlink::Endpoint& address);
+  /// has to be resolved again, but for one that is no service (`gone_service`). Returns the backend's number.
+  [[nodiscard]] tl::expected<BackendId, std::string> learn(const std::string& service, const netlink::Endpoint& address);
 
   /// Forgets what is not in the file and bears no flow. `resyncs` is how many complete counts there have been: a backend is kept
   /// for two of them after it left, so that flows which were half-open then are seen. Returns the services that would now be

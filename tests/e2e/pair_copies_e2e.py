@@ -4,7 +4,7 @@
 
 import re
 
-from lib.bed import VIP4
+from lib.bed import VIP4, VIP6
 from lib.case import main
 from lib.load import Clients
 from lib.pair import PairTest
@@ -53,6 +53,31 @@ class Timers(PairTest):
         self.until_copied()
         until(lambda: max(self.timers(active)) < HELD, "timers that run on the active")
         self.end_load()
+
+
+class Leftovers(PairTest):
+    def test_flows_of_a_service_and_of_a_port_that_have_gone_from_the_file_survive_a_new_standby(self):
+        active, standby = self.start_pair()
+        self.load(FLOWS)
+        chat, six, probe = self.services()
+        chat.listen, six.name, six.listen = [f"{VIP4}:444"], "other", [f"[{VIP6}]:444"]
+        for node in (active, standby):
+            node.reload([chat, six, probe])
+        self.goes_on()
+        self.assertEqual(standby.events("copies-without-service"), [])
+        standby.power_off()
+        standby.power_on()
+        self.until_copied()
+        told = standby.events("copies-without-service")
+        self.assertEqual(sorted(re.search(r"to (tcp \S+443),", event)[1] for event in told), sorted([f"tcp {VIP4}:443", f"tcp [{VIP6}]:443"]))
+        active.power_off()
+        self.until_active(standby)
+        self.expect_unharmed()
+        for clients in self.clients:
+            clients.stop(60)
+        self.clients = {}
+        newcomers = Clients(self.bed, f"{VIP4}:444", source="198.19.200.1")
+        self.assertEqual(newcomers.open(FLOWS)["ok"], FLOWS)
 
 
 if __name__ == "__main__":

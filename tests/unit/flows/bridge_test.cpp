@@ -83,6 +83,13 @@ TEST(BackendNumbers, FollowFromProtocolVipAndBackend) {
   numbers.follow(move, state);
   EXPECT_EQ(numbers.find(place_of(test::sync_flow(2))), service::BackendId{9});
   EXPECT_EQ(numbers.find(place_of(test::sync_flow(1))), std::nullopt);
+
+  // Where nobody listens any more.
+  numbers.set_gone({{place_of(test::sync_flow(1)), 12}, {place_of(test::sync_flow(2)), 13}});
+  EXPECT_EQ(numbers.find(place_of(test::sync_flow(1))), service::BackendId{12});
+  EXPECT_EQ(numbers.find(place_of(test::sync_flow(2))), service::BackendId{9}) << "a service comes first";
+  numbers.set_gone({});
+  EXPECT_EQ(numbers.find(place_of(test::sync_flow(1))), std::nullopt);
 }
 
 }  // namespace

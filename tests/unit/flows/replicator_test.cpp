@@ -113,6 +113,12 @@ TEST_F(ReplicatorTest, AFlowToABackendThatHasNoNumberIsRefusedUntilItHasOne) {
   EXPECT_THAT(done_[0].refused, ElementsAre(stranger));
   EXPECT_TRUE(entry(5));
   EXPECT_FALSE(entry(4));
+
+  replicator_.set_gone({{place_of(stranger), 7}});
+  apply(2, {{Operation::Kind::kUpsert, stranger}});
+  EXPECT_THAT(done_.at(1).refused, IsEmpty());
+  ASSERT_TRUE(entry(4));
+  EXPECT_EQ(entry(4)->mark, mark_.to_mark(service::BackendId{7}));
 }
 
 TEST_F(ReplicatorTest, TellsInOrderAndOnlyWhatIsCopied) {

@@ -120,6 +120,22 @@ TEST(Resolver, NumbersOfARemovedServiceRestUntilItsFlowsHaveEnded) {
   EXPECT_EQ(reused->at("other").backends[1].id, 1U);
 }
 
+TEST(Resolver, ThePeersBackendsHaveANumberWhileTheirFlowsLast) {
+  Resolver resolver(MarkLayout(0x00000700));  // numbers 1 to 3
+  const auto config = one_service({backend("a", "198.18.2.11:80")});
+  ASSERT_TRUE(resolve(resolver, config));
+  EXPECT_EQ(resolver.learn("chat", endpoint("198.18.2.11:80")), 1U) << "known already";
+  EXPECT_EQ(resolver.learn("chat", endpoint("198.18.2.12:80")), 2U);
+  const auto gone = gone_service(netlink::Protocol::kTcp);
+  EXPECT_EQ(resolver.learn(gone, endpoint("198.18.2.11:80")), 3U) << "of no service";
+  EXPECT_EQ(resolver.learn(gone, endpoint("198.18.2.11:80")), 3U);
+  EXPECT_TRUE(resolver.is_draining(gone, endpoint("198.18.2.11:80")));
+  EXPECT_FALSE(resolver.learn(gone_service(netlink::Protocol::kUdp), endpoint("198.18.2.11:80"))) << "no number is left";
+  resolver.forget_drained(kNobody, 5);
+  EXPECT_EQ(resolver.forget_drained(kNobody, 7), (std::set<std::string>{"chat", gone}));
+  EXPECT_FALSE(resolver.is_draining(gone, endpoint("198.18.2.11:80")));
+}
+
 TEST(Resolver, ARefusedChangeLeavesWhatIsKnown) {
   Resolver resolver(MarkLayout(0x00000300));  // number 1 only
   const auto one = one_service({backend("a", "198.18.2.11:80")});
