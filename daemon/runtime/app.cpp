@@ -311,7 +311,8 @@ void App::feed_watchdog() {
   });
 }
 
-/// Once a second: addresses that somebody took away come back, announcements are repeated, ended backends are forgotten.
+/// Once a second: addresses that somebody took away come back, announcements are repeated, ended backends are forgotten, what the
+/// kernel refused is tried again.
 asio::awaitable<void> App::tend() {
   for (;;) {
     tend_timer_.expires_after(kTendInterval);
@@ -321,7 +322,7 @@ asio::awaitable<void> App::tend() {
     if (pair_) co_await age_verdicts();
     co_await drop_drained();
     co_await joining_.tend();
-    if (health_->has_open_cases()) co_await apply_again();
+    if (health_->has_open_cases() || !touched_.empty()) co_await apply_again();
     std::set<netlink::IpAddress> surplus;
     if (pair_) {
       surplus = co_await pair_->leftover();
@@ -412,19 +413,22 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   touched_.clear();
   auto work = [this, &change = drafted->change, endings] {
     // Clients of a dead backend come back at once: the others are dealt for that before they do.
-    for (const auto& [id, tell] : endings) kernel_->expect(id, kernel_->collector().counter().backend(id).connections);
+    for (const auto& due : endings) kernel_->expect(due.id, kernel_->collector().counter().backend(due.id).connections);
     auto applied = kernel_->apply(change);
     if (applied)
-      for (const auto& [id, tell] : endings) kernel_->evictions().end_all(id, tell);
+      for (const auto& due : endings) kernel_->evictions().end_all(due.id, due.tell);
     return applied;
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied) {
     host::apply_sysctls(*sysctls_, old_values);
     touched_.merge(touched);
+    for (const auto& due : endings) health_->give_back(due.ending);
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));
   }
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
+  for (const auto& due : endings)
+    events_.add("flows-reset", "its connections are reset, so that clients connect again", due.ending.service, due.name);
   take_over(std::move(wanted), *std::move(drafted));
   co_return applied->objects != 0;
 }

@@ -91,7 +91,14 @@ class App final : public control::Node {
   void watch_all();
   void health_changed(const health::Status& status);
   boost::asio::awaitable<void> follow_health();
-  [[nodiscard]] std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> take_endings();
+  /// Flows to be ended as soon as the verdict is in effect.
+  struct DueEnding {
+    Ending ending;
+    service::BackendId id = 0;
+    std::string name;  // the backend's
+    flows::FlowEnder::Tell tell = flows::FlowEnder::Tell::kBothEnds;
+  };
+  [[nodiscard]] std::vector<DueEnding> take_endings();
   boost::asio::awaitable<void> suspect();
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();

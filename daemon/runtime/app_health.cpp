@@ -77,16 +77,15 @@ asio::awaitable<void> App::follow_health() {
   if (!applied) log::error("apply-failed", "error=\"{}\"", applied.error().title);
 }
 
-std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> App::take_endings() {
-  std::vector<std::pair<service::BackendId, flows::FlowEnder::Tell>> endings;
+std::vector<App::DueEnding> App::take_endings() {
+  std::vector<DueEnding> endings;
   if (!health_) return endings;
-  for (const auto& ending : health_->take_endings()) {
+  for (auto& ending : health_->take_endings()) {
     if (!is_active()) continue;  // the peer ends them, and tells
     const auto* backend = find_backend(assembler_.desired(), ending.service, ending.backend);
     if (backend == nullptr) continue;
     const auto tell = ending.connects ? flows::FlowEnder::Tell::kBothEnds : flows::FlowEnder::Tell::kClient;
-    endings.emplace_back(backend->id, tell);
-    events_.add("flows-reset", "its connections are reset, so that clients connect again", ending.service, backend->name);
+    endings.push_back({std::move(ending), backend->id, backend->name, tell});
   }
   return endings;
 }

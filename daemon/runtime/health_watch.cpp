@@ -125,6 +125,12 @@ health::Fault HealthWatch::fault_of(const Key& key) const {
                           std::chrono::steady_clock::now());
 }
 
+void HealthWatch::give_back(const Ending& ending) {
+  const auto all = scheduler_.snapshot(ending.service);
+  const auto status = std::ranges::find(all, ending.backend, &health::Status::backend);
+  if (status != all.end() && status->standing.state == State::kDown) down_.emplace(ending.service, ending.backend);
+}
+
 std::vector<Ending> HealthWatch::take_endings() {
   std::vector<Ending> endings;
   std::set<std::string> told;

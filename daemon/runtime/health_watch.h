@@ -67,6 +67,8 @@ class HealthWatch {
 
   /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended.
   std::vector<Ending> take_endings();
+  /// It has not come to that: the next call returns it again, unless its backend is well by then.
+  void give_back(const Ending& ending);
   [[nodiscard]] bool has_open_cases() const { return !down_.empty(); }
 
  private:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # timeout: 200
-"""A table that nobody owns, as on kernels before 6.9: what somebody else does to it is put right, and traffic goes on."""
+"""A table that nobody owns, as on kernels before 6.9: what somebody else does to it is put right, and traffic goes on. Somebody who
+takes it keeps the daemon from changing it only as long as he has it."""
 
 import re
 
@@ -8,6 +9,7 @@ from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.daemon import Daemon
+from lib.load import Clients, Servers
 from lib.run import tool
 from lib.talk import Talk, echo_server
 from lib.wait import until
@@ -59,6 +61,36 @@ class Unowned(E2eTest):
                 self.assertTrue(self.daemon.status()["kernel"]["ruleset_in_sync"])
                 self.assertEqual([talk.ask() for talk in talks], first)
                 Talk(bed, f"{VIP4}:443").ask()
+
+
+class Refused(E2eTest):
+    def test_a_verdict_that_the_kernel_refuses_is_tried_again(self):
+        """Somebody owns the table for a while: nothing can be changed."""
+        bed = self.bed
+        Servers(bed, BACKENDS4[:2])
+        services = [Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n]) for n in range(2)],
+                            health={"type": "tcp", "interval": "200ms", "timeout": "100ms"})]
+        daemon = self.daemon = Daemon(bed, services, [Pool("main", pool4(2))])
+        daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
+        self.addCleanup(self._tell_if_failed)
+        daemon.start()
+        until(lambda: [backend["state"] for backend in daemon.service("chat")["backends"]] == ["up", "up"], "both up")
+        clients = Clients(bed, f"{VIP4}:443")
+        self.assertEqual(clients.open(20)["ok"], 20)
+        daemon.expect_counts("chat", {"b0": 10, "b1": 10})
+        thief = bed.child(bed.balancer, "nft", "-i")
+        thief.say("delete table inet wsl4; add table inet wsl4 { flags owner; }")
+        until(lambda: not daemon.status()["kernel"]["ruleset_in_sync"], "the table stolen")
+        bed.nft(f"table inet refuse {{ chain c {{ type filter hook input priority 0; ip daddr {BACKENDS4[0]} tcp dport 80 reject with tcp reset; }}; }}",
+                bed.backends)
+        until(lambda: "apply-failed" in daemon.log(), "the verdict refused")
+        self.assertEqual(daemon.events("flows-reset"), [])
+        thief.end()     # and with it the table
+        until(lambda: daemon.backend("chat", "b0")["share"] == 0, lambda: f"the verdict in effect: {daemon.service('chat')}")
+        until(lambda: daemon.counts("chat") == {"b0": 0, "b1": 10}, lambda: f"its connections ended: {daemon.counts('chat')}")
+        self.assertEqual(len(daemon.events("flows-reset")), 1)
+        self.assertEqual(clients.open(20)["ok"], 20)
+        daemon.expect_counts("chat", {"b0": 0, "b1": 30})
 
 
 if __name__ == "__main__":
