@@ -43,15 +43,33 @@ std::uint64_t Evictions::rebalance(const service::ServiceState& service, double 
   const auto surplus = surplus_of(rebalance);
   rebalance.left = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
   const auto all = rebalance.left;
-  rebalances_.erase(service.name);
+  if (const auto before = rebalances_.extract(service.name)) forget(before.mapped());
   if (per_second > 0 && all > 0) rebalances_.emplace(service.name, std::move(rebalance));
   wake();
   return all;
 }
 
 void Evictions::set_services(const std::map<std::string, service::ServiceState>& services) {
-  std::erase_if(rebalances_, [&](const auto& item) { return !services.contains(item.first); });
-  for (auto& [name, rebalance] : rebalances_) rebalance.weights = weights_of(services.at(name));
+  for (auto item = rebalances_.begin(); item != rebalances_.end();) {
+    auto& weights = item->second.weights;
+    const auto service = services.find(item->first);
+    const bool gone = service == services.end();
+    auto next = gone ? std::vector<std::pair<service::BackendId, int>>{} : weights_of(service->second);
+    if (next != weights) forget(item->second);
+    weights = std::move(next);
+    item = gone ? rebalances_.erase(item) : std::next(item);
+  }
+}
+
+void Evictions::end_rebalances() {
+  for (const auto& [name, rebalance] : rebalances_) forget(rebalance);
+  rebalances_.clear();
+}
+
+/// An open walk over the table holds one of its entries.
+void Evictions::forget(const Rebalance& rebalance) {
+  for (const auto& [backend, weight] : rebalance.weights)
+    if (!drains_.contains(backend)) evictor_.forget(backend);
 }
 
 std::vector<std::uint64_t> Evictions::surplus_of(const Rebalance& rebalance) const {
@@ -81,6 +99,7 @@ void Evictions::tick() {
     const auto parts = balance::divide(due, surplus);
     for (std::size_t i = 0; i < parts.size(); ++i) evict(rebalance.weights[i].first, parts[i]);
     rebalance.left -= due;
+    if (wanted == due) forget(rebalance);
     item = wanted == due ? rebalances_.erase(item) : std::next(item);
   }
   wake();

@@ -37,6 +37,8 @@ class Evictions {
   std::uint64_t rebalance(const service::ServiceState& service, double per_second);
   /// Services that are being rebalanced end with their service, and go on with its present weights.
   void set_services(const std::map<std::string, service::ServiceState>& services);
+  /// This node does not serve any more.
+  void end_rebalances();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -47,6 +49,7 @@ class Evictions {
   };
 
   [[nodiscard]] std::vector<std::uint64_t> surplus_of(const Rebalance& rebalance) const;
+  void forget(const Rebalance& rebalance);
   void wake();
   void tick();
   void evict(service::BackendId backend, std::uint64_t number);

@@ -164,7 +164,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
   follow(change);
   service::make_change(wanted_, change);
   watch_unseen();
-  set_drains();
+  settle_evictions();
   evictions_.set_services(wanted_.services);
   return applied;
 }
@@ -226,7 +226,7 @@ std::size_t KernelWorker::services_looked_at(const service::StateChange& change)
 Result<void> KernelWorker::set_gate(service::Gate gate) {
   standby_ = gate == service::Gate::kStandby;
   listen();
-  set_drains();
+  settle_evictions();
   if (!applied_) {
     applier_.note_gate(gate);
     return {};
@@ -239,11 +239,16 @@ Result<void> KernelWorker::set_gate(service::Gate gate) {
 }
 
 /// A standby's connections are the active's.
-void KernelWorker::set_drains() { evictions_.set_drains(standby_ ? Evictions::Rates{} : drains_); }
+void KernelWorker::settle_evictions() {
+  const bool serves = active_ && !standby_;
+  evictions_.set_drains(serves ? drains_ : Evictions::Rates{});
+  if (!serves) evictions_.end_rebalances();
+}
 
 void KernelWorker::set_active(bool active) {
   active_ = active;
   listen();
+  settle_evictions();
   collector_.set_timers(active ? flows::Collector::Timers::kRun : flows::Collector::Timers::kHold);
   collector_.look_soon();
 }

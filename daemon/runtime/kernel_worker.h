@@ -125,7 +125,7 @@ class KernelWorker {
                KernelCallbacks callbacks);
   [[nodiscard]] std::unique_ptr<flows::Replicator> make_replicator();
   void follow(const service::StateChange& change);
-  void set_drains();
+  void settle_evictions();
   void listen();
   void count_copies();
   void watch_table();

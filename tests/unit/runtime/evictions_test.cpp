@@ -1,0 +1,73 @@
+#include "daemon/runtime/evictions.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_conntrack.h"
+#include "tests/support/recording_prober.h"
+
+namespace wsl4::runtime {
+namespace {
+
+using netlink::Endpoint;
+
+const service::MarkLayout kMark;
+constexpr std::uint16_t kFlows = 600;
+
+service::ServiceState two_backends() {
+  service::ServiceState service;
+  service.name = "chat";
+  for (service::BackendId id : {1U, 2U}) {
+    auto& backend = service.backends.emplace_back();
+    backend.id = id;
+    backend.share_weight = 100;
+  }
+  return service;
+}
+
+/// All flows are the first backend's.
+class EvictionsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (std::uint16_t port = 1; port <= kFlows; ++port) {
+      netlink::conntrack::Flow flow;
+      flow.original = {{*netlink::IpAddress::parse("198.18.1.10"), port}, *Endpoint::parse("198.18.1.100:443")};
+      flow.reply = {*Endpoint::parse("198.18.2.11:80"), {*netlink::IpAddress::parse("198.18.2.101"), port}};
+      flow.mark = kMark.to_mark(1);
+      flow.tcp_state = netlink::conntrack::TcpState::kEstablished;
+      kernel.add(flow);
+    }
+  }
+
+  boost::asio::io_context io;
+  test::FakeConntrack kernel;
+  test::RecordingProber prober;
+  flows::FlowEnder ender{kernel, prober};
+  Evictions evictions{io, flows::Evictor(kernel, ender, kMark),
+                      [this](service::BackendId backend) { return backend == 1 ? std::uint64_t{kernel.size()} : 0U; }};
+};
+
+TEST_F(EvictionsTest, ARebalanceGoesOnUntilAllAreEven) {
+  EXPECT_EQ(evictions.rebalance(two_backends(), 1e6), 297U) << "less a hundredth of a fair part";
+  io.run();
+  EXPECT_EQ(kernel.size(), kFlows - 297U) << "clients have not come back: no more than at first";
+}
+
+TEST_F(EvictionsTest, ARebalanceEndsWithTheRoleAndWithItsService) {
+  for (const bool with_service : {false, true}) {
+    EXPECT_GT(evictions.rebalance(two_backends(), 100), 0U);
+    const auto before = kernel.size();
+    while (kernel.size() == before) io.run_one();
+    const auto then = kernel.size();
+    if (with_service) {
+      evictions.set_services({});
+    } else {
+      evictions.end_rebalances();
+    }
+    io.run();
+    io.restart();
+    EXPECT_EQ(kernel.size(), then);
+  }
+}
+
+}  // namespace
+}  // namespace wsl4::runtime
