@@ -101,6 +101,7 @@ Slots deal_by_share(std::span<const double> shares, std::size_t slots) {
 }
 
 double slow_start_cap(double fair_share, std::chrono::milliseconds age, std::chrono::milliseconds slow_start) {
+  age = std::max(age, std::chrono::milliseconds(0));
   if (age >= slow_start) return 1;
   const double done = static_cast<double>(age.count()) / static_cast<double>(slow_start.count());
   return fair_share * (0.1 + 0.9 * done);

@@ -48,8 +48,8 @@ inline constexpr std::uint32_t kNoBackend = UINT32_MAX;
 [[nodiscard]] Slots deal_by_share(std::span<const double> shares, std::size_t slots);
 
 /// The share cap of a backend that began to serve `age` ago, under `slow_start`: from a tenth of its fair share (its part of all
-/// weights, its own included) in a straight line to all of it; none (1) from then on, or if slow_start is 0. Without one an empty
-/// backend gets every new flow until it is level with the others.
+/// weights, its own included) in a straight line to all of it; none (1) from then on, or if slow_start is 0. An `age` below 0 (the
+/// clock was set back) counts as 0. Without a cap an empty backend gets every new flow until it is level with the others.
 [[nodiscard]] double slow_start_cap(double fair_share, std::chrono::milliseconds age, std::chrono::milliseconds slow_start);
 
 }  // namespace wsl4::balance

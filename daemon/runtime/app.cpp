@@ -322,7 +322,9 @@ asio::awaitable<void> App::tend() {
     if (pair_) co_await age_verdicts();
     co_await drop_drained();
     co_await joining_.tend();
-    if (health_->has_open_cases() || !touched_.empty()) co_await apply_again();
+    const auto now = control::WallClock::now();
+    const bool set_back = now < std::exchange(tended_at_, now);  // then slow starts begin now
+    if (health_->has_open_cases() || !touched_.empty() || set_back) co_await apply_again();
     std::set<netlink::IpAddress> surplus;
     if (pair_) {
       surplus = co_await pair_->leftover();

@@ -185,6 +185,7 @@ class App final : public control::Node {
   bool following_health_ = false;
   health::Suspicion suspicion_;
   std::chrono::steady_clock::time_point next_suspicion_;
+  control::WallClock::time_point tended_at_;
   bool placing_ = false;
   Picks picks_;
   std::unique_ptr<control::Server> server_;

@@ -1,5 +1,7 @@
 #include "daemon/service/newcomers.h"
 
+#include <algorithm>
+
 namespace wsl4::service {
 
 Newcomers::Newcomers(const std::vector<std::pair<std::string, netlink::Endpoint>>& serving, const std::vector<Newcomer>& starting)
@@ -22,7 +24,7 @@ Newcomers::OfService Newcomers::look_at(ServiceState& service, WallTime now) con
     const auto known = before.starting.find(backend.address);
     const bool is_new = !begin_together_ && !before.serving.contains(backend.address);
     if (known == before.starting.end() && !is_new) continue;
-    const auto since = is_new ? now : known->second;
+    const auto since = is_new ? now : std::min(now, known->second);
     if (now - since >= service.slow_start) continue;
     backend.serving_since = since;
     seen.starting.emplace(backend.address, since);

@@ -33,7 +33,7 @@ class Newcomers {
   Newcomers(const std::vector<std::pair<std::string, netlink::Endpoint>>& serving, const std::vector<Newcomer>& starting);
 
   /// Sets `serving_since` of every backend of a service with a slow start. One that takes flows now and did not before is a
-  /// newcomer since `now`.
+  /// newcomer since `now`; so is one whose beginning is still to come, since the clock was set back.
   [[nodiscard]] OfService look_at(ServiceState& service, WallTime now) const;
   /// What was seen of these services is known from now on; the beginning is over.
   void accept(std::map<std::string, OfService> services);

@@ -181,5 +181,10 @@ TEST(SlowStart, EndsWithItsTime) {
   EXPECT_EQ(slow_start_cap(0.25, 0s, 0s), 1);
 }
 
+TEST(SlowStart, IsAtItsBeginWhereTheClockWasSetBack) {
+  EXPECT_DOUBLE_EQ(slow_start_cap(0.25, -1h, 60s), 0.025);
+  EXPECT_EQ(slow_start_cap(0.25, -1h, 0s), 1);
+}
+
 }  // namespace
 }  // namespace wsl4::balance

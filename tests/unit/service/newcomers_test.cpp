@@ -62,6 +62,16 @@ TEST(Newcomers, ARestartGoesOnWhereItWas) {
   EXPECT_EQ(newcomers.starting(), (std::vector<Newcomer>{{"chat", address(2), kNow - 30s}, {"chat", address(3), kNow}}));
 }
 
+TEST(Newcomers, OneWhoseBeginningIsStillToComeBeginsNow) {
+  Newcomers newcomers;
+  auto two = state();
+  two.services.at("chat").backends.pop_back();
+  update(newcomers, two, kNow);
+  update(newcomers, state(), kNow);
+  EXPECT_EQ(update(newcomers, state(), kNow - 1h)[2], kNow - 1h) << "the clock was set back";
+  EXPECT_EQ(update(newcomers, state(), kNow - 1h + 60s)[2], kLongAgo);
+}
+
 TEST(Newcomers, WithoutASlowStartThereAreNone) {
   Newcomers newcomers;
   auto one = state(0s);
