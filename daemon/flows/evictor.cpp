@@ -8,6 +8,15 @@ namespace wsl4::flows {
 using netlink::conntrack::Flow;
 using netlink::conntrack::TcpState;
 
+namespace {
+
+bool is_evictable(const Flow& flow, const service::MarkLayout& mark) {
+  const bool udp = flow.original.protocol == netlink::Protocol::kUdp;
+  return (udp || flow.tcp_state == TcpState::kEstablished) && !mark.is_closing(flow.mark);
+}
+
+}  // namespace
+
 netlink::Result<std::unique_ptr<netlink::conntrack::Dump>> Evictor::dump(service::BackendId backend) {
   return conntrack_.dump({mark_.backend_mask(), mark_.to_mark(backend)});
 }
@@ -21,7 +30,7 @@ netlink::Result<void> Evictor::fill(Cursor& cursor, service::BackendId backend, 
   }
   while (cursor.found.size() < number) {
     const auto more = cursor.dump->step([&](const Flow& flow) {
-      if (flow.tcp_state == TcpState::kEstablished && !mark_.is_closing(flow.mark)) cursor.found.push_back(flow);
+      if (is_evictable(flow, mark_)) cursor.found.push_back(flow);
     });
     if (!more || !*more) cursor.dump.reset();
     if (!more) return tl::make_unexpected(more.error());

@@ -17,8 +17,9 @@ class Evictor {
   Evictor(netlink::conntrack::Conntrack& conntrack, FlowEnder& ender, service::MarkLayout mark)
       : conntrack_(conntrack), ender_(ender), mark_(mark) {}
 
-  /// Ends up to `number` flows of the backend, in the order of the kernel's table. Only established TCP flows: the others go by
-  /// themselves. Returns how many; fewer than `number` if the table's end was met: the next call looks from its start again.
+  /// Ends up to `number` flows of the backend, in the order of the kernel's table. Only UDP flows and established TCP flows: the
+  /// others go by themselves. Returns how many; fewer than `number` if the table's end was met: the next call looks from its start
+  /// again.
   netlink::Result<std::size_t> evict(service::BackendId backend, std::size_t number);
 
   /// Ends every flow of the backend, half-open ones too (the client's next SYN finds another backend), a piece with each call of

@@ -3,12 +3,14 @@
 """UDP services: spread, sticky while the flow lives, answers from the VIP, counts."""
 
 import collections
+import contextlib
 import socket
 
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.talk import ask_udp, echo_server, split
+from lib.wait import until
 
 FLOWS = 120
 
@@ -54,6 +56,30 @@ class Udp(E2eTest):
                 if number == 25:
                     self.daemon.restart()
             self.assertEqual(len(seen), 1, seen)
+
+    def test_a_drain_with_eviction_sends_clients_elsewhere(self):
+        ends = [Backend(f"b{n}", BACKENDS4[n], 53) for n in range(2)]
+        for backend in ends:
+            echo_server(self.bed, self.bed.backends, "udp", backend.endpoint)
+        daemon = self.start([Service("dns", [f"{VIP4}:53"], ends, protocol="udp")], [Pool("main", pool4(2))])
+        with contextlib.ExitStack() as sockets:
+            clients = []
+            with self.bed.inside(self.bed.clients):
+                for _ in range(20):
+                    clients.append(sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
+            for client in clients:
+                client.settimeout(15)
+                client.connect((VIP4, 53))
+
+            def answered_by():
+                for client in clients:
+                    client.send(b"?")
+                return collections.Counter(client.recv(1000).split(b" ")[0].decode() for client in clients)
+
+            self.assertEqual(answered_by(), {end.endpoint: 10 for end in ends})
+            daemon.ctl("backend", "drain", "dns", "b0", "--evict", "1000")
+            until(lambda: answered_by() == {ends[1].endpoint: 20}, "all answers from the other backend")
+            daemon.expect_counts("dns", {"b0": 0, "b1": 20})
 
 
 if __name__ == "__main__":

@@ -83,6 +83,17 @@ TEST_F(EvictorTest, LeavesWhatClosesOrOnlyBegins) {
   EXPECT_EQ(evictor.evict(1, 50).value(), 3U);
 }
 
+TEST_F(EvictorTest, ForgetsUdpFlowsAndAsksNobody) {
+  for (std::uint16_t port = 1; port <= 10; ++port) {
+    auto datagrams = flow(port, 1, TcpState::kNone);
+    datagrams.original.protocol = datagrams.reply.protocol = netlink::Protocol::kUdp;
+    kernel.add(datagrams);
+  }
+  EXPECT_EQ(evictor.evict(1, 7).value(), 7U);
+  EXPECT_EQ(left(1), 3U);
+  EXPECT_TRUE(prober.probes.empty());
+}
+
 TEST_F(EvictorTest, EndsAllOfABackendHalfOpenOnesTooButAsksNoDeadBackend) {
   add(1, 400, 1);
   add(500, 10, 1, TcpState::kSynSent);
