@@ -23,6 +23,12 @@ constexpr std::chrono::seconds kSampleInterval{1};
 constexpr std::size_t kMostAtOnce = 4;
 constexpr std::size_t kSamples = 60, kFewestSamples = 5;
 
+std::map<flows::BackendEndpoint, const flows::PortUse*> by_endpoint(const std::vector<flows::PortUse>& uses) {
+  std::map<flows::BackendEndpoint, const flows::PortUse*> use_of;
+  for (const auto& use : uses) use_of.emplace(use.backend, &use);
+  return use_of;
+}
+
 std::uint64_t lowest(std::uint32_t ports) { return static_cast<std::uint64_t>(std::max(1.0, kLowest * ports)); }
 
 }  // namespace
@@ -38,6 +44,25 @@ std::optional<PortBalancer::Place> PortBalancer::place_of(const service::Desired
   const auto* pool = dataplane::pool_of(state, service->second);
   if (backend == service->second.backends.end() || pool == nullptr) return std::nullopt;
   return Place{service->second, *backend, *pool};
+}
+
+/// Every backend of the state whose endpoint is one of these, also one that bears no flow itself: the ports are the services'
+/// together.
+std::vector<std::pair<PortBalancer::Place, const flows::PortUse*>> PortBalancer::places_of(
+    const std::vector<flows::PortUse>& uses) const {
+  std::vector<std::pair<Place, const flows::PortUse*>> places;
+  if (uses.empty()) return places;
+  const auto use_of = by_endpoint(uses);
+  const auto& state = dependencies_.applier.state();
+  for (const auto& [name, service] : state.services) {
+    const auto* pool = dataplane::pool_of(state, service);
+    if (pool == nullptr) continue;
+    for (const auto& backend : service.backends) {
+      const Place place{service, backend, *pool};
+      if (const auto use = use_of.find(place.endpoint()); use != use_of.end()) places.emplace_back(place, use->second);
+    }
+  }
+  return places;
 }
 
 /// Of the pairs that new flows may get.
@@ -106,19 +131,17 @@ void PortBalancer::deal_all(service::StateChange& change) {
   planned_ = {};
   for (const auto& [id, dealt] : dealt_)
     if (change.services.contains(dealt.service)) planned_.gone.insert(id);
-  boost::unordered_flat_map<service::BackendId, const flows::PortUse*> use_of;
   const auto uses = is_near_the_end(change) ? this->uses(change.pools) : std::vector<flows::PortUse>{};
-  for (const auto& use : uses)
-    for (const auto id : use.numbers) use_of.emplace(id, &use);
+  const auto use_of = by_endpoint(uses);
   for (auto& [name, service] : change.services) {
     if (!service) continue;
     service->blocks.clear();
     const auto* pool = use_of.empty() ? nullptr : pool_after(change, service->pool);
     if (pool == nullptr) continue;
     for (const auto& backend : service->backends) {
-      const auto use = use_of.find(backend.id);
-      if (use == use_of.end()) continue;
       const Place place{*service, backend, *pool};
+      const auto use = use_of.find(place.endpoint());
+      if (use == use_of.end()) continue;
       if (balance::port_mode(mode_of(backend.id), fullest(place, *use->second), 0) == balance::PortMode::kRange) continue;
       const auto known = dealt_.find(backend.id);
       auto next = deal(place, known == dealt_.end() ? std::vector<balance::PortBlock>{} : known->second.deal.slots);
@@ -228,26 +251,26 @@ void PortBalancer::look_at_use(TimePoint now) {
   const auto before = std::exchange(fullest_, {});
   flows::Reaper::Backends tight;
   std::set<std::string> services;
-  const auto& state = dependencies_.applier.state();
   std::size_t begun = 0;
   Planned modes;
-  for (const auto& use : uses({})) {
-    for (const auto id : use.numbers) {
-      const auto place = place_of(state, id);
-      if (!place) continue;
-      const auto was = before.find(id);
-      const auto part = fullest_[id] = fullest(*place, use);
-      services.insert(place->service.name);
-      if (part >= (tight_.contains(id) ? kNoLongerTight : kTight)) tight.insert(id);
-      const auto growth = was == before.end() ? 0 : (part - was->second) / seconds;
-      const auto mode = balance::port_mode(mode_of(id), part, growth);
-      if (mode == mode_of(id)) continue;
-      if (mode == balance::PortMode::kRange) {
-        modes.gone.insert(id);
-      } else {
-        changed_ = ++begun > kMostAtOnce;
-        if (!changed_) modes.dealt.emplace(id, deal(*place, {}));
-      }
+  const auto uses = this->uses({});
+  for (const auto& [place, use] : places_of(uses)) {
+    const auto id = place.backend.id;
+    const auto was = before.find(id);
+    const auto part = fullest_[id] = fullest(place, *use);
+    services.insert(place.service.name);
+    if (part >= (tight_.contains(id) ? kNoLongerTight : kTight)) {
+      tight.insert(id);
+      tight.insert(use->numbers.begin(), use->numbers.end());
+    }
+    const auto growth = was == before.end() ? 0 : (part - was->second) / seconds;
+    const auto mode = balance::port_mode(mode_of(id), part, growth);
+    if (mode == mode_of(id)) continue;
+    if (mode == balance::PortMode::kRange) {
+      modes.gone.insert(id);
+    } else {
+      changed_ = ++begun > kMostAtOnce;
+      if (!changed_) modes.dealt.emplace(id, deal(place, {}));
     }
   }
   for (const auto& [id, dealt] : dealt_)

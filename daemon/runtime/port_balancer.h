@@ -90,7 +90,9 @@ class PortBalancer {
     std::uint64_t capacity = 0;
   };
 
+  using UseOf = std::map<flows::BackendEndpoint, const flows::PortUse*>;
   [[nodiscard]] std::optional<Place> place_of(const service::DesiredState& state, service::BackendId id) const;
+  [[nodiscard]] std::vector<std::pair<Place, const flows::PortUse*>> places_of(const std::vector<flows::PortUse>& uses) const;
   [[nodiscard]] static double fullest(const Place& place, const flows::PortUse& use);
   [[nodiscard]] const service::PoolState* pool_after(const service::StateChange& change, const std::string& name) const;
   [[nodiscard]] bool is_near_the_end(const service::StateChange& change) const;

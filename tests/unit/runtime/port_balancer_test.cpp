@@ -79,9 +79,9 @@ class PortBalancerTest : public testing::Test {
   int looks_ = 0, rooms_ = 0;
   flows::Reaper::Backends tight_;
   std::vector<std::string> failures_;
-  const std::string chat_ = "chat";
+  const std::string chat_ = "chat", other_ = "other";
   PortBalancer ports_{io_,
-                      {applier_, counter_, [this](service::BackendId id) { return id <= 2 ? &chat_ : nullptr; },
+                      {applier_, counter_, [this](service::BackendId id) { return id <= 2 ? &chat_ : &other_; },
                        [this](const netlink::Error& error) { failures_.push_back(error.message()); },
                        [this](const auto& backends) { rooms_ += std::ranges::find(backends, 1U) != backends.end() ? 1 : 0; },
                        [this] { ++looks_; }, [this](flows::Reaper::Backends backends) { tight_ = std::move(backends); }}};
@@ -220,6 +220,39 @@ TEST_F(PortBalancerTest, AChangeThatDoesNotNameTheServiceLeavesItsBlocks) {
   apply(next);
   EXPECT_EQ(blocks().at(1), before);
   EXPECT_TRUE(ports_.free_ports(1));
+  expect_kernel_as_planned();
+}
+
+/// A port is held once, whichever service's flow has it.
+TEST_F(PortBalancerTest, ABackendWithoutFlowsSharesThePortsOfItsEndpoint) {
+  begin(1, 1, 0, kPorts);
+  begin(1, 2, 0, kPorts);
+  run_until([&] { return ports_.free_ports(1) == 0U; });
+  auto next = applier_.state();
+  next.services["other"] = test::make_service("other", {"198.18.0.11:443"}, {"198.18.2.1:80", "198.18.2.2:80"}, 8);
+  apply(next);
+  EXPECT_EQ(ports_.free_ports(8), 0U) << "from its first moment";
+  EXPECT_TRUE(applier_.state().services.at("other").blocks.contains(8));
+  EXPECT_FALSE(ports_.free_ports(9));
+  expect_kernel_as_planned();
+
+  next = applier_.state();
+  next.services.erase("chat");  // "other" is its new name
+  apply(next);
+  EXPECT_EQ(ports_.free_ports(8), 0U);
+  end(1, 1, 0, 100);
+  run_until([&] { return !applier_.state().services.at("other").blocks.at(8).empty(); });
+  EXPECT_EQ(ports_.free_ports(8), 100U);
+  EXPECT_TRUE(tight_.contains(1) && tight_.contains(8)) << "entries of closed flows bear the old number";
+}
+
+TEST_F(PortBalancerTest, BlocksOfABackendWithoutFlowsBeginWithThoseOfItsEndpoint) {
+  auto next = applier_.state();
+  next.services["other"] = test::make_service("other", {"198.18.0.11:443"}, {"198.18.2.1:80"}, 8);
+  apply(next);
+  begin(1, 1, 0, kPorts / 2);
+  run_until([&] { return ports_.free_ports(1).has_value(); });
+  EXPECT_EQ(ports_.free_ports(8), ports_.free_ports(1));
   expect_kernel_as_planned();
 }
 
