@@ -65,9 +65,9 @@ std::string service_slots(const service::ServiceState& service, netlink::Family 
   return for_family("slots/" + service.name, family);
 }
 std::string new_flows_counter(const service::ServiceState& service) { return "service/" + service.name; }
-std::string no_backend_counter(const service::ServiceState& service) { return "service/" + service.name + "-no-backend"; }
-std::string full_counter(const service::ServiceState& service) { return "service/" + service.name + "-full"; }
-std::string client_limit_counter(const service::ServiceState& service) { return "service/" + service.name + "-client-limit"; }
+std::string no_backend_counter(const service::ServiceState& service) { return "service/" + service.name + "/no-backend"; }
+std::string full_counter(const service::ServiceState& service) { return "service/" + service.name + "/full"; }
+std::string client_limit_counter(const service::ServiceState& service) { return "service/" + service.name + "/client-limit"; }
 std::string client_connections(const service::ServiceState& service, netlink::Family family) {
   return for_family("clients/" + service.name, family);
 }

@@ -50,6 +50,16 @@ TEST(Names, OfBackendsAreUnique) {
             names::backend_chain(test::make_service("a", {}, {}), backend("b-c", 2)));
 }
 
+TEST(Names, OfCountersAreUniqueAmongServices) {
+  std::set<std::string> names;
+  for (const auto* name : {"chat", "chat-full", "chat-no-backend", "chat-client-limit"}) {
+    const auto service = test::make_service(name, {}, {});
+    names.insert({names::new_flows_counter(service), names::no_backend_counter(service), names::full_counter(service),
+                  names::client_limit_counter(service)});
+  }
+  EXPECT_EQ(names.size(), 16U);
+}
+
 TEST(Names, SpeakOfTheService) {
   const auto service = test::make_service("chat", {}, {});
   EXPECT_EQ(names::service_chain(service, netlink::Family::kIpv6), "service/chat-ip6");

@@ -188,7 +188,7 @@ TEST_F(Plan, FullIsCountedAsFull) {
   chat_.dealt[netlink::Family::kIpv4] = {UINT32_MAX, UINT32_MAX};
   const auto trace = tracer(state_).arrive(packet("198.19.0.1:1000", "198.18.0.10:443"));
   EXPECT_EQ(trace.end, End::kReset);
-  EXPECT_THAT(trace.counters, ElementsAre("service/chat", "service/chat-full"));
+  EXPECT_THAT(trace.counters, ElementsAre("service/chat", "service/chat/full"));
 }
 
 TEST_F(Plan, DealtSlotsAreWhatTheyAreAndTheMapKeepsItsSize) {
