@@ -90,8 +90,8 @@ service::ServiceState ServiceDealer::deal(const LiveCounts& counts, TimePoint no
     } else {
       deal_by_weights(dealt, family, deal, counts, now);
     }
+    if (deal.full) dealt.full.insert(family);
   }
-  dealt.refusal = refusal_;
   return dealt;
 }
 
@@ -123,7 +123,7 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
   auto slots = deal_by_share(shares(loads, deal.clock.deal(now, deal.free)), number);
   if (starting) deal.clock.changed();
   deal.refuses = std::ranges::find(slots, kNoBackend) != slots.end();
-  if (deal.refuses) refusal_ = weights > 0 ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  if (deal.refuses) deal.full = weights > 0;
   for (auto& slot : slots) {
     if (slot == kNoBackend) continue;
     slot = places[slot];
@@ -152,7 +152,7 @@ void ServiceDealer::deal_by_weights(service::ServiceState& service, Family famil
     deal.free = lesser(deal.free, room);
   }
   deal.refuses = deal.dealt.empty();
-  if (deal.refuses) refusal_ = wanted ? service::Refusal::kFull : service::Refusal::kNoBackend;
+  if (deal.refuses) deal.full = wanted;
   std::ignore = deal.clock.deal(now, deal.free);
 }
 

@@ -51,6 +51,7 @@ class ServiceDealer {
     DealClock clock;
     std::set<service::BackendId> dealt;  // those that have slots
     bool refuses = false;                // slots that nobody may take
+    bool full = false;                   // why, or why it did last: all are full, else there is none
     std::uint64_t started = 0;
     std::optional<std::uint64_t> free;  // of the tightest backend that still gets flows
   };
@@ -65,7 +66,6 @@ class ServiceDealer {
   service::ServiceState wanted_;
   std::map<netlink::Family, Deal> deals_;
   std::set<service::BackendId> full_;  // by weights only: out until there is some room again
-  service::Refusal refusal_ = service::Refusal::kNoBackend;
 };
 
 }  // namespace wsl4::balance

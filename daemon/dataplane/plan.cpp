@@ -110,7 +110,7 @@ class ServicePlanner {
     add_client_limits(chain, family);
     chain.rules.push_back({{protocol, CountNamed{names::new_flows_counter(service_)}, dnat}, ""});
     if (state_.double_dnat) chain.rules.push_back({{protocol, dnat}, kOnceMore});
-    const bool full = service_.refusal == service::Refusal::kFull;
+    const bool full = service_.full.contains(family);
     const auto counter = full ? names::full_counter(service_) : names::no_backend_counter(service_);
     chain.rules.push_back(refusal({}, counter, full ? "full" : "no backend"));
     fragment_.sets.emplace(names::service_slots(service_, family), std::move(map));

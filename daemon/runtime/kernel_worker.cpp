@@ -280,7 +280,10 @@ void KernelWorker::watch_table() {
     const auto changes = parts_.monitor.drain();
     // What was lost of our own owned table was our own: the kernel refuses others.
     const bool lost = !changes || (changes->overrun && !wanted_.owned_table);
-    if (lost || changes->foreign_change) repair();
+    if (lost || changes->foreign_change) {
+      foreign_ = true;
+      repair();
+    }
     watch_table();
   });
 }
@@ -303,9 +306,11 @@ void KernelWorker::repair() {
   }
   repair_pause_ = kRepairRetry;
   repair_failure_.clear();
+  const bool foreign = std::exchange(foreign_, false);
   if (repaired->objects == 0) return;
   ++repairs_;
-  callbacks_.on_repaired(fmt::format("somebody else changed table inet {}; {} objects put right in {} us", dataplane::kTableName,
+  callbacks_.on_repaired(fmt::format("{} table inet {}; {} objects put right in {} us",
+                                     foreign ? "somebody else changed" : "a change was made only in part of", dataplane::kTableName,
                                      repaired->objects, repaired->duration.count()));
 }
 

@@ -158,6 +158,7 @@ class KernelWorker {
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;
   std::uint64_t repairs_ = 0;
+  bool foreign_ = false;                    // what is to be repaired is not our own doing
   std::chrono::milliseconds repair_pause_;  // after a failure
   std::string repair_failure_;              // the last one told
   Pulse pulse_;

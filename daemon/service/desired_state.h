@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,6 @@ struct BackendState {
   friend bool operator==(const BackendState&, const BackendState&) = default;
 };
 
-/// Why a service without a backend for new flows refuses them.
-enum class Refusal : std::uint8_t { kNoBackend, kFull };
-
 struct ServiceState {
   std::string name;
   netlink::Protocol protocol = netlink::Protocol::kTcp;
@@ -50,7 +48,8 @@ struct ServiceState {
   /// What the live counts have dealt, for each family: slot -> position in `backends`, or balance::kNoBackend. Empty: the slots
   /// follow from the share_weights.
   std::map<netlink::Family, std::vector<std::uint32_t>> dealt;
-  Refusal refusal = Refusal::kNoBackend;
+  /// Of these families new flows without a slot are refused because all backends are full, not because there is none.
+  std::set<netlink::Family> full{};
   /// Backends whose SNAT ports are dealt in blocks: slot -> block; no slots: no port is free. The others use the whole range.
   std::map<BackendId, std::vector<balance::PortBlock>> blocks{};
 

@@ -13,7 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using config::Scheduler;
 using netlink::Family;
-using service::Refusal;
 using testing::Contains;
 using testing::Each;
 using testing::Not;
@@ -96,11 +95,22 @@ TEST_F(ServiceDealerTest, AllFullIsToldFromNobodyThere) {
       counts[backend.id].connections = 7;
     }
     want();
-    EXPECT_EQ(deal().refusal, Refusal::kFull);
+    EXPECT_THAT(deal().full, testing::ElementsAre(Family::kIpv4));
     auto resting = service;
     for (auto& backend : resting.backends) backend.share_weight = 0;
     dealer.want(resting, live(), now);
-    EXPECT_EQ(deal().refusal, Refusal::kNoBackend);
+    EXPECT_THAT(deal().full, testing::IsEmpty());
+  }
+}
+
+TEST_F(ServiceDealerTest, OneFamilyMayBeFullAndTheOtherWithoutABackend) {
+  service = test::make_service("chat", {"198.18.0.10:443", "[2001:db8::10]:443"}, {"198.18.2.1:80", "[2001:db8:2::1]:80"}, 1);
+  service.backends[0].max_connections = counts[1].connections = 7;
+  service.backends[1].share_weight = 0;
+  for (const auto scheduler : {Scheduler::kLeastConnections, Scheduler::kRandom}) {
+    service.scheduler = scheduler;
+    want();
+    EXPECT_THAT(deal().full, testing::ElementsAre(Family::kIpv4));
   }
 }
 

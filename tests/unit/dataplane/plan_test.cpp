@@ -184,11 +184,13 @@ TEST_F(Plan, OtherLimitsMeanOtherSets) {
 }
 
 TEST_F(Plan, FullIsCountedAsFull) {
-  chat_.refusal = service::Refusal::kFull;
-  chat_.dealt[netlink::Family::kIpv4] = {UINT32_MAX, UINT32_MAX};
+  chat_.full = {netlink::Family::kIpv4};
+  chat_.dealt[netlink::Family::kIpv4] = chat_.dealt[netlink::Family::kIpv6] = {UINT32_MAX, UINT32_MAX};
   const auto trace = tracer(state_).arrive(packet("198.19.0.1:1000", "198.18.0.10:443"));
   EXPECT_EQ(trace.end, End::kReset);
   EXPECT_THAT(trace.counters, ElementsAre("service/chat", "service/chat/full"));
+  const auto other = tracer(state_).arrive(packet("[2001:db8:c::1]:1000", "[2001:db8::10]:443"));
+  EXPECT_THAT(other.counters, ElementsAre("service/chat", "service/chat/no-backend")) << "of the other family there is none";
 }
 
 TEST_F(Plan, DealtSlotsAreWhatTheyAreAndTheMapKeepsItsSize) {
