@@ -11,11 +11,13 @@ namespace ct = netlink::conntrack;
 }  // namespace
 
 Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct::Conntrack& conntrack, netlink::TcpProber& prober,
-                       Callbacks callbacks)
+                       Callbacks callbacks, std::chrono::milliseconds gather_time)
     : mark_(mark),
       callbacks_(std::move(callbacks)),
       limits_(prober),
-      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }) {
+      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }),
+      gather_time_(gather_time),
+      timer_(io) {
   injector_.tell(std::move(callbacks_.told));
 }
 
@@ -53,7 +55,24 @@ void Replicator::flush() {
     lost_ = false;
     callbacks_.look();
   }
+  if (!changes_.empty() && !gathers()) pass_on();
+}
+
+/// Whether what is there waits for more.
+bool Replicator::gathers() {
+  if (changes_.size() >= kGathered || Clock::now() >= passed_on_at_ + gather_time_) return false;
+  if (std::exchange(timer_runs_, true)) return true;
+  timer_.expires_at(passed_on_at_ + gather_time_);
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    timer_runs_ = false;
+    if (!cancelled) flush();
+  });
+  return true;
+}
+
+void Replicator::pass_on() {
   if (changes_.empty()) return;
+  passed_on_at_ = Clock::now();
   if (waiting_ + changes_.size() > kMaxChanges) {
     changes_.clear();
     lost_of_dump_ = true;

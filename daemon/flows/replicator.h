@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "daemon/flows/bridge.h"
 #include "daemon/flows/injector.h"
@@ -38,6 +40,10 @@ class Replicator final : public FlowObserver {
  public:
   /// So many changes may wait for the pair's thread. More are not told, and the table is read when they have been taken.
   static constexpr std::size_t kMaxChanges = 1U << 18;
+  /// Each handing over wakes three threads and sends a packet, which for single flows is many times what the flows cost. So changes
+  /// are gathered: those that follow others by less wait, unless there are many.
+  static constexpr std::chrono::milliseconds kGatherTime{20};
+  static constexpr std::size_t kGathered = 512;
 
   /// All are called on the kernel thread.
   struct Callbacks {
@@ -53,7 +59,7 @@ class Replicator final : public FlowObserver {
   };
 
   Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack,
-             netlink::TcpProber& prober, Callbacks callbacks);
+             netlink::TcpProber& prober, Callbacks callbacks, std::chrono::milliseconds gather_time = kGatherTime);
 
   // Kernel thread:
   /// `change` is being made in `before`.
@@ -71,12 +77,16 @@ class Replicator final : public FlowObserver {
   void dumped(const netlink::conntrack::Flow& flow) override;
   void dump_ended(bool whole) override;
   void flush() override;
+  /// All that was told, now.
+  void pass_on();
 
   /// From any thread: so many changes have been dealt with.
   void taken(std::size_t changes) { waiting_ -= changes; }
 
  private:
   void add(FlowChange::Kind kind, const netlink::conntrack::Flow* flow = nullptr);
+  using Clock = std::chrono::steady_clock;
+  [[nodiscard]] bool gathers();
   void hand_over(FlowChanges changes);
   [[nodiscard]] std::optional<Injector::Change> change_of(const sync::Operation& operation);
   void done(Injector::Done done);
@@ -87,6 +97,10 @@ class Replicator final : public FlowObserver {
   Injector injector_;
   BackendNumbers numbers_;
   FlowChanges changes_;
+  const std::chrono::milliseconds gather_time_;
+  Clock::time_point passed_on_at_;
+  boost::asio::steady_timer timer_;
+  bool timer_runs_ = false;
   std::atomic<std::size_t> waiting_ = 0;
   bool lost_ = false;                                         // since the table was to be read last
   bool lost_of_dump_ = false;                                 // since the present dump began

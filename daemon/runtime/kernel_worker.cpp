@@ -253,6 +253,12 @@ void KernelWorker::set_active(bool active) {
   collector_.look_soon();
 }
 
+Result<void> KernelWorker::catch_up() {
+  auto caught_up = collector_.catch_up();
+  if (replicator_) replicator_->pass_on();
+  return caught_up;
+}
+
 /// What a standby's kernel has to tell of its entries is what this node has just done to them.
 void KernelWorker::listen() { collector_.listen(active_ || !standby_); }
 

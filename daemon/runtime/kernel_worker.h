@@ -92,7 +92,7 @@ class KernelWorker {
   /// As the table that was adopted has it.
   [[nodiscard]] std::optional<service::Gate> found_gate() const { return applier_.found_gate(); }
   /// All that the kernel has told is with the observer when it returns.
-  netlink::Result<void> catch_up() { return collector_.catch_up(); }
+  netlink::Result<void> catch_up();
   /// The node became active, or is it no more.
   void set_active(bool active);
   /// Only of a pair's node.

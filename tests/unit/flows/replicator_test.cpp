@@ -76,7 +76,8 @@ class ReplicatorTest : public testing::Test {
        [this](OperationsDone done) { done_.push_back(std::move(done)); },
        [this](const BackendNumbers::Place& place) { unknown_.push_back(place); },
        {.put = [this](const auto& flow) { put_.push_back(flow); }, .erased = [this](const auto& flow) { erased_.push_back(flow); }},
-       [this] { ++looks_; }}};
+       [this] { ++looks_; }},
+      std::chrono::milliseconds(0)};
 };
 
 TEST_F(ReplicatorTest, ACopyBearsTheNumberThatItsBackendHasHere) {
@@ -133,6 +134,39 @@ TEST_F(ReplicatorTest, TellsInOrderAndOnlyWhatIsCopied) {
   EXPECT_THAT(told_, IsEmpty()) << "in one piece, at the flush";
   replicator_.flush();
   EXPECT_THAT(kinds(), ElementsAre(Kind::kSeen, Kind::kEnded, Kind::kDumpBegan, Kind::kDumped, Kind::kDumpEnded));
+}
+
+TEST_F(ReplicatorTest, ChangesThatFollowOthersAreGathered) {
+  const auto replicator = [this](std::chrono::milliseconds gather_time) {
+    Replicator::Callbacks callbacks;
+    callbacks.on_changes = [this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); };
+    return std::make_unique<Replicator>(io_, mark_, conntrack_, prober_, std::move(callbacks), gather_time);
+  };
+  const auto see = [](Replicator& to, std::size_t flows) {
+    for (std::size_t i = 0; i < flows; ++i) to.seen(assured(1));
+    to.flush();
+  };
+  const auto patient = replicator(std::chrono::hours(1));
+  see(*patient, 1);
+  EXPECT_EQ(told_.size(), 1U) << "the first one at once";
+  see(*patient, Replicator::kGathered - 1);
+  EXPECT_EQ(told_.size(), 1U);
+  see(*patient, 1);
+  EXPECT_EQ(told_.size(), 1 + Replicator::kGathered) << "so many do not wait";
+  see(*patient, 2);
+  patient->pass_on();
+  EXPECT_EQ(told_.size(), 3 + Replicator::kGathered);
+
+  told_.clear();
+  const auto quick = replicator(std::chrono::milliseconds(1));
+  while (told_.size() != 1) {  // a machine that is slow enough has passed on the second too
+    told_.clear();
+    see(*quick, 1);
+    see(*quick, 1);
+  }
+  io_.restart();
+  while (told_.size() == 1) io_.run_one();
+  EXPECT_EQ(told_.size(), 2U);
 }
 
 TEST_F(ReplicatorTest, WhatThePairsThreadCannotTakeIsLeftToADump) {
