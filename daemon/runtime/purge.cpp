@@ -74,10 +74,12 @@ tl::expected<config::Node, std::string> node_of(const std::string& config_path) 
                   loaded.error().front().message()));
 }
 
-/// A daemon has run since the last purge; or nobody can tell.
-bool was_here(const StateStore& store) {
+bool may_be_there(const std::string& path) {
   std::error_code unknown;
-  if (std::filesystem::exists(store.path(), unknown) || unknown) return true;
+  return std::filesystem::exists(path, unknown) || unknown;
+}
+
+bool may_have_table() {
   auto nftables = nft::KernelNftables::open();
   if (!nftables) return true;
   const auto table = (*nftables)->read_table(dataplane::kTableName);
@@ -89,9 +91,10 @@ bool was_here(const StateStore& store) {
 tl::expected<PurgeReport, std::string> purge(const std::string& config_path, bool dry_run) {
   const auto node = node_of(config_path);
   const StateStore store(node ? node->state_dir : config::find_state_dir(config_path).value_or(config::Node{}.state_dir));
-  const bool here = was_here(store);
+  const bool has_table = may_have_table();
+  const bool here = has_table || may_be_there(store.path());  // a daemon has run since the last purge
   if (!node && here) return tl::make_unexpected(node.error());
-  const auto state = store.load();
+  const auto state = store.load(has_table);  // a table does not outlive a boot
   if (!state) return tl::make_unexpected(state.error());
   if (dry_run) return PurgeReport{};
 

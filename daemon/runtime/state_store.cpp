@@ -31,6 +31,7 @@ json::value to_json(const State& state, const std::string& boot) {
   return {{"version", 1}, {"boot", boot}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
 }
 
+/// `boot`: sysctls of another one are left out; empty: of none.
 State from_json(const json::value& document, const std::string& boot) {
   State state;
   for (const auto& [name, value] : document.at("old_sysctls").as_object()) state.sysctls[name].before = value.as_string();
@@ -38,7 +39,7 @@ State from_json(const json::value& document, const std::string& boot) {
   if (set != nullptr)
     for (auto& [name, values] : state.sysctls) values.set = set->at(name).as_string();
   const auto* const made_in = document.as_object().if_contains("boot");  // nor this
-  if (made_in != nullptr && made_in->as_string() != boot) state.sysctls.clear();
+  if (made_in != nullptr && made_in->as_string() != boot && !boot.empty()) state.sysctls.clear();
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {
@@ -58,12 +59,12 @@ void State::note_change(const std::string& name, const std::string& present, con
   sysctls.try_emplace(name, host::ChangedSysctl{present, {}}).first->second.set = value;
 }
 
-tl::expected<State, std::string> StateStore::load() const {
+tl::expected<State, std::string> StateStore::load(bool surely_this_boot) const {
   const auto text = util::read_file_if_there(path_);
   if (!text) return tl::make_unexpected(text.error());
   if (!*text) return State{};
   try {
-    return from_json(json::parse(**text), boot_);
+    return from_json(json::parse(**text), surely_this_boot ? "" : boot_);
   } catch (const std::exception& broken) {
     return tl::make_unexpected(
         fmt::format("{} is broken ({}); it holds the sysctl values from before wsl4: mend or remove it", path_, broken.what()));

@@ -22,7 +22,8 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
-/// The kernel's name for this boot (random(4)); empty if it does not tell.
+/// The kernel's name for this boot (random(4)); empty if it does not tell. In a container it may be another one for a unit with a
+/// mount namespace of its own than for a shell, so a difference alone does not prove a reboot.
 [[nodiscard]] std::string running_boot();
 
 class StateStore {
@@ -31,8 +32,8 @@ class StateStore {
       : path_(std::move(directory) + "/state.json"), boot_(std::move(boot)) {}
 
   /// No file is an empty state; a broken one is an error, since the old values in it would be lost. Sysctls of another boot are
-  /// left out.
-  [[nodiscard]] tl::expected<State, std::string> load() const;
+  /// left out, unless the caller knows that it is this one.
+  [[nodiscard]] tl::expected<State, std::string> load(bool surely_this_boot = false) const;
   [[nodiscard]] tl::expected<void, std::string> save(const State& state) const;
   [[nodiscard]] tl::expected<void, std::string> remove() const;
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -91,6 +91,20 @@ TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
   EXPECT_FALSE(std::filesystem::exists(StateStore(folder_).path()));
 }
 
+TEST_F(PurgeTest, SysctlsOfAnEarlierBootStayUnlessTheTableTellsThatItIsThisOne) {
+  State state;
+  state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}};
+  machine_.must("sysctl -w net.ipv4.ip_forward=1");
+  for (const std::size_t restored : {0U, 1U}) {
+    ASSERT_TRUE(StateStore(folder_, "another boot, or a container's").save(state));
+    if (restored == 1) machine_.must("nft add table inet wsl4");
+    const auto report = purge();
+    ASSERT_TRUE(report) << report.error();
+    EXPECT_EQ(report->sysctls, restored);
+  }
+  EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward"), "0\n");
+}
+
 TEST_F(PurgeTest, ADryRunChangesNothing) {
   leave_state();
   const auto report = purge(true);
