@@ -154,10 +154,19 @@ class External(PairTest):
     def node(self, name, namespace, host, number, priority, **more):
         return super().node(name, namespace, host, number, priority, election="external", **more)
 
-    def test_promote_and_demote(self):
+    def start_connected(self):
         self.a.start()
         self.b.start()
         until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
+
+    def start_promoted(self):
+        """lb-a is active."""
+        self.start_connected()
+        self.a.ctl("promote")
+        self.until_synced()
+
+    def test_promote_and_demote(self):
+        self.start_connected()
         self.assertEqual(self.roles(), {"lb-a": "standby", "lb-b": "standby"})
         self.b.ctl("promote")
         self.assertIs(self.until_synced()[0], self.b)
@@ -172,17 +181,12 @@ class External(PairTest):
         self.end_load()
 
     def test_a_forced_failover_to_nobody(self):
-        self.a.start()
-        self.b.start()
-        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
-        self.a.ctl("promote")
-        self.until_synced()
+        self.start_promoted()
         self.b.kill()
         until(lambda: self.a.sync()["state"] == "disconnected", "the loss of lb-b noticed")
         self.assertRegex(self.a.ctl("failover", check=False).stderr, "not connected")
         self.assertIn("this node has given the active role up; lb-b is not connected", self.a.ctl("failover", "--force").stdout)
         self.assertEqual(self.a.role(), "standby")
-
 
     def test_what_was_said_last_moves_with_the_role(self):
         def promoted():
@@ -191,11 +195,7 @@ class External(PairTest):
                 with open(os.path.join(node.state, "pair.json"), encoding="utf-8") as file:
                     said.append(json.load(file)["promoted"])
             return said
-        self.a.start()
-        self.b.start()
-        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
-        self.a.ctl("promote")
-        self.until_synced()
+        self.start_promoted()
         self.b.ctl("promote")
         self.assertIs(self.until_synced()[0], self.b)
         until(lambda: promoted() == [False, True], lambda: f"{promoted()} after a promotion of the peer")
@@ -204,11 +204,7 @@ class External(PairTest):
         until(lambda: promoted() == [True, False], lambda: f"{promoted()} after a planned failover")
 
     def test_changes_of_an_active_that_is_none_any_more_are_not_followed(self):
-        self.a.start()
-        self.b.start()
-        until(lambda: all(node.status()["ha"]["peer"]["connected"] for node in (self.a, self.b)), "a session")
-        self.a.ctl("promote")
-        self.until_synced()
+        self.start_promoted()
         self.a.ctl("backend", "disable", "chat", "b0")
         self.b.ctl("promote")
         self.assertIs(self.until_synced()[0], self.b)
