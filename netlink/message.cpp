@@ -45,6 +45,7 @@ std::optional<std::uint8_t> read_u8(ByteSpan value) {
 std::optional<std::uint16_t> read_be16(ByteSpan value) { return read_big_endian<std::uint16_t>(value); }
 std::optional<std::uint32_t> read_be32(ByteSpan value) { return read_big_endian<std::uint32_t>(value); }
 std::optional<std::uint64_t> read_be64(ByteSpan value) { return read_big_endian<std::uint64_t>(value); }
+std::string read_text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
 
 std::optional<Attribute> AttributeReader::next() {
   if (rest_.empty() || broken_) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace wsl4::netlink {
@@ -17,6 +18,8 @@ using ByteSpan = std::span<const std::uint8_t>;
 [[nodiscard]] std::optional<std::uint16_t> read_be16(ByteSpan value);
 [[nodiscard]] std::optional<std::uint32_t> read_be32(ByteSpan value);
 [[nodiscard]] std::optional<std::uint64_t> read_be64(ByteSpan value);
+/// A string attribute up to its zero, or its end.
+[[nodiscard]] std::string read_text(ByteSpan value);
 
 struct Attribute {
   std::uint16_t type = 0;  // without the NESTED and NET_BYTEORDER flags

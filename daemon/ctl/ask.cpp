@@ -13,7 +13,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr unsigned kOk = 200;
 constexpr unsigned kCreated = 201;
 constexpr unsigned kWrongValues = 422;  // of arguments or of a file
 

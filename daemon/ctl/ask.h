@@ -1,6 +1,7 @@
 // One question to the daemon and what it answers; a refusal is told, and becomes the exit status.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include <boost/json/object.hpp>
@@ -11,6 +12,9 @@
 #include "daemon/ctl/options.h"
 
 namespace wsl4::ctl {
+
+/// For changes: a reload may be on its way, a queue drain, the peer take its time to answer.
+inline constexpr std::chrono::seconds kChangeTimeout{60};
 
 /// How a refusal's problems are shown: in the one line that says why, or (those of a file) each on its own line before it.
 enum class Problems : unsigned char { kInOneLine, kALineEach };

@@ -16,13 +16,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kTimeout{60};  // a reload may be on its way
-
 Call make_change(const Options& options, std::string path, std::string method, const json::object& body = {}) {
   Call request = make_call(options, fmt::format("/v1/services/{}/{}", http::percent_encode(options.change.service), path));
   request.method = std::move(method);
   if (!body.empty()) request.body = json::serialize(body);
-  request.timeout = kTimeout;
+  request.timeout = kChangeTimeout;
   return request;
 }
 

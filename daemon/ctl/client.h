@@ -16,6 +16,8 @@ struct Call {
   std::chrono::seconds timeout{10};  // for all of it
 };
 
+inline constexpr unsigned kOk = 200;
+
 struct Reply {
   unsigned status = 0;
   std::string body;

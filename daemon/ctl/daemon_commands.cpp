@@ -24,7 +24,6 @@ constexpr std::chrono::seconds kReloadTimeout{120};  // ten thousand services ta
 constexpr std::chrono::seconds kFlowsTimeout{60};    // a dump of a million entries too
 constexpr std::chrono::seconds kEventWait{30};       // of one request, while following
 constexpr std::chrono::milliseconds kReconnectPause{500};
-constexpr unsigned kOk = 200;
 
 std::string flows_target(const FlowFilter& filter) {
   std::string target = fmt::format("/v1/flows?limit={}", filter.limit);

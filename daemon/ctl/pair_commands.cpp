@@ -10,13 +10,11 @@
 namespace wsl4::ctl {
 namespace {
 
-constexpr std::chrono::seconds kTimeout{60};  // a queue that drains, and what the peer takes to answer
-
 int change_role(const Options& options, const Console& console, std::string path, const boost::json::object& body) {
   Call request = make_call(options, std::move(path));
   request.method = "POST";
   request.body = boost::json::serialize(body);
-  request.timeout = kTimeout;
+  request.timeout = kChangeTimeout;
   const auto report = ask(request, console);
   if (!report) return report.error();
   console.out(options.json ? json_text(*report) : text_in(*report, "detail") + "\n");

@@ -28,10 +28,8 @@ ByteSpan find(ByteSpan nest, std::uint16_t type) {
   return {};
 }
 
-std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
-
 bool is_match(const Expression& expression, const char* of) {
-  return expression.name == "match" && text(find(expression.data, NFTA_MATCH_NAME)) == of;
+  return expression.name == "match" && read_text(find(expression.data, NFTA_MATCH_NAME)) == of;
 }
 
 /// Without counters and iptables' comments, which decide nothing.
@@ -39,7 +37,7 @@ std::vector<Expression> read(ByteSpan list) {
   std::vector<Expression> expressions;
   AttributeReader reader(list);
   while (const auto element = reader.next()) {
-    Expression expression{text(find(element->value, NFTA_EXPR_NAME)), find(element->value, NFTA_EXPR_DATA)};
+    Expression expression{read_text(find(element->value, NFTA_EXPR_NAME)), find(element->value, NFTA_EXPR_DATA)};
     if (expression.name != "counter" && !is_match(expression, "comment")) expressions.push_back(std::move(expression));
   }
   return expressions;

@@ -21,11 +21,9 @@
 namespace wsl4::netlink::nft {
 namespace {
 
-constexpr std::size_t kReceiveBuffer = 1U << 20;
+constexpr std::size_t kListBuffer = 1U << 20;
 constexpr std::uint16_t kNewChain = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN;
 constexpr std::uint16_t kNewRule = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE;
-
-std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
 
 constexpr std::array<std::pair<std::uint8_t, const char*>, 3> kFamilies{
     {{NFPROTO_IPV4, "ip"}, {NFPROTO_IPV6, "ip6"}, {NFPROTO_INET, "inet"}}};
@@ -70,8 +68,8 @@ std::optional<BaseChain> parse_base_chain(ByteSpan payload) {
   bool hooked = false;
   AttributeReader reader(payload.subspan(sizeof header));
   while (const auto attribute = reader.next()) {
-    if (attribute->type == NFTA_CHAIN_TABLE) chain.table = text(attribute->value);
-    if (attribute->type == NFTA_CHAIN_NAME) chain.name = text(attribute->value);
+    if (attribute->type == NFTA_CHAIN_TABLE) chain.table = read_text(attribute->value);
+    if (attribute->type == NFTA_CHAIN_NAME) chain.name = read_text(attribute->value);
     if (attribute->type == NFTA_CHAIN_HOOK) hooked = read_hook(attribute->value, chain);
     if (attribute->type == NFTA_CHAIN_POLICY) chain.policy_drop = read_be32(attribute->value) == std::uint32_t{NF_DROP};
   }
@@ -143,7 +141,7 @@ class Lister {
 Result<std::vector<BaseChain>> read_base_chains() {
   SocketOptions options;
   options.bus = NETLINK_NETFILTER;
-  options.receive_buffer = kReceiveBuffer;
+  options.receive_buffer = kListBuffer;
   auto socket = Socket::open(options);
   if (!socket) return tl::make_unexpected(socket.error());
   Lister lister(std::move(*socket));

@@ -21,10 +21,6 @@ namespace wsl4::netlink::nft {
 
 namespace {
 
-/// Not in Debian 12's header: kernel 6.9.
-constexpr std::uint32_t kTablePersist = 1U << 2;
-/// nft's TYPE_VERDICT as the kernel takes it.
-constexpr std::uint32_t kVerdictType = 0xffffff00;
 /// Element lists are one attribute, whose length has 16 bits; one element is well below what is left.
 constexpr std::size_t kElementBytes = 60'000;
 /// nft's numbers of types (nft include/datatype.h).
@@ -67,13 +63,10 @@ std::uint32_t set_flags(const Set& spec) {
   return flags;
 }
 
-struct FreeRule {
-  void operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
-};
-
-class Encoder {
+class BatchEncoder {
  public:
-  Encoder(const Transaction& transaction, std::uint32_t first_sequence) : table_(transaction.table()), sequence_(first_sequence) {
+  BatchEncoder(const Transaction& transaction, std::uint32_t first_sequence)
+      : table_(transaction.table()), sequence_(first_sequence) {
     batch_.first_sequence = first_sequence;
   }
 
@@ -221,7 +214,7 @@ class Encoder {
   }
   /// libnftnl builds the expressions; the message around them is ours.
   void put_expressions(const Rule& rule) {
-    const std::unique_ptr<nftnl_rule, FreeRule> built(nftnl_rule_alloc());
+    const RulePtr built(nftnl_rule_alloc());
     add_expressions(*built, rule.statements);
     scratch_.resize(1U << 16);
     auto* const header = nftnl_nlmsg_build_hdr(scratch_.data(), 0, NFPROTO_INET, 0, 0);
@@ -288,7 +281,7 @@ const Operation* Batch::operation_of(std::uint32_t sequence) const {
 }
 
 Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence, std::optional<std::uint32_t> generation) {
-  Encoder encoder(transaction, first_sequence);
+  BatchEncoder encoder(transaction, first_sequence);
   encoder.begin(generation);
   for (const auto& operation : transaction.operations()) encoder.add(operation);
   return encoder.end();

@@ -23,6 +23,11 @@ struct Batch {
 [[nodiscard]] Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence,
                                  std::optional<std::uint32_t> generation);
 
+/// Not in Debian 12's header: kernel 6.9. Stays when the owner goes, so it tells an owned table even when it has lost its owner.
+inline constexpr std::uint32_t kTablePersist = 1U << 2;
+/// nft's TYPE_VERDICT as the kernel takes it.
+inline constexpr std::uint32_t kVerdictType = 0xffffff00;
+
 /// Hook numbers of linux/netfilter.h.
 [[nodiscard]] std::uint32_t hook_number(Hook::Point point);
 /// What nft calls a concatenation: six bits a type (nft include/datatype.h TYPE_BITS).

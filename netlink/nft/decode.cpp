@@ -18,12 +18,6 @@ namespace wsl4::netlink::nft {
 
 namespace {
 
-/// Stays when the owner goes (kernel 6.9), so it tells an owned table even when it has lost its owner.
-constexpr std::uint32_t kTablePersist = 1U << 2;
-constexpr std::uint32_t kVerdictType = 0xffffff00;
-
-std::string text(ByteSpan value) { return {value.begin(), std::ranges::find(value, 0)}; }
-
 std::uint32_t number(ByteSpan value) { return read_be32(value).value_or(0); }
 
 /// Keys and data as this library holds them: every field padded to a register.
@@ -49,7 +43,7 @@ void each_nested(ByteSpan nest, Take&& take) {
 Verdict decode_verdict(ByteSpan nest) {
   Verdict verdict;
   each_nested(nest, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_VERDICT_CHAIN) verdict.chain = text(value);
+    if (type == NFTA_VERDICT_CHAIN) verdict.chain = read_text(value);
     if (type != NFTA_VERDICT_CODE) return;
     const auto code = static_cast<int>(number(value));
     for (const auto kind :
@@ -93,13 +87,9 @@ void decode_hook(ByteSpan nest, Hook& hook) {
   });
 }
 
-struct FreeRule {
-  void operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
-};
-
 /// libnftnl parses the expressions; it wants a whole message.
 std::vector<std::string> names_in_rule(ByteSpan payload) {
-  const std::unique_ptr<nftnl_rule, FreeRule> rule(nftnl_rule_alloc());
+  const RulePtr rule(nftnl_rule_alloc());
   MessageWriter message;
   message.begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 0, 0);
   nfgenmsg header{};
@@ -130,12 +120,12 @@ void decode_chain(ByteSpan payload, Table& table) {
   Chain chain;
   bool anonymous = false, drops = false;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_CHAIN_TABLE) owner = text(value);
+    if (type == NFTA_CHAIN_TABLE) owner = read_text(value);
     if (type == NFTA_CHAIN_FLAGS) anonymous = (number(value) & NFT_CHAIN_BINDING) != 0;
     if (type == NFTA_CHAIN_POLICY) drops = number(value) != NF_ACCEPT;
-    if (type == NFTA_CHAIN_NAME) name = text(value);
+    if (type == NFTA_CHAIN_NAME) name = read_text(value);
     if (type == NFTA_CHAIN_USERDATA) chain.comment = read_comment(value);
-    if (type == NFTA_CHAIN_TYPE) hook_type = text(value);
+    if (type == NFTA_CHAIN_TYPE) hook_type = read_text(value);
     if (type == NFTA_CHAIN_HOOK) decode_hook(value, chain.hook.emplace());
   });
   if (chain.hook) chain.hook->type = hook_type == "nat" ? Hook::Type::kNat : Hook::Type::kFilter;
@@ -149,8 +139,8 @@ void decode_set(ByteSpan payload, Table& table) {
   Set set;
   bool anonymous = false;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_SET_TABLE) owner = text(value);
-    if (type == NFTA_SET_NAME) name = text(value);
+    if (type == NFTA_SET_TABLE) owner = read_text(value);
+    if (type == NFTA_SET_NAME) name = read_text(value);
     if (type == NFTA_SET_FLAGS) {
       set.dynamic = (number(value) & NFT_SET_EVAL) != 0;
       anonymous = (number(value) & NFT_SET_ANONYMOUS) != 0;
@@ -180,8 +170,8 @@ void decode_elements(ByteSpan payload, Table& table) {
   std::string owner, name;
   ByteSpan list;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_SET_ELEM_LIST_TABLE) owner = text(value);
-    if (type == NFTA_SET_ELEM_LIST_SET) name = text(value);
+    if (type == NFTA_SET_ELEM_LIST_TABLE) owner = read_text(value);
+    if (type == NFTA_SET_ELEM_LIST_SET) name = read_text(value);
     if (type == NFTA_SET_ELEM_LIST_ELEMENTS) list = value;
   });
   const auto set = table.sets.find(name);
@@ -194,8 +184,8 @@ void decode_object(ByteSpan payload, Table& table, std::map<std::string, Counter
   std::uint32_t kind = 0;
   CounterValue counted;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_OBJ_TABLE) owner = text(value);
-    if (type == NFTA_OBJ_NAME) name = text(value);
+    if (type == NFTA_OBJ_TABLE) owner = read_text(value);
+    if (type == NFTA_OBJ_NAME) name = read_text(value);
     if (type == NFTA_OBJ_TYPE) kind = number(value);
     if (type == NFTA_OBJ_USERDATA) comment = read_comment(value);
     if (type == NFTA_OBJ_DATA) {
@@ -216,7 +206,7 @@ void decode_object(ByteSpan payload, Table& table, std::map<std::string, Counter
 
 void decode_flowtable(ByteSpan payload, Table& table) {
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_FLOWTABLE_TABLE && text(value) == table.name) table.unknown = true;
+    if (type == NFTA_FLOWTABLE_TABLE && read_text(value) == table.name) table.unknown = true;
   });
 }
 
@@ -224,8 +214,8 @@ void decode_rule(ByteSpan payload, Table& table) {
   std::string owner, chain_name;
   ByteSpan userdata;
   each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_RULE_TABLE) owner = text(value);
-    if (type == NFTA_RULE_CHAIN) chain_name = text(value);
+    if (type == NFTA_RULE_TABLE) owner = read_text(value);
+    if (type == NFTA_RULE_CHAIN) chain_name = read_text(value);
     if (type == NFTA_RULE_USERDATA) userdata = value;
   });
   const auto chain = table.chains.find(chain_name);

@@ -41,9 +41,9 @@ std::optional<Family> family_of(Field field) {
 }
 
 /// Appends expressions to one rule. Register 1 is the working one; wider keys begin there.
-class Encoder {
+class ExpressionAppender {
  public:
-  explicit Encoder(nftnl_rule& rule) : rule_(rule) {}
+  explicit ExpressionAppender(nftnl_rule& rule) : rule_(rule) {}
 
   void operator()(const MatchL4Proto& match) {
     meta(NFT_META_L4PROTO, NFT_REG_1);
@@ -334,9 +334,11 @@ int verdict_code(Verdict::Kind kind) {
   return NF_DROP;
 }
 
+void FreeRule::operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
+
 void add_expressions(nftnl_rule& rule, const std::vector<Statement>& statements) {
-  Encoder encoder(rule);
-  for (const auto& statement : statements) std::visit(encoder, statement);
+  ExpressionAppender appender(rule);
+  for (const auto& statement : statements) std::visit(appender, statement);
 }
 
 std::vector<std::string> names_in(nftnl_rule& rule) {

@@ -1,6 +1,7 @@
 // Statements as the kernel's register expressions, in the order and with the implicit dependencies that nft itself would choose.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,11 @@
 struct nftnl_rule;
 
 namespace wsl4::netlink::nft {
+
+struct FreeRule {
+  void operator()(nftnl_rule* rule) const;
+};
+using RulePtr = std::unique_ptr<nftnl_rule, FreeRule>;
 
 /// NF_ACCEPT, NFT_GOTO … of linux/netfilter.h and nf_tables.h.
 [[nodiscard]] int verdict_code(Verdict::Kind kind);

@@ -18,13 +18,13 @@ namespace wsl4::netlink::nft {
 namespace {
 
 /// A batch is one datagram, and each of its messages is acknowledged before the sender reads the first acknowledgement.
-constexpr std::size_t kSendBuffer = 256U << 20, kReceiveBuffer = 256U << 20;
+constexpr std::size_t kBatchBuffer = 256U << 20;
 
 Result<Socket> open_socket() {
   SocketOptions options;
   options.bus = NETLINK_NETFILTER;
-  options.send_buffer = kSendBuffer;
-  options.receive_buffer = kReceiveBuffer;
+  options.send_buffer = kBatchBuffer;
+  options.receive_buffer = kBatchBuffer;
   return Socket::open(options);
 }
 

@@ -13,7 +13,7 @@ namespace wsl4::netlink::nft {
 
 namespace {
 
-constexpr std::size_t kReceiveBuffer = 8U << 20;
+constexpr std::size_t kEventBuffer = 8U << 20;
 
 /// Every object's first attribute is its table's name (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE,
 /// NFTA_SET_ELEM_LIST_TABLE, NFTA_OBJ_TABLE are all 1).
@@ -53,7 +53,7 @@ Result<Monitor> Monitor::open(std::string table, std::uint32_t own_port_id) {
   options.bus = NETLINK_NETFILTER;
   options.groups = {NFNLGRP_NFTABLES};
   options.non_blocking = true;
-  options.receive_buffer = kReceiveBuffer;
+  options.receive_buffer = kEventBuffer;
   auto socket = Socket::open(options);
   if (!socket) return tl::make_unexpected(socket.error());
   return Monitor(std::make_unique<Impl>(Impl{std::move(*socket), std::move(table), own_port_id}));

@@ -16,7 +16,7 @@ using namespace wsl4::netlink;
 constexpr std::uint32_t kFirstClient = 0xC6130000;  // 198.19.0.0
 constexpr std::uint32_t kPortsUsed = 60000, kFirstPort = 1024;
 constexpr std::size_t kBatch = 4096;
-constexpr std::chrono::seconds kTimeout{7200};
+constexpr std::chrono::seconds kTimeout{4200};  // a timer that has just begun, with the default idle_timeout
 
 IpAddress address(std::uint32_t value) {
   const auto text = fmt::format("{}.{}.{}.{}", value >> 24, value >> 16 & 255, value >> 8 & 255, value & 255);

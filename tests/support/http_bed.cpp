@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
@@ -16,18 +15,16 @@
 #include <boost/asio/post.hpp>
 
 #include "daemon/util/log.h"
+#include "tests/support/socket_address.h"
 
 namespace wsl4::test {
 namespace {
-
-constexpr timeval kDeadline{30, 0};
 
 const bool kLogIsThere = (log::init(), true);  // before any thread, as in main
 
 netlink::Fd connect_to(int family, const sockaddr* address, socklen_t size) {
   netlink::Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof(kDeadline));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kDeadline, sizeof(kDeadline));
+  set_deadline(fd.get());
   if (::connect(fd.get(), address, size) != 0) throw std::runtime_error(fmt::format("connect: {}", std::strerror(errno)));
   return fd;
 }

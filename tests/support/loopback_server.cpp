@@ -3,7 +3,6 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
@@ -13,11 +12,11 @@
 #include <stdexcept>
 
 #include "daemon/util/to_asio.h"
+#include "tests/support/socket_address.h"
 
 namespace wsl4::test {
 namespace {
 
-constexpr timeval kDeadline{30, 0};
 constexpr int kBacklog = 1024;
 
 netlink::Endpoint to_endpoint(const sockaddr_storage& raw) {
@@ -131,7 +130,7 @@ LoopbackServer::~LoopbackServer() {
 
 void LoopbackServer::accept() {
   for (int fd = 0; (fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0;) {
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline);
+    set_deadline(fd);
     ++connections_;
     {
       const std::lock_guard lock(mutex_);

@@ -1,9 +1,6 @@
 #include "tests/support/psk_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,37 +11,14 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "tests/support/socket_address.h"
+
 namespace wsl4::test {
 namespace {
 
-constexpr timeval kDeadline{30, 0};
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  explicit SocketAddress(const netlink::Endpoint& endpoint) {
-    const auto bytes = endpoint.address.bytes();
-    if (endpoint.address.family() == netlink::Family::kIpv4) {
-      auto* in = reinterpret_cast<sockaddr_in*>(&storage);
-      in->sin_family = AF_INET;
-      in->sin_port = htons(endpoint.port);
-      std::memcpy(&in->sin_addr, bytes.data(), bytes.size());
-      size = sizeof *in;
-    } else {
-      auto* in6 = reinterpret_cast<sockaddr_in6*>(&storage);
-      in6->sin6_family = AF_INET6;
-      in6->sin6_port = htons(endpoint.port);
-      std::memcpy(&in6->sin6_addr, bytes.data(), bytes.size());
-      size = sizeof *in6;
-    }
-  }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
 netlink::Fd bound_socket(const netlink::Endpoint& endpoint) {
   netlink::Fd fd(::socket(netlink::to_af(endpoint.address.family()), SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kDeadline, sizeof kDeadline);
+  set_deadline(fd.get());
   const int on = 1;
   if (endpoint.port != 0) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   SocketAddress local(endpoint);

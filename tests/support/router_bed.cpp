@@ -1,14 +1,14 @@
 #include "tests/support/router_bed.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
+
+#include "tests/support/socket_address.h"
 
 namespace wsl4::test {
 
@@ -19,41 +19,7 @@ using netlink::Family;
 using netlink::Fd;
 using netlink::IpAddress;
 
-constexpr timeval kDeadline{20, 0};
 constexpr std::uint16_t kServicePort = 80, kServerPort = 8080;
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(sockaddr_storage);
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-SocketAddress to_socket_address(const Endpoint& endpoint) {
-  SocketAddress result;
-  if (endpoint.address.family() == Family::kIpv4) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(endpoint.port);
-    std::memcpy(&address.sin_addr, endpoint.address.bytes().data(), 4);
-    std::memcpy(&result.storage, &address, result.size = sizeof address);
-  } else {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(endpoint.port);
-    std::memcpy(&address.sin6_addr, endpoint.address.bytes().data(), 16);
-    std::memcpy(&result.storage, &address, result.size = sizeof address);
-  }
-  return result;
-}
-
-Endpoint to_endpoint(const SocketAddress& address) {
-  if (address.storage.ss_family == AF_INET) {
-    const auto& in = reinterpret_cast<const sockaddr_in&>(address.storage);
-    return {*IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&in.sin_addr), 4}), ntohs(in.sin_port)};
-  }
-  const auto& in = reinterpret_cast<const sockaddr_in6&>(address.storage);
-  return {*IpAddress::from_bytes({in.sin6_addr.s6_addr, 16}), ntohs(in.sin6_port)};
-}
 
 void check(bool good, const char* what) {
   if (!good) throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
@@ -62,8 +28,7 @@ void check(bool good, const char* what) {
 Fd open_socket(Family family, int type) {
   Fd fd(::socket(netlink::to_af(family), type | SOCK_CLOEXEC, 0));
   check(static_cast<bool>(fd), "socket");
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kDeadline, sizeof kDeadline);
+  set_deadline(fd.get());
   return fd;
 }
 
@@ -71,7 +36,7 @@ Fd open_server(const Endpoint& endpoint, int type) {
   Fd fd = open_socket(endpoint.address.family(), type);
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto address = to_socket_address(endpoint);
+  SocketAddress address(endpoint);
   check(::bind(fd.get(), address.get(), address.size) == 0, "bind");
   if (type == SOCK_STREAM) check(::listen(fd.get(), 16) == 0, "listen");
   return fd;
@@ -166,15 +131,15 @@ Connection RouterBed::connect(const IpAddress& virtual_address) const {
   const Fd listener = server.run([&] { return open_server(server_end(family), SOCK_STREAM); });
   Connection connection;
   connection.client = client.run([&] { return open_socket(family, SOCK_STREAM); });
-  auto target = to_socket_address({virtual_address, kServicePort});
+  SocketAddress target(Endpoint{virtual_address, kServicePort});
   check(::connect(connection.client.get(), target.get(), target.size) == 0, "connect");
   SocketAddress own, seen;
   ::getsockname(connection.client.get(), own.get(), &own.size);
-  connection.client_end = to_endpoint(own);
+  connection.client_end = own.endpoint();
   connection.server = Fd(::accept4(listener.get(), seen.get(), &seen.size, SOCK_CLOEXEC));
   check(static_cast<bool>(connection.server), "accept");
-  connection.seen_end = to_endpoint(seen);
-  ::setsockopt(connection.server.get(), SOL_SOCKET, SO_RCVTIMEO, &kDeadline, sizeof kDeadline);
+  connection.seen_end = seen.endpoint();
+  set_deadline(connection.server.get());
   check(connection.client_sends(100) && connection.server_sends(100), "first exchange");
   return connection;
 }
@@ -183,7 +148,7 @@ void RouterBed::exchange_datagram(const IpAddress& virtual_address) const {
   const Family family = virtual_address.family();
   const Fd listener = server.run([&] { return open_server(server_end(family), SOCK_DGRAM); });
   const Fd sender = client.run([&] { return open_socket(family, SOCK_DGRAM); });
-  auto target = to_socket_address({virtual_address, kServicePort});
+  SocketAddress target(Endpoint{virtual_address, kServicePort});
   check(::connect(sender.get(), target.get(), target.size) == 0, "connect");
   check(::send(sender.get(), "x", 1, 0) == 1, "send");
   SocketAddress peer;
@@ -198,7 +163,7 @@ void RouterBed::knock_unanswered(const IpAddress& virtual_address) const {
     server.must("nft 'table inet silent { chain in { type filter hook input priority filter; tcp dport 81 drop; }; }'");
   }
   const Fd knocker = client.run([&] { return open_socket(virtual_address.family(), SOCK_STREAM | SOCK_NONBLOCK); });
-  auto target = to_socket_address({virtual_address, 81});
+  SocketAddress target(Endpoint{virtual_address, 81});
   check(::connect(knocker.get(), target.get(), target.size) != 0 && errno == EINPROGRESS, "knock");
 }
 
