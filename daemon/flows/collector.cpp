@@ -106,16 +106,19 @@ netlink::Result<netlink::conntrack::Drained> Collector::drain(std::size_t budget
   auto* const observer = dependencies_.observer;
   auto drained = dependencies_.events->drain(budget, [this, now, observer](const netlink::conntrack::Event& event) {
     if (event.kind == netlink::conntrack::EventKind::kDestroy) {
-      counter_.forget(event.flow);
-      if (observer != nullptr) observer->ended(event.flow);
+      forget(event.flow);
     } else {
-      counter_.see(event.flow);
+      const bool ours = counter_.see(event.flow);
       reaper_.offer(event.flow, now);
-      if (observer != nullptr) observer->seen(event.flow);
+      if (ours && observer != nullptr) observer->seen(event.flow);
     }
   });
   if (observer != nullptr) observer->flush();
   return drained;
+}
+
+void Collector::forget(const netlink::conntrack::Flow& flow) {
+  if (counter_.forget(flow) && dependencies_.observer != nullptr) dependencies_.observer->ended(flow);
 }
 
 netlink::Result<void> Collector::catch_up() {
@@ -227,23 +230,20 @@ netlink::Result<bool> Collector::step() {
   const auto begun = processor_time();
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     const auto id = mark_.to_id(flow.mark);
-    if (id == 0) {
-      ++foreign_;
-    } else if (dependencies_.observer != nullptr) {
-      dependencies_.observer->dumped(flow);
-    }
-    counter_.see_in_dump(flow);
+    if (id == 0) ++foreign_;
+    if (!counter_.see_in_dump(flow)) return;
+    if (dependencies_.observer != nullptr) dependencies_.observer->dumped(flow);
     reaper_.offer(flow, now);
     const bool held = is_untouched_copy(flow), holds = timers_ == Timers::kHold;
-    if (id == 0 || timers_ == Timers::kLeave) return;
+    if (timers_ == Timers::kLeave) return;
     if (held != holds && phase_of(flow, mark_) == FlowPhase::kEstablished) due_.push_back(flow);
     const auto timeout = idle_timeouts_.find(id);
     if (!holds && timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
   });
-  if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   dump_cost_ += processor_time() - begun;
   set_due_timers();
   end_idle();
+  if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   wait_to_reap();
   return more;
 }
@@ -313,7 +313,7 @@ void Collector::end_idle() {
     return;
   }
   stats_.idle_ended += *ended;
-  for (const auto& flow : idle_) counter_.forget(flow);
+  for (const auto& flow : idle_) forget(flow);
 }
 
 void Collector::look_soon() {
@@ -356,7 +356,8 @@ void Collector::reap() {
     log::warning("closed-flows-not-removed", "error=\"{}\"", gone.error().message());
   } else {
     stats_.reaped += gone->size();
-    for (const auto& flow : *gone) counter_.forget(flow);
+    for (const auto& flow : *gone) forget(flow);
+    if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   }
   tell_counts();
   wait_to_reap();

@@ -93,6 +93,7 @@ class Collector {
 
  private:
   void wait_for_events();
+  void forget(const netlink::conntrack::Flow& flow);
   void on_events();
   void read_later(std::chrono::milliseconds delay);
   netlink::Result<netlink::conntrack::Drained> drain(std::size_t budget);

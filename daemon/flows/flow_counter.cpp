@@ -102,9 +102,9 @@ void FlowCounter::learn(const Flow& flow, service::BackendId id) {
   backend.watch = watch == watches_.end() ? nullptr : &watch->second;
 }
 
-void FlowCounter::see(const Flow& flow) {
+bool FlowCounter::see(const Flow& flow) {
   const auto id = mark_.to_id(flow.mark);
-  if (id == 0) return;
+  if (id == 0) return false;
   const auto hash = hash_of(flow.original);
   if (!ended_.empty()) ended_.erase({hash, flow.id});  // begun anew, in the same place
   // mode dnat: the backend answers to the client itself, which is no address of ours.
@@ -120,28 +120,30 @@ void FlowCounter::see(const Flow& flow) {
     known.epoch = epoch_;
     if (seen.conntrack_id != 0) known.conntrack_id = seen.conntrack_id;
     if (seen.phase > known.phase) advance(known, seen.phase);  // else nothing new, or a sight that an event has overtaken
-    return;
+    return true;
   }
   if (!inserted) account(std::exchange(known, seen), -1);
   learn(flow, id);
   account(seen, +1);
+  return true;
 }
 
-void FlowCounter::see_in_dump(const Flow& flow) {
+bool FlowCounter::see_in_dump(const Flow& flow) {
   if (!ended_.empty()) {
     const auto hash = hash_of(flow.original);
-    if (ended_.contains({hash, flow.id}) || ended_.contains({hash, 0})) return;
+    if (ended_.contains({hash, flow.id}) || ended_.contains({hash, 0})) return false;
   }
-  see(flow);
+  return see(flow);
 }
 
-void FlowCounter::forget(const Flow& flow) {
+bool FlowCounter::forget(const Flow& flow) {
   const auto hash = hash_of(flow.original);
   if (resyncing_ && mark_.to_id(flow.mark) != 0) ended_.emplace(hash, flow.id);
   const auto place = flows_.find(hash);
-  if (place == flows_.end() || !same_entry(place->second.conntrack_id, flow.id)) return;
+  if (place == flows_.end() || !same_entry(place->second.conntrack_id, flow.id)) return false;
   account(place->second, -1);
   flows_.erase(place);
+  return true;
 }
 
 void FlowCounter::begin_resync() {

@@ -73,12 +73,12 @@ class FlowCounter {
   FlowCounter(const FlowCounter&) = delete;
   FlowCounter& operator=(const FlowCounter&) = delete;
 
-  /// A flow as an event shows it. Flows without a mark of ours are ignored.
-  void see(const netlink::conntrack::Flow& flow);
-  /// As a dump shows it, between `begin_resync` and `end_resync`.
-  void see_in_dump(const netlink::conntrack::Flow& flow);
-  /// A DESTROY event. A flow of another id with the same tuple stays.
-  void forget(const netlink::conntrack::Flow& flow);
+  /// A flow as an event shows it. False: it has no mark of ours, and is ignored.
+  bool see(const netlink::conntrack::Flow& flow);
+  /// As a dump shows it, between `begin_resync` and `end_resync`. False also of one that has ended.
+  bool see_in_dump(const netlink::conntrack::Flow& flow);
+  /// A DESTROY event. False: it was not known, or a flow of another id has its tuple, and stays.
+  bool forget(const netlink::conntrack::Flow& flow);
 
   void begin_resync();
   /// Returns how many flows were forgotten: those that ended without an event.

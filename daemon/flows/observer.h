@@ -5,7 +5,8 @@
 
 namespace wsl4::flows {
 
-/// All calls are made on the kernel thread. Flows have a mark of ours.
+/// All calls are made on the kernel thread. Flows have a mark of ours, and are those that are counted (flow_counter.h): of what the
+/// kernel tells late, of an entry that has ended or whose tuples have another one by now, nothing comes here.
 class FlowObserver {
  public:
   virtual ~FlowObserver() = default;

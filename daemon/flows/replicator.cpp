@@ -36,7 +36,10 @@ void Replicator::seen(const ct::Flow& flow) {
   if (is_copied(flow)) add(FlowChange::Kind::kSeen, &flow);
 }
 
-void Replicator::ended(const ct::Flow& flow) { add(FlowChange::Kind::kEnded, &flow); }
+void Replicator::ended(const ct::Flow& flow) {
+  if (is_copied(flow)) add(FlowChange::Kind::kEnded, &flow);
+}
+
 void Replicator::dump_began() {
   lost_of_dump_ = false;
   add(FlowChange::Kind::kDumpBegan);

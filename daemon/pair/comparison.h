@@ -1,7 +1,7 @@
 // Compares what a dump of the kernel's table shows with what a session holds. Pure; the pair's thread calls it.
 //
-// While a dump runs, flows come and go. What was touched meanwhile, by an event or by an operation under way, is left to the next
-// comparison.
+// While a dump runs, flows come and go. One that an event shows counts as shown; one that ends is neither in the session nor shown
+// later (flows/observer.h). What an operation under way touches is left to the next comparison.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ class Comparison {
   [[nodiscard]] bool running() const { return running_; }
 
   void touch(const sync::Flow& flow);
-  /// The dump shows it.
+  /// The dump shows it, or an event.
   void see(const sync::Flow& flow);
 
   /// Flows of `store` that the dump did not show, of at most `buckets` buckets at a time. Call it until `finished`.

@@ -95,11 +95,10 @@ void Replication::take(flows::FlowChanges changes) {
 void Replication::handle(const FlowChange& change) {
   switch (change.kind) {
     case FlowChange::Kind::kSeen:
-      comparison_.touch(change.flow);
+      comparison_.see(change.flow);
       if (!session_.learn(change.flow, now())) log::debug("flow-not-copied", "detail=\"no flow of ours\"");
       break;
     case FlowChange::Kind::kEnded:
-      comparison_.touch(change.flow);
       session_.forget(change.flow, now());
       break;
     case FlowChange::Kind::kDumpBegan:

@@ -278,6 +278,7 @@ TEST_F(CollectorTest, EntriesOfClosedFlowsAreTakenOutWherePortsRunShort) {
   ASSERT_EQ(conntrack.erased.size(), 1U);
   EXPECT_EQ(conntrack.erased[0].id, closed.id);
   EXPECT_EQ(collector->counter().backend(1).held, 1U);
+  EXPECT_EQ(std::ranges::count(observer.told, "ended"), 1) << "at once: the event finds it forgotten";
 
   conntrack.table = {flow(3), flow(4)};
   auto begins_to_close = flow(4);
@@ -304,6 +305,25 @@ TEST_F(CollectorTest, AFlowThatEndsDuringADumpStaysEnded) {
   run_until([&] { return collector->stats().resyncs == 2; });
   EXPECT_TRUE(events.events.empty());
   EXPECT_EQ(collector->counter().size(), kFlows - 1U);
+  EXPECT_EQ(std::ranges::count(observer.told, "dumped"), kFlows - 1) << "nor is it copied";
+}
+
+TEST_F(CollectorTest, TheEndOfAFlowThatAnotherHasFollowedIsNoEndOfThatOne) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  observer.told.clear();
+  auto follower = flow(1);
+  follower.id = 99;
+  events.add(EventKind::kUpdate, flow(1));
+  events.add(EventKind::kUpdate, follower);
+  events.add(EventKind::kDestroy, flow(1));  // which was lost, and comes again
+  events.add(EventKind::kUpdate, flow(2, 0));
+  run_until([&] { return events.events.empty(); });
+  EXPECT_EQ(collector->counter().size(), 1U);
+  EXPECT_EQ(observer.told, (std::vector<std::string>{"seen", "seen"}));
+  events.add(EventKind::kDestroy, follower);
+  run_until([&] { return observer.told.size() == 3; });
+  EXPECT_EQ(observer.told.back(), "ended");
 }
 
 TEST_F(CollectorTest, DumpsTakeNoMoreThanHalfOfTheTimeAndOverrunsAreToldSeldom) {
@@ -381,6 +401,7 @@ TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
   ASSERT_EQ(conntrack.erased.size(), 1U);
   EXPECT_EQ(conntrack.erased[0].id, 1U);
   EXPECT_EQ(collector->counter().backend(1).connections, 1U);
+  EXPECT_EQ(observer.told, (std::vector<std::string>{"began", "dumped", "dumped", "ended", "dumped", "whole"}));
   EXPECT_EQ(collector->stats().idle_ended, 1U);
   ASSERT_EQ(prober.probes.size(), 2U);
   EXPECT_EQ(prober.probes[0], std::pair(*Endpoint::parse("198.18.1.100:443"), *Endpoint::parse("198.18.1.10:1")));

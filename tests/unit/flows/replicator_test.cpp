@@ -127,6 +127,7 @@ TEST_F(ReplicatorTest, TellsInOrderAndOnlyWhatIsCopied) {
   half_open.status = 0;
   replicator_.seen(assured(1));
   replicator_.seen(half_open);
+  replicator_.ended(half_open);
   replicator_.ended(assured(1));
   replicator_.dump_began();
   replicator_.dumped(assured(3));
