@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cassert>
 #include <ctime>
 #include <utility>
 
@@ -201,13 +202,16 @@ void Collector::schedule_resync(std::chrono::milliseconds delay) {
   resync_at_ = now + delay;
   resync_timer_.expires_at(resync_at_);
   resync_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled) return;
+    // A wait that has ended is not cancelled by the next one, which may have come before this had its turn. A dump that runs has
+    // begun after both: nothing is waited for meanwhile.
+    if (cancelled || dump_ || steady_clock::now() < resync_at_) return;
     begin_resync();
     if (dump_) continue_resync();
   });
 }
 
 void Collector::begin_resync() {
+  assert(!dump_);
   auto dump = dependencies_.conntrack.dump({});
   if (!dump) {
     ++stats_.errors;

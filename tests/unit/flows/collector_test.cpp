@@ -248,6 +248,27 @@ TEST_F(CollectorTest, AnOverrunDuringADumpMeansAnotherDump) {
   EXPECT_EQ(collector->counter().backend(1).connections, 3U);
 }
 
+/// Events are lost again when a look is due already, and both have waited for the thread.
+TEST_F(CollectorTest, AThreadThatWasBusyBeginsOneDumpOnly) {
+  for (std::uint16_t port = 1; port <= 6; ++port) conntrack.table.push_back(flow(port));
+  int steps = 0;
+  conntrack.during_dump = [&, begun = std::chrono::steady_clock::now()] {
+    ++steps;
+    if (steps == 1)  // what a dump takes is how long the next one waits, so that the events are due first
+      while (std::chrono::steady_clock::now() < begun + 50ms) {}
+  };
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  events.lose();
+  run_until([&] { return collector->stats().overruns == 1; });
+  for (const auto busy = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() < busy + 100ms;) {}
+  events.lose();
+  run_until([&] { return collector->stats().resyncs == 2; });
+  EXPECT_EQ(collector->stats().overruns, 2U);
+  EXPECT_EQ(steps, 2 * 3);
+  EXPECT_EQ(collector->counter().size(), 6U);
+}
+
 TEST_F(CollectorTest, WhatNobodyTellsOfIsLookedFor) {
   const auto collector = make();
   collector->set_unseen_limit(3);
