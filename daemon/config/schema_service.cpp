@@ -190,7 +190,7 @@ constexpr Setting kBackend[] = {
      .field = field<&Backend::public_address>()},
 };
 
-// idle_timeout + 600 s becomes nf_conntrack_tcp_timeout_established, which counts jiffies in an int: 24.8 days where HZ is 1000.
+// idle_timeout + 600 s becomes nf_conntrack_tcp_timeout_established, at most flows::kLongestEstablished.
 constexpr Setting kService[] = {
     {.key = "name",
      .type = Type::kName,
@@ -245,7 +245,7 @@ constexpr Setting kService[] = {
      .type = Type::kDuration,
      .default_text = R"("1h")",
      .min = milliseconds(1s),
-     .max = milliseconds(24 * 24h),
+     .max = milliseconds(18 * 24h),
      .zero = true,
      .example = R"("1h")",
      .help = "A TCP flow without a packet for so long is ended with a reset to both ends, between 1.0 and 1.1 times the value (+ "

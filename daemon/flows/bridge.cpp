@@ -69,7 +69,7 @@ ct::Flow to_kernel(const sync::Flow& flow) {
   entry.status = ct::status::kSeenReply | ct::status::kAssured | ct::status::kConfirmed;  // what is_copied has let pass
   entry.timeout = kCopyTimeout;
   const std::chrono::seconds left{flow.timeout_s};
-  if ((flow.flags & sync::kClosing) != 0 && left.count() > 0 && left < kUntouched) entry.timeout = left;
+  if ((flow.flags & sync::kClosing) != 0 && left.count() > 0 && left < kLongestEstablished) entry.timeout = left;
   if (protocol == netlink::Protocol::kTcp) {
     entry.tcp_state = static_cast<ct::TcpState>(flow.tcp_state);
     entry.wscale_original = flow.wscale_original;

@@ -3,27 +3,29 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "daemon/flows/idle.h"
 #include "daemon/service/state_change.h"
 #include "netlink/conntrack/flow.h"
 #include "sync/flow.h"
 
 namespace wsl4::flows {
 
-/// What a copy's timer is set to where no packet uses it: 92 days, within the kernel's 8,589,934 s (kernel.md 3.1). More than any
-/// timer that a packet sets, so what is left of it tells that none has.
-inline constexpr std::chrono::seconds kCopyTimeout{8'000'000};
-/// Longer than the sysctl ever is, and than a daemon stays away.
-inline constexpr std::chrono::seconds kUntouched{kCopyTimeout / 2};
+/// What a copy's timer is set to where no packet uses it. The kernel cuts a longer one to INT_MAX jiffies without a word
+/// (__nf_ct_set_timeout), which is the least, 24.8 days, where HZ is 1000. A timer that a packet sets is at most
+/// kLongestEstablished, so what is left of this one tells that none has; the 6 days between the two are what a daemon may stay
+/// away.
+inline constexpr std::chrono::seconds kCopyTimeout{std::numeric_limits<int>::max() / 1000};
 /// nf_conntrack_udp_timeout_stream, as the kernel has it.
 inline constexpr std::chrono::seconds kUdpStreamTimeout{120};
 
-[[nodiscard]] inline bool is_untouched_copy(const netlink::conntrack::Flow& flow) { return flow.timeout > kUntouched; }
+[[nodiscard]] inline bool is_untouched_copy(const netlink::conntrack::Flow& flow) { return flow.timeout > kLongestEstablished; }
 
 /// What a pair copies: established flows, and those of them that close; of UDP all.
 [[nodiscard]] bool is_copied(const netlink::conntrack::Flow& flow);

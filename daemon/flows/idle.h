@@ -18,6 +18,9 @@ inline constexpr std::chrono::seconds kUnacknowledgedTimeout{300};
 /// What the sysctl is above the longest idle_timeout.
 inline constexpr std::chrono::seconds kEstablishedMargin{600};
 
+/// What the sysctl is at most, also where a service's flows are never idle: 18.5 days. Above it are the timers of copies (bridge.h).
+inline constexpr std::chrono::seconds kLongestEstablished{1'600'000};
+
 /// The values that the sysctl has had. A flow's timer began at the value that was in force at its last packet, so what is left of
 /// it tells the silence only together with when each value was in force: a reload that raises the value must not make a flow that
 /// has just spoken look silent for hours.

@@ -18,9 +18,6 @@ namespace wsl4::host {
 
 namespace {
 
-/// What "never" means to the kernel: the most seconds that fit its timers at any tick rate (2^31 / 1000 Hz), 24 days.
-constexpr std::chrono::seconds kLongestTimeout{2'147'483};
-
 class KernelSysctls final : public Sysctls {
  public:
   std::optional<std::string> read(const std::string& name) override {
@@ -48,10 +45,10 @@ std::chrono::seconds established_timeout(const config::Config& config) {
   std::chrono::milliseconds longest{0};
   for (const auto& service : config.services) {
     if (service.protocol != netlink::Protocol::kTcp) continue;
-    if (service.idle_timeout.count() == 0) return kLongestTimeout;
+    if (service.idle_timeout.count() == 0) return flows::kLongestEstablished;
     longest = std::max(longest, service.idle_timeout);
   }
-  return std::min(std::chrono::ceil<std::chrono::seconds>(longest) + flows::kEstablishedMargin, kLongestTimeout);
+  return std::min(std::chrono::ceil<std::chrono::seconds>(longest) + flows::kEstablishedMargin, flows::kLongestEstablished);
 }
 
 }  // namespace

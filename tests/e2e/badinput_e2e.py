@@ -53,7 +53,7 @@ weight = 5000
       f'6:31: service[0].listen[1]: "198.18.1.101:99999" is not an address and port ({TRAFFIC})',
       '7:13: service[0].scheduler: "sometimes" is none of the choices (least-connections | round-robin | random | source-hash)',
       '8:8: service[0].mode: "snatt" is none of the choices (snat | dnat; did you mean snat?)',
-      '9:16: service[0].idle_timeout: is an integer, must be a string (1s-24d or 0s, as a string such as "150ms", "2s", "1h")',
+      '9:16: service[0].idle_timeout: is an integer, must be a string (1s-18d or 0s, as a string such as "150ms", "2s", "1h")',
       f'12:11: service[0].backend[0].address: "198.18.2.11" is not an address and port ({TRAFFIC})',
       '14:8: service[0].backend[1].name: "one" is also the name of backend[0] (a name of its own)',
       '16:10: service[0].backend[1].weight: 5000 is out of range (0-1000)']),

@@ -10,7 +10,7 @@ from lib.load import Clients
 from lib.pair import PairTest
 from lib.wait import until
 
-HELD = 4_000_000        # seconds: a timer of which more is left is a standby's own
+HELD = 1_600_000        # seconds: a timer of which more is left is a standby's own
 FLOWS = 200
 
 

@@ -95,7 +95,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "60"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "60" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "60" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: an integer",
        R"~([[pool]]
 name = "p"
@@ -105,7 +105,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = 60
 )~",
-       R"~(f:7:16: service[0].idle_timeout: is an integer, must be a string (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: is an integer, must be a string (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: a fraction",
        R"~([[pool]]
 name = "p"
@@ -115,7 +115,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "1.5s"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "1.5s" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "1.5s" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: a space",
        R"~([[pool]]
 name = "p"
@@ -125,7 +125,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "1 s"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "1 s" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "1 s" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: negative",
        R"~([[pool]]
 name = "p"
@@ -135,7 +135,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "-1s"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "-1s" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "-1s" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: an unknown unit",
        R"~([[pool]]
 name = "p"
@@ -145,7 +145,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "2w"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "2w" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "2w" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: too short",
        R"~([[pool]]
 name = "p"
@@ -155,7 +155,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "500ms"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "500ms" is out of range (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "500ms" is out of range (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: too long",
        R"~([[pool]]
 name = "p"
@@ -165,7 +165,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "25d"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "25d" is out of range (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "25d" is out of range (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: far too long",
        R"~([[pool]]
 name = "p"
@@ -175,7 +175,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = "99999999999s"
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "99999999999s" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "99999999999s" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"duration: empty",
        R"~([[pool]]
 name = "p"
@@ -185,7 +185,7 @@ name = "s"
 listen = ["198.18.0.1:80"]
 idle_timeout = ""
 )~",
-       R"~(f:7:16: service[0].idle_timeout: "" is not a duration (1s-24d or 0s, as a string such as "150ms", "2s", "1h"))~"},
+       R"~(f:7:16: service[0].idle_timeout: "" is not a duration (1s-18d or 0s, as a string such as "150ms", "2s", "1h"))~"},
       {"weights out of range",
        R"~([[pool]]
 name = "p"

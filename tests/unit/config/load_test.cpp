@@ -184,14 +184,14 @@ ports = "65535"
 [[service]]
 name = "s"
 listen = ["198.19.0.1:65535"]
-idle_timeout = "24d"
+idle_timeout = "18d"
 [[service.backend]]
 address = "198.19.2.1:1"
 weight = 1000
 )");
   EXPECT_EQ(config.pools[0].addresses.size(), 4096U);
   EXPECT_EQ(config.pools[0].port_min, 65535);
-  EXPECT_EQ(config.services[0].idle_timeout, 24 * 24h);
+  EXPECT_EQ(config.services[0].idle_timeout, 18 * 24h);
 }
 
 TEST(Load, ZeroIdleTimeoutMeansNever) {

@@ -24,6 +24,7 @@ using netlink::conntrack::TcpState;
 
 const service::MarkLayout kMark;
 constexpr std::chrono::seconds kEstablished = 4200s;
+constexpr std::chrono::seconds kLongestTimer{2'147'483};  // of a kernel with 1000 ticks a second
 
 Flow flow(std::uint16_t port, service::BackendId id = 1, std::chrono::seconds left = kEstablished) {
   Flow flow;
@@ -82,7 +83,8 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
   Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
   Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
   Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override {
-    for (const auto& wanted : flows) std::ranges::find(table, wanted.id, &Flow::id)->timeout = wanted.timeout;
+    for (const auto& wanted : flows)
+      std::ranges::find(table, wanted.id, &Flow::id)->timeout = std::min(wanted.timeout, kLongestTimer);
     return std::vector<int>(flows.size(), 0);
   }
   [[nodiscard]] std::vector<std::chrono::seconds> timers() const {
