@@ -220,6 +220,7 @@ void Collector::begin_resync() {
     return;
   }
   dump_ = std::move(*dump);
+  dump_began_ = steady_clock::now();
   dump_cost_ = {};
   foreign_ = 0;
   counter_.begin_resync();
@@ -281,6 +282,7 @@ void Collector::finish_resync() {
   ++stats_.resyncs;
   dump_ended_ = steady_clock::now();
   last_dump_ = std::chrono::ceil<std::chrono::milliseconds>(dump_cost_);
+  const auto passed = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ - dump_began_);
   tell_end(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();
@@ -289,7 +291,7 @@ void Collector::finish_resync() {
   for (const auto& [id, timeout] : idle_timeouts_) {
     if (shortest.count() == 0 || timeout < shortest) shortest = timeout;
   }
-  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
+  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, {last_dump_, passed}));
   if (std::exchange(look_again_, false)) look_soon();
 }
 

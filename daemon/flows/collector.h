@@ -121,7 +121,7 @@ class Collector {
   boost::asio::posix::stream_descriptor event_fd_;
   boost::asio::steady_timer resync_timer_, event_timer_, rate_timer_, reap_timer_;
   std::unique_ptr<netlink::conntrack::Dump> dump_;
-  std::chrono::steady_clock::time_point dump_ended_, resync_at_;
+  std::chrono::steady_clock::time_point dump_began_, dump_ended_, resync_at_;
   std::chrono::nanoseconds dump_cost_{0};  // processor time of the dump under way: on a busy machine it takes much longer
   std::chrono::steady_clock::time_point overrun_told_ = std::chrono::steady_clock::time_point::min();
   std::chrono::milliseconds last_dump_{0};

@@ -13,6 +13,9 @@ constexpr int kLooksPerTimeout = 20;
 constexpr int kCostShare = 100;
 /// The kernel tells whole seconds, and a look takes a while.
 constexpr std::chrono::seconds kSlack{2};
+/// What the end of an idle flow may be late, beside a tenth of its time.
+constexpr std::chrono::seconds kLateness{60};
+constexpr int kLatePart = 10;
 /// Beyond so many changes the oldest is forgotten.
 constexpr std::size_t kEras = 64;
 
@@ -49,11 +52,12 @@ bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history
   return flow.timeout > kUnacknowledgedTimeout && history.silent_for(idle_timeout, flow.timeout, now);
 }
 
-std::chrono::milliseconds look_interval(std::chrono::milliseconds shortest_idle_timeout, std::chrono::milliseconds last_dump) {
-  auto interval = kLongestInterval;
-  if (shortest_idle_timeout.count() != 0)
-    interval = std::clamp(shortest_idle_timeout / kLooksPerTimeout, kShortestInterval, kLongestInterval);
-  return std::max(interval, last_dump * kCostShare);
+std::chrono::milliseconds look_interval(std::chrono::milliseconds shortest_idle_timeout, LookCost last) {
+  const auto cheap = last.processor * kCostShare;
+  if (shortest_idle_timeout.count() == 0) return std::max(kLongestInterval, cheap);
+  const auto usual = std::clamp(shortest_idle_timeout / kLooksPerTimeout, kShortestInterval, kLongestInterval);
+  const auto in_time = shortest_idle_timeout / kLatePart + kLateness - kSlack - last.passed;
+  return std::max(std::min(std::max(usual, cheap), in_time), kShortestInterval);
 }
 
 }  // namespace wsl4::flows

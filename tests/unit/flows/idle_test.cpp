@@ -139,13 +139,25 @@ TEST_F(Timeline, NeverEndsAFlowEarlyWhateverIsSeenWhenever) {
 }
 
 TEST(LookInterval, ATwentiethOfTheTimeoutWithinBounds) {
-  EXPECT_EQ(look_interval(100s, 0ms), 5s);
-  EXPECT_EQ(look_interval(1s, 0ms), 2s);
-  EXPECT_EQ(look_interval(1h, 0ms), 30s);
-  EXPECT_EQ(look_interval(0s, 0ms), 30s);
+  EXPECT_EQ(look_interval(100s, {}), 5s);
+  EXPECT_EQ(look_interval(1s, {}), 2s);
+  EXPECT_EQ(look_interval(1h, {}), 30s);
+  EXPECT_EQ(look_interval(0s, {}), 30s);
 }
 
-TEST(LookInterval, LookingCostsAtMostAHundredth) { EXPECT_EQ(look_interval(1h, 3300ms), 330s); }
+TEST(LookInterval, LookingCostsAtMostAHundredth) {
+  EXPECT_EQ(look_interval(1h, {3300ms, 3300ms}), 330s);
+  EXPECT_EQ(look_interval(0s, {33'000ms, 33'000ms}), 3300s) << "nothing ends late";
+}
+
+TEST(LookInterval, ButAFlowEndsInTime) {
+  for (const std::chrono::milliseconds idle_timeout : {1s, 60s, 300s, 3600s, 86'400s})
+    for (const std::chrono::milliseconds dump : {100ms, 1500ms, 10'000ms, 30'000ms}) {
+      const auto late = look_interval(idle_timeout, {dump, 2 * dump}) + 2 * dump;  // passed just before
+      EXPECT_LE(late, std::max<std::chrono::milliseconds>(idle_timeout / 10 + 60s, 2 * dump + 2s));
+    }
+  EXPECT_EQ(look_interval(5s, {60s, 120s}), 2s);
+}
 
 }  // namespace
 }  // namespace wsl4::flows
