@@ -53,8 +53,6 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       reap_timer_(io),
       reaper_(dependencies_.conntrack, mark) {}
 
-void Collector::look_at_timeout() { timeouts_.seen(dependencies_.established_timeout(), steady_clock::now()); }
-
 netlink::Result<void> Collector::start() {
   begin_resync();
   if (!dump_) return netlink::failure(0, "dump the conntrack table");
@@ -230,8 +228,8 @@ void Collector::begin_resync() {
 netlink::Result<bool> Collector::step() {
   idle_.clear();
   due_.clear();
-  look_at_timeout();
   const auto now = steady_clock::now();  // under load a dump takes seconds
+  timeouts_.seen(dependencies_.established_timeout(), now);
   const auto begun = processor_time();
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
     const auto id = mark_.to_id(flow.mark);
@@ -239,11 +237,7 @@ netlink::Result<bool> Collector::step() {
     if (!counter_.see_in_dump(flow)) return;
     if (dependencies_.observer != nullptr) dependencies_.observer->dumped(flow);
     reaper_.offer(flow, now);
-    const bool held = is_untouched_copy(flow), holds = timers_ == Timers::kHold;
-    if (timers_ == Timers::kLeave) return;
-    if (held != holds && phase_of(flow, mark_) == FlowPhase::kEstablished) due_.push_back(flow);
-    const auto timeout = idle_timeouts_.find(id);
-    if (!holds && timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
+    judge_timer(flow, id, now);
   });
   dump_cost_ += processor_time() - begun;
   set_due_timers();
@@ -251,6 +245,15 @@ netlink::Result<bool> Collector::step() {
   if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   wait_to_reap();
   return more;
+}
+
+void Collector::judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, steady_clock::time_point now) {
+  if (timers_ == Timers::kLeave || phase_of(flow, mark_) != FlowPhase::kEstablished) return;
+  const bool held = is_untouched_copy(flow);
+  if (timers_ == Timers::kHold ? !held : held || is_unexplained(flow, timeouts_, now)) return due_.push_back(flow);
+  if (timers_ == Timers::kHold) return;
+  const auto timeout = idle_timeouts_.find(id);
+  if (timeout != idle_timeouts_.end() && is_idle(flow, timeouts_, timeout->second, now)) idle_.push_back(flow);
 }
 
 void Collector::continue_resync() {
@@ -295,7 +298,7 @@ void Collector::finish_resync() {
   if (std::exchange(look_again_, false)) look_soon();
 }
 
-/// Where a copy's timer is started, its service's idle policy begins now. Where one had to be held, the network may bring more
+/// Where a timer is started, its service's idle policy begins now. Where one had to be held, the network may bring more
 /// packets for a moment: another look follows.
 void Collector::set_due_timers() {
   if (due_.empty()) return;

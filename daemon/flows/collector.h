@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -52,9 +53,9 @@ class Collector {
 
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
 
-  /// Notes the present value of nf_conntrack_tcp_timeout_established. To be called before the daemon changes it for the first time;
-  /// later changes are noticed with each step of a dump.
-  void look_at_timeout();
+  /// The values that nf_conntrack_tcp_timeout_established has had, as far as they are known. Before `start`; what changes later is
+  /// noticed with each step of a dump.
+  void set_timeout_history(TimeoutHistory history) { timeouts_ = std::move(history); }
 
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
   netlink::Result<void> start();
@@ -68,7 +69,8 @@ class Collector {
   netlink::Result<void> catch_up();
   /// What is done to the timers of established flows, as each dump shows them. kRun at first.
   enum class Timers : std::uint8_t {
-    kRun,   // this node serves: a copy that no packet has used (bridge.h) gets what the kernel's own would be; idle flows end
+    kRun,   // this node serves: idle flows end; a copy that no packet has used (bridge.h), and a flow whose timer tells nothing
+            // (idle.h), get what the kernel's own would be
     kHold,  // it has copies only: none runs out, also not those that it served itself, or whose packets have come here
     kLeave  // which of the two is not known yet
   };
@@ -102,6 +104,7 @@ class Collector {
   void schedule_resync(std::chrono::milliseconds delay);
   void begin_resync();
   netlink::Result<bool> step();
+  void judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, std::chrono::steady_clock::time_point now);
   void continue_resync();
   void tell_end(bool whole);
   void finish_resync();

@@ -1,6 +1,7 @@
 #include "daemon/flows/idle.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wsl4::flows {
 
@@ -19,37 +20,49 @@ constexpr int kLatePart = 10;
 /// Beyond so many changes the oldest is forgotten.
 constexpr std::size_t kEras = 64;
 
+/// Whether its timer may tell for how long it has been silent.
+bool may_tell(const netlink::conntrack::Flow& flow) {
+  return flow.tcp_state == netlink::conntrack::TcpState::kEstablished && flow.timeout > kUnacknowledgedTimeout;
+}
+
 }  // namespace
+
+TimeoutHistory::TimeoutHistory(std::vector<Era> eras) : eras_(std::move(eras)) {
+  if (!eras_.empty()) last_look_ = eras_.back().first;  // since then nobody is known to have looked
+}
 
 void TimeoutHistory::seen(std::chrono::seconds value, TimePoint now) {
   if (eras_.empty()) {
-    eras_.push_back({value, TimePoint::min(), TimePoint::max()});
+    eras_.push_back({value, now, TimePoint::max()});
   } else if (eras_.back().value != value) {
     eras_.back().last = now;
     eras_.push_back({value, last_look_, TimePoint::max()});
-    if (eras_.size() > kEras) eras_.pop_front();
+    if (eras_.size() > kEras) eras_.erase(eras_.begin());
   }
   last_look_ = now;
 }
 
-bool TimeoutHistory::silent_for(std::chrono::milliseconds silence, std::chrono::seconds left, TimePoint now) const {
-  bool known = false;
+std::optional<std::chrono::seconds> TimeoutHistory::silence(std::chrono::seconds left, TimePoint now) const {
+  std::optional<std::chrono::seconds> least;
   for (const auto& era : eras_) {
     // Where the timer began in this era, the last packet was so long ago, and so within the era.
     const auto passed = era.value - left;
     const bool possible = (era.last == TimePoint::max() || passed >= now - era.last - kSlack) &&
-                          (era.first == TimePoint::min() || passed <= now - era.first + kSlack) && passed >= -kSlack;
-    if (!possible) continue;
-    if (passed < silence) return false;
-    known = true;
+                          passed <= now - era.first + kSlack && passed >= -kSlack;
+    if (possible) least = std::min(least.value_or(passed), passed);
   }
-  return known;
+  return least;
 }
 
 bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history, std::chrono::milliseconds idle_timeout,
              TimeoutHistory::TimePoint now) {
-  if (idle_timeout.count() == 0 || flow.tcp_state != netlink::conntrack::TcpState::kEstablished) return false;
-  return flow.timeout > kUnacknowledgedTimeout && history.silent_for(idle_timeout, flow.timeout, now);
+  if (idle_timeout.count() == 0 || !may_tell(flow)) return false;
+  const auto silence = history.silence(flow.timeout, now);
+  return silence && *silence >= idle_timeout;
+}
+
+bool is_unexplained(const netlink::conntrack::Flow& flow, const TimeoutHistory& history, TimeoutHistory::TimePoint now) {
+  return may_tell(flow) && !history.silence(flow.timeout, now);
 }
 
 std::chrono::milliseconds look_interval(std::chrono::milliseconds shortest_idle_timeout, LookCost last) {

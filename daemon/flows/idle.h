@@ -7,7 +7,8 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
+#include <optional>
+#include <vector>
 
 #include "netlink/conntrack/flow.h"
 
@@ -18,35 +19,53 @@ inline constexpr std::chrono::seconds kUnacknowledgedTimeout{300};
 /// What the sysctl is above the longest idle_timeout.
 inline constexpr std::chrono::seconds kEstablishedMargin{600};
 
-/// What the sysctl is at most, also where a service's flows are never idle: 18.5 days. Above it are the timers of copies (bridge.h).
+/// What the sysctl is at most, also where a service's flows are never idle: 18.5 days. Above it are the timers of copies
+/// (bridge.h).
 inline constexpr std::chrono::seconds kLongestEstablished{1'600'000};
 
 /// The values that the sysctl has had. A flow's timer began at the value that was in force at its last packet, so what is left of
 /// it tells the silence only together with when each value was in force: a reload that raises the value must not make a flow that
-/// has just spoken look silent for hours.
+/// has just spoken look silent for hours, nor must the restart of a daemon. The stamps count from the machine's boot, without the
+/// time that it slept, as the kernel's timers do; so they are kept over restarts (runtime/state_store.h).
 class TimeoutHistory {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// The sysctl is `value` now. What it was at the first look it has been for ever.
-  void seen(std::chrono::seconds value, TimePoint now);
-
-  /// True if a flow with so much time left has been silent for `silence` or longer, whichever value its timer began at.
-  [[nodiscard]] bool silent_for(std::chrono::milliseconds silence, std::chrono::seconds left, TimePoint now) const;
-
- private:
-  /// A value that may have been in force between `first` (the last look that saw another) and `last` (the first that did again).
+  /// A value that may have been in force between `first` (the last look that saw another, or the first of all) and `last` (the
+  /// first that did again; TimePoint::max() if none has).
   struct Era {
     std::chrono::seconds value;
     TimePoint first, last;
+    friend bool operator==(const Era&, const Era&) = default;
   };
-  std::deque<Era> eras_;  // oldest first
+
+  TimeoutHistory() = default;
+  /// As kept, oldest first.
+  explicit TimeoutHistory(std::vector<Era> eras);
+
+  /// The sysctl is `value` now.
+  void seen(std::chrono::seconds value, TimePoint now);
+
+  /// For how long at least a flow with so much time left has been silent, whichever value its timer began at. None: it began at a
+  /// value that nobody has seen, or before the first look.
+  [[nodiscard]] std::optional<std::chrono::seconds> silence(std::chrono::seconds left, TimePoint now) const;
+
+  [[nodiscard]] const std::vector<Era>& eras() const { return eras_; }
+  /// The same values at the same times.
+  friend bool operator==(const TimeoutHistory& one, const TimeoutHistory& other) { return one.eras_ == other.eras_; }
+
+ private:
+  std::vector<Era> eras_;  // oldest first
   TimePoint last_look_;
 };
 
 /// `idle_timeout` is the service's (0 = never).
 [[nodiscard]] bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history,
                            std::chrono::milliseconds idle_timeout, TimeoutHistory::TimePoint now);
+
+/// Its timer tells nothing about how long it has been silent. Who starts the timer anew knows from then on.
+[[nodiscard]] bool is_unexplained(const netlink::conntrack::Flow& flow, const TimeoutHistory& history,
+                                  TimeoutHistory::TimePoint now);
 
 /// What the last look at all flows has taken.
 struct LookCost {

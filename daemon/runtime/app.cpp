@@ -119,8 +119,8 @@ tl::expected<void, std::string> App::start() {
   } else if (auto opened = open_addresses(); !opened) {
     return opened;
   }
-  kernel_->look_at_timeout();
   const auto old_values = set_sysctls(*wanted_.file);
+  kernel_->set_timeout_history(state_.timeouts);
   if (auto applied = adopt_and_apply(); !applied) {
     host::apply_sysctls(*sysctls_, old_values);
     return applied;
@@ -169,6 +169,7 @@ std::map<std::string, std::string> App::set_sysctls(const config::Config& config
   for (const auto& [name, value] : wanted) {
     const auto present = sysctls_->read(name);
     if (present && *present != value) next.note_change(name, *present, value);
+    if (present && name == kEstablishedSysctl) next.note_timeouts(*present, value);
   }
   sysctl_problems_.clear();
   if (next != state_) {

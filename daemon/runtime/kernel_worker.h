@@ -70,8 +70,8 @@ class KernelWorker {
   KernelWorker(const KernelWorker&) = delete;
   KernelWorker& operator=(const KernelWorker&) = delete;
 
-  /// Before `run` and before the sysctl is changed for the first time.
-  void look_at_timeout() { collector_.look_at_timeout(); }
+  /// Before `adopt`. As Collector.
+  void set_timeout_history(flows::TimeoutHistory history) { collector_.set_timeout_history(std::move(history)); }
 
   /// Before `run`: reads the kernel's table and counts the flows.
   netlink::Result<std::vector<dataplane::AdoptedBackend>> adopt();

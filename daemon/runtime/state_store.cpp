@@ -1,7 +1,9 @@
 #include "daemon/runtime/state_store.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -18,6 +20,15 @@ namespace {
 /// Since 1970, UTC. With fractions: a restart must not make a slow start older.
 using Seconds = std::chrono::duration<double>;
 
+/// The stamps as they are: since the boot, the last one's end in a future that does not come.
+json::array to_json(const flows::TimeoutHistory& history) {
+  json::array eras;
+  for (const auto& [value, first, last] : history.eras())
+    eras.push_back(
+        {{"value", value.count()}, {"first_ns", first.time_since_epoch().count()}, {"last_ns", last.time_since_epoch().count()}});
+  return eras;
+}
+
 json::value to_json(const State& state, const std::string& boot) {
   json::object before, set;
   for (const auto& [name, values] : state.sysctls) {
@@ -28,7 +39,18 @@ json::value to_json(const State& state, const std::string& boot) {
   for (const auto& [service, address, since] : state.newcomers)
     newcomers.push_back(
         {{"service", service}, {"address", address.to_string()}, {"since", Seconds(since.time_since_epoch()).count()}});
-  return {{"version", 1}, {"boot", boot}, {"old_sysctls", before}, {"set_sysctls", set}, {"newcomers", newcomers}};
+  return {{"version", 1},       {"boot", boot},           {"old_sysctls", before},
+          {"set_sysctls", set}, {"newcomers", newcomers}, {"established_timeouts", to_json(state.timeouts)}};
+}
+
+flows::TimeoutHistory timeouts_from_json(const json::value& eras) {
+  using TimePoint = flows::TimeoutHistory::TimePoint;
+  const auto stamp = [](const json::value& value) { return TimePoint(TimePoint::duration(value.to_number<TimePoint::rep>())); };
+  std::vector<flows::TimeoutHistory::Era> result;
+  for (const auto& era : eras.as_array())
+    result.push_back(
+        {std::chrono::seconds(era.at("value").to_number<std::int64_t>()), stamp(era.at("first_ns")), stamp(era.at("last_ns"))});
+  return flows::TimeoutHistory(std::move(result));
 }
 
 /// `boot`: sysctls of another one are left out; empty: of none.
@@ -40,6 +62,9 @@ State from_json(const json::value& document, const std::string& boot) {
     for (auto& [name, values] : state.sysctls) values.set = set->at(name).as_string();
   const auto* const made_in = document.as_object().if_contains("boot");  // nor this
   if (made_in != nullptr && made_in->as_string() != boot && !boot.empty()) state.sysctls.clear();
+  const auto* const timeouts = document.as_object().if_contains("established_timeouts");
+  if (timeouts != nullptr && !boot.empty() && document.at("boot").as_string() == boot)
+    state.timeouts = timeouts_from_json(*timeouts);
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {
@@ -57,6 +82,11 @@ std::string running_boot() { return host::kernel_sysctls()->read("kernel/random/
 
 void State::note_change(const std::string& name, const std::string& present, const std::string& value) {
   sysctls.try_emplace(name, host::ChangedSysctl{present, {}}).first->second.set = value;
+}
+
+void State::note_timeouts(const std::string& present, const std::string& value) {
+  for (const auto& text : {present, value})
+    timeouts.seen(std::chrono::seconds(std::strtoll(text.c_str(), nullptr, 10)), std::chrono::steady_clock::now());
 }
 
 tl::expected<State, std::string> StateStore::load(bool surely_this_boot) const {

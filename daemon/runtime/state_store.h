@@ -1,5 +1,6 @@
-// What must outlive the daemon and the kernel does not know: the sysctls that it changed, and the backends whose share still grows.
-// The sysctls do not outlive the machine's boot: afterwards they are as somebody else has set them.
+// What must outlive the daemon and the kernel does not know: the sysctls that it changed, the values by which flows' timers began,
+// and the backends whose share still grows. The sysctls do not outlive the machine's boot: afterwards they are as somebody else has
+// set them, and no flow is left.
 // One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include <tl/expected.hpp>
 
+#include "daemon/flows/idle.h"
 #include "daemon/host/host.h"
 #include "daemon/service/newcomers.h"
 
@@ -16,9 +18,12 @@ namespace wsl4::runtime {
 struct State {
   std::map<std::string, host::ChangedSysctl> sysctls;  // by name
   std::vector<service::Newcomer> newcomers;
+  flows::TimeoutHistory timeouts = {};
 
   /// The value before the first change stays the one to go back to.
   void note_change(const std::string& name, const std::string& present, const std::string& value);
+  /// nf_conntrack_tcp_timeout_established is `present` and is about to be `value`.
+  void note_timeouts(const std::string& present, const std::string& value);
   friend bool operator==(const State&, const State&) = default;
 };
 
@@ -32,7 +37,7 @@ class StateStore {
       : path_(std::move(directory) + "/state.json"), boot_(std::move(boot)) {}
 
   /// No file is an empty state; a broken one is an error, since the old values in it would be lost. Sysctls of another boot are
-  /// left out, unless the caller knows that it is this one.
+  /// left out, unless the caller knows that it is this one; values of timers always.
   [[nodiscard]] tl::expected<State, std::string> load(bool surely_this_boot = false) const;
   [[nodiscard]] tl::expected<void, std::string> save(const State& state) const;
   [[nodiscard]] tl::expected<void, std::string> remove() const;

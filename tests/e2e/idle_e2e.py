@@ -2,6 +2,7 @@
 # timeout: 240
 """idle_timeout: a flow without a packet is ended with a reset to both ends; flows with packets, and others' flows, live on."""
 
+import re
 import time
 
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
@@ -41,6 +42,30 @@ class Idle(E2eTest):
         self.assert_unharmed(long.report(), COUNT)
         self.assertEqual(steady.report()["resets"], 0)
         self.assertEqual(daemon.counts("long"), {"b": COUNT})
+
+    def test_a_restart_after_another_longest_timeout_ends_nobody(self):
+        servers = Servers(self.bed, BACKENDS4[:2])
+
+        def services(longest):
+            return [Service("short", [f"{VIP4}:443"], [Backend("b", BACKENDS4[0])], idle_timeout="10m"),
+                    Service("long", [f"{VIP4}:444"], [Backend("b", BACKENDS4[1])], idle_timeout=longest)]
+        daemon = self.start(services("1h"), [Pool("main", pool4(2))])
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.assertEqual(clients.open(COUNT)["ok"], COUNT)
+
+        def timers():
+            listed = self.bed.run(daemon.namespace, "conntrack", "-L", "-p", "tcp").stdout
+            return [int(left) for left in re.findall(r"^tcp +6 (\d+) ESTABLISHED", listed, re.MULTILINE)]
+        for longest, before in (("24h", 4200), ("1h", 87000)):
+            self.assertEqual(clients.echo(100)["answered"], COUNT)
+            until(lambda before=before: before - 100 < min(timers()) <= max(timers()) < before - 1, "timers that began before the reload")
+            daemon.reload(services(longest))
+            daemon.restart()
+            looks = daemon.child.errors().count("flows-counted")
+            until(lambda: daemon.child.errors().count("flows-counted") > looks, "all flows are looked at", 60)
+            self.assert_unharmed(clients.report(), COUNT)
+            self.assertEqual(daemon.counts("short"), {"b": COUNT})
+        self.assertEqual(servers.report()["resets"], 0)
 
 
 if __name__ == "__main__":

@@ -159,10 +159,15 @@ class RecordingObserver final : public FlowObserver {
 class CollectorTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> make() {
-    return std::make_unique<Collector>(
+    auto collector = std::make_unique<Collector>(
         io, kMark,
         Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender, [] { return kEstablished; },
                                 [this] { ++overruns; }, [](const auto&) {}, &observer});
+    if (keeps_history) {
+      using TimePoint = TimeoutHistory::TimePoint;
+      collector->set_timeout_history(TimeoutHistory({{kEstablished, TimePoint{} - 1000h, TimePoint::max()}}));
+    }
+    return collector;
   }
   /// Runs what is due until `done`.
   void run_until(const std::function<bool()>& done) {
@@ -176,6 +181,7 @@ class CollectorTest : public testing::Test {
   FlowEnder ender{conntrack, prober};
   RecordingObserver observer;
   int overruns = 0;
+  bool keeps_history = true;  // since long
 };
 
 TEST_F(CollectorTest, StartsWithWhatTheKernelHolds) {
@@ -414,6 +420,17 @@ TEST_F(CollectorTest, TimersAreHeldWhereThereAreCopiesOnlyAndRunWhereFlowsAreSer
   run_until([&] { return collector->stats().resyncs == 4; });
   EXPECT_EQ(conntrack.timers(), (std::vector{kEstablished, 100s, kUdpStreamTimeout, 50s, 50s, kEstablished}));
   EXPECT_TRUE(conntrack.erased.empty()) << "the clock of what was held begins anew";
+}
+
+TEST_F(CollectorTest, TimersOfWhichNothingIsKnownBeginAnew) {
+  keeps_history = false;
+  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 1, kEstablished), flow(3, 1, 87'000s), flow(4, 1, 300s)};
+  conntrack.table[3].timeout = kUnacknowledgedTimeout;
+  const auto collector = make();
+  collector->set_idle_timeout(1, 60s);
+  ASSERT_TRUE(collector->start());
+  EXPECT_EQ(conntrack.timers(), (std::vector{kEstablished, kEstablished, kEstablished, kUnacknowledgedTimeout}));
+  EXPECT_TRUE(conntrack.erased.empty());
 }
 
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {

@@ -21,10 +21,10 @@ Flow with(std::chrono::seconds remaining, TcpState state = TcpState::kEstablishe
   return flow;
 }
 
-/// With one value since ever.
+/// With one value since long.
 bool idle(const Flow& flow, std::chrono::milliseconds idle_timeout) {
   TimeoutHistory history;
-  history.seen(kEstablished, kNow - 1h);
+  history.seen(kEstablished, kNow - 10h);
   return is_idle(flow, history, idle_timeout, kNow);
 }
 
@@ -57,17 +57,28 @@ class Timeline : public testing::Test {
   void change(std::chrono::seconds value) { value_ = value; }
   void look() { history_.seen(value_, now_); }
   void pass(std::chrono::seconds time) { now_ += time; }
-  void speak() {
-    spoke_ = now_;
+  /// `keeps`: what was known, or nothing.
+  void restart(bool keeps) {
+    history_ = keeps ? TimeoutHistory(history_.eras()) : TimeoutHistory();
+    look();
+  }
+  /// As the collector does.
+  void restart_timer_if_unexplained() {
+    if (!is_unexplained(with(left()), history_, now_)) return;
+    timer_began_ = now_;
     began_at_ = value_;
   }
-  bool idle(std::chrono::milliseconds idle_timeout) {
-    const auto left = began_at_ - std::chrono::duration_cast<std::chrono::seconds>(now_ - spoke_);
-    return is_idle(with(left), history_, idle_timeout, now_);
+  [[nodiscard]] std::chrono::seconds left() const {
+    return began_at_ - std::chrono::duration_cast<std::chrono::seconds>(now_ - timer_began_);
   }
+  void speak() {
+    spoke_ = timer_began_ = now_;
+    began_at_ = value_;
+  }
+  bool idle(std::chrono::milliseconds idle_timeout) { return is_idle(with(left()), history_, idle_timeout, now_); }
 
   TimeoutHistory history_;
-  TimeoutHistory::TimePoint now_ = kNow, spoke_ = kNow;
+  TimeoutHistory::TimePoint now_ = kNow, spoke_ = kNow, timer_began_ = kNow;
   std::chrono::seconds value_ = kEstablished, began_at_ = kEstablished;
 };
 
@@ -114,11 +125,65 @@ TEST_F(Timeline, AChangeSeenLateIsNoReasonToEndAnybody) {
   EXPECT_TRUE(idle(1h));
 }
 
+TEST_F(Timeline, ARestartAfterAChangeMakesNobodyLookSilentNorLiveLonger) {
+  for (const auto& [before, after] : {std::pair(4200s, 87000s), std::pair(87000s, 4200s)}) {
+    history_ = {};
+    change(before);
+    look();
+    pass(1000s);
+    speak();
+    pass(10s);
+    change(after);
+    look();
+    pass(20s);
+    restart(true);
+    EXPECT_FALSE(is_unexplained(with(left()), history_, now_));
+    EXPECT_FALSE(idle(1h));
+    pass(3560s);
+    EXPECT_FALSE(idle(1h));
+    pass(15s);
+    EXPECT_TRUE(idle(1h));
+  }
+}
+
+TEST_F(Timeline, WithoutWhatWasKnownAClockBeginsAnew) {
+  for (const auto& [before, after] : {std::pair(4200s, 87000s), std::pair(87000s, 4200s)}) {
+    change(before);
+    look();
+    speak();
+    pass(1000s);
+    change(after);
+    restart(false);
+    EXPECT_FALSE(idle(1h));
+    EXPECT_TRUE(is_unexplained(with(left()), history_, now_)) << left().count();
+    restart_timer_if_unexplained();
+    pass(3500s);
+    EXPECT_FALSE(idle(1h));
+    pass(100s);
+    EXPECT_TRUE(idle(1h));
+  }
+}
+
+TEST_F(Timeline, ATimerAboveAllThatWasSeenIsNobodysSilence) {
+  look();
+  pass(1000s);
+  change(432000s);
+  speak();
+  change(kEstablished);  // nobody looked meanwhile
+  pass(5s);
+  look();
+  EXPECT_TRUE(is_unexplained(with(left()), history_, now_));
+  EXPECT_FALSE(idle(1s));
+  restart_timer_if_unexplained();
+  pass(3600s);
+  EXPECT_TRUE(idle(1h));
+}
+
 TEST_F(Timeline, NeverEndsAFlowEarlyWhateverIsSeenWhenever) {
   for (unsigned seed = 0; seed < 300; ++seed) {
     std::mt19937 random(seed);
     history_ = {};
-    now_ = spoke_ = kNow;
+    now_ = spoke_ = timer_began_ = kNow;
     began_at_ = value_ = kEstablished;
     look();
     bool seen = true;  // a value that came and went between two looks nobody can know
@@ -133,6 +198,8 @@ TEST_F(Timeline, NeverEndsAFlowEarlyWhateverIsSeenWhenever) {
         look();
         seen = true;
       }
+      if (seen && random() % 20 == 0) restart(random() % 2 == 0);
+      restart_timer_if_unexplained();
       ASSERT_FALSE(seen && now_ - spoke_ < 1h && idle(1h)) << "seed " << seed << ", step " << step;
     }
   }

@@ -74,6 +74,18 @@ TEST_F(StateStoreTest, SysctlsOfAnEarlierBootAreNotGoneBackTo) {
   EXPECT_EQ(later.load()->sysctls.at("net/ipv4/ip_forward").before, "2");
 }
 
+TEST_F(StateStoreTest, ValuesOfTimersAreKeptForThisBoot) {
+  const flows::TimeoutHistory::TimePoint then{std::chrono::nanoseconds(123'456'789'012'345)};
+  State state;
+  state.timeouts.seen(std::chrono::seconds(4200), then);
+  state.timeouts.seen(std::chrono::seconds(87000), then + std::chrono::hours(1));
+  ASSERT_TRUE(StateStore(directory_, "one").save(state));
+  EXPECT_EQ(StateStore(directory_, "one").load(), state);
+  EXPECT_EQ(StateStore(directory_, "two").load(), State{});
+  ASSERT_TRUE(StateStore(directory_, "").save(state));
+  EXPECT_EQ(StateStore(directory_, "").load(), State{}) << "who knows";
+}
+
 TEST_F(StateStoreTest, ABootHasAName) { EXPECT_FALSE(running_boot().empty()); }
 
 TEST_F(StateStoreTest, AnOldFileIsRead) {
@@ -86,7 +98,8 @@ TEST_F(StateStoreTest, AnOldFileIsRead) {
 
 TEST_F(StateStoreTest, ABrokenFileIsAnErrorAndStays) {
   for (const std::string text : {"", "{", "[]", R"({"version": 1})", R"({"old_sysctls": {"net/ipv4/ip_forward": 0}})",
-                                 R"({"old_sysctls": {"net/ipv4/ip_forward": "0"}, "set_sysctls": {}})"}) {
+                                 R"({"old_sysctls": {"net/ipv4/ip_forward": "0"}, "set_sysctls": {}})",
+                                 R"({"old_sysctls": {}, "established_timeouts": [{}]})"}) {
     write(text);
     const auto loaded = StateStore(directory_).load();
     ASSERT_FALSE(loaded) << text;
