@@ -58,8 +58,8 @@ void Injector::work_on(Batch& batch) {
 }
 
 Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refused>& refused) {
-  std::array<std::vector<Flow>, 4> lists;
-  auto& [puts, erases, refreshes, shortened] = lists;
+  std::array<std::vector<Flow>, 3> lists;
+  auto& [puts, erases, shortened] = lists;
   for (const Change& change : changes) {
     auto& list = lists.at(static_cast<std::size_t>(change.kind));
     list.push_back(change.flow);
@@ -76,8 +76,7 @@ Result<void> Injector::apply(std::span<const Change> changes, std::vector<Refuse
   } else {
     return tl::make_unexpected(missing.error());
   }
-  if (auto done = put(puts, refused); !done) return done;
-  return refresh(refreshes, refused);
+  return put(puts, refused);
 }
 
 /// Those that count for a limit one by one: between the announcement and the entry the kernel must not look at the client's flows.
@@ -127,14 +126,6 @@ void Injector::inserted(const Flow& flow) {
   if (told_.put) told_.put(flow);
 }
 
-Result<void> Injector::refresh(std::span<const Flow> flows, std::vector<Refused>& refused) {
-  if (flows.empty()) return {};
-  const auto outcomes = conntrack_.set_timeouts(flows);
-  if (!outcomes) return tl::make_unexpected(outcomes.error());
-  tally(flows, *outcomes, stats_.refreshed, refused);
-  return {};
-}
-
 /// Returns those without an entry.
 Result<std::vector<Flow>> Injector::shorten(std::span<const Flow> flows) {
   std::vector<Flow> missing;
@@ -145,22 +136,10 @@ Result<std::vector<Flow>> Injector::shorten(std::span<const Flow> flows) {
     if (outcomes->at(i) != 0) {
       missing.push_back(flows[i]);
     } else {
-      ++stats_.refreshed;
+      ++stats_.shortened;
     }
   }
   return missing;
-}
-
-/// What became of each: done, or refused.
-void Injector::tally(std::span<const Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
-                     std::vector<Refused>& refused) {
-  for (std::size_t i = 0; i < flows.size(); ++i) {
-    if (outcomes[i] == 0) {
-      ++done;
-    } else {
-      refuse(refused, flows[i], outcomes[i]);
-    }
-  }
 }
 
 void Injector::refuse(std::vector<Refused>& refused, const Flow& flow, int error) {

@@ -1,5 +1,5 @@
 // Puts flows into this kernel's connection tracking, and takes them out, in slices that leave the kernel thread time for others.
-// What it is given is applied in order; within one batch first what goes, then what comes, then timeouts.
+// What it is given is applied in order; within one batch first what goes, then timers, then what comes.
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,14 @@ class Injector {
       kPut,    // the kernel shall have the flow just so. Who holds one of its tuples makes room: an older state of the flow, or one
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
-      kRefresh,  // the entry gets `timeout` anew, by the original tuple
-      kShorten   // the same, and a kPut where there is no entry
+      kShorten  // the entry gets `timeout` anew, by the original tuple; a kPut where there is none
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;
   };
   struct Refused {
     netlink::conntrack::Flow flow;
-    int error = 0;  // errno: ENOMEM table full, ENOSPC hash chain too long, ENOENT nothing to refresh, EEXIST see spare_present
+    int error = 0;  // errno: ENOMEM table full, ENOSPC hash chain too long, EEXIST see spare_present
   };
   struct Done {
     std::uint64_t number = 0;
@@ -47,7 +46,7 @@ class Injector {
     std::function<void(const netlink::conntrack::Flow&)> put, erased;
   };
   struct Stats {
-    std::uint64_t inserted = 0, erased = 0, refreshed = 0;
+    std::uint64_t inserted = 0, erased = 0, shortened = 0;
     std::uint64_t clashes = 0;  // puts for which something else had to make room
     std::uint64_t refused = 0;  // see Refused
     std::uint64_t unknown = 0;  // batches
@@ -80,10 +79,7 @@ class Injector {
   [[nodiscard]] netlink::Result<std::vector<int>> insert(std::span<const netlink::conntrack::Flow> flows);
   [[nodiscard]] netlink::Result<void> put(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<void> make_room(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
-  [[nodiscard]] netlink::Result<void> refresh(std::span<const netlink::conntrack::Flow> flows, std::vector<Refused>& refused);
   [[nodiscard]] netlink::Result<std::vector<netlink::conntrack::Flow>> shorten(std::span<const netlink::conntrack::Flow> flows);
-  void tally(std::span<const netlink::conntrack::Flow> flows, std::span<const int> outcomes, std::uint64_t& done,
-             std::vector<Refused>& refused);
   void inserted(const netlink::conntrack::Flow& flow);
   void refuse(std::vector<Refused>& refused, const netlink::conntrack::Flow& flow, int error);
 

@@ -74,12 +74,12 @@ TEST_F(InjectorTest, AFlowThatCountsForALimitIsAnnouncedRightBeforeItsEntry) {
   EXPECT_EQ(announced.size(), 3U);
 }
 
-TEST_F(InjectorTest, PutsErasesAndRefreshes) {
+TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   apply(1, puts(1, 1001));
   EXPECT_EQ(conntrack.size(), 1000U);
   Flow longer = flow(5);
   longer.timeout = std::chrono::seconds{9000};
-  apply(2, {{Kind::kErase, flow(3)}, {Kind::kErase, flow(2000)}, {Kind::kRefresh, longer}});
+  apply(2, {{Kind::kErase, flow(3)}, {Kind::kErase, flow(2000)}, {Kind::kShorten, longer}});
   EXPECT_EQ(conntrack.size(), 999U);
   EXPECT_FALSE(conntrack.find(flow(3).original));
   EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
@@ -89,7 +89,7 @@ TEST_F(InjectorTest, PutsErasesAndRefreshes) {
   EXPECT_TRUE(done[1].known && done[1].refused.empty());
   EXPECT_EQ(injector.stats().inserted, 1000U);
   EXPECT_EQ(injector.stats().erased, 1U);
-  EXPECT_EQ(injector.stats().refreshed, 1U);
+  EXPECT_EQ(injector.stats().shortened, 1U);
   EXPECT_EQ(injector.waiting(), 0U);
 }
 
@@ -161,14 +161,14 @@ TEST_F(InjectorTest, WithinABatchWhatGoesGoesFirst) {
 TEST_F(InjectorTest, WhatTheKernelRefusesIsTold) {
   conntrack.set_limit(2);
   auto changes = puts(1, 5);
-  changes.push_back({Kind::kRefresh, flow(9)});
+  changes.push_back({Kind::kShorten, flow(9)});
   apply(7, changes);
   ASSERT_EQ(done.size(), 1U);
   EXPECT_TRUE(done[0].known);
   ASSERT_EQ(done[0].refused.size(), 3U);
   EXPECT_EQ(done[0].refused[0].flow.original, flow(3).original);
   EXPECT_EQ(done[0].refused[0].error, ENOMEM);
-  EXPECT_EQ(done[0].refused[2].error, ENOENT);
+  EXPECT_EQ(done[0].refused[2].flow.original, flow(9).original) << "without an entry it is one to put";
   EXPECT_EQ(injector.stats().refused, 3U);
 }
 
