@@ -86,7 +86,6 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(const service::DesiredS
   if (!conntrack) return tl::make_unexpected(conntrack.error());
   netlink::conntrack::EventOptions options;
   options.mark_any = nothing.mark.backend_mask();
-  options.assured_or_udp = false;  // half-open flows hold ports too
   auto events = netlink::conntrack::open_events(options);
   if (!events) return tl::make_unexpected(events.error());
   auto prober = netlink::open_tcp_prober();

@@ -91,8 +91,6 @@ using EventSink = std::function<void(const Event&)>;
 struct EventOptions {
   /// Only events whose mark has one of these bits pass (kernel-side classic BPF). 0: all.
   std::uint32_t mark_any = 0;
-  /// Only entries that are ASSURED pass, or any UDP entry.
-  bool assured_or_udp = true;
   std::size_t receive_buffer = 32U << 20;  // bytes, forced beyond rmem_max where allowed
 };
 

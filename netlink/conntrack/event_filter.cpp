@@ -1,6 +1,5 @@
 #include "netlink/conntrack/event_filter.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <vector>
@@ -17,7 +16,6 @@ namespace {
 constexpr std::uint32_t kFirstAttribute = sizeof(nlmsghdr) + sizeof(nfgenmsg);
 constexpr std::uint32_t kValue = sizeof(nlattr);  // from an attribute to its value
 constexpr auto kFind = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_NLATTR);
-constexpr auto kFindNested = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_NLATTR_NEST);
 
 sock_filter statement(int code, std::uint32_t k) { return {static_cast<std::uint16_t>(code), 0, 0, k}; }
 sock_filter jump(int code, std::uint32_t k, std::uint8_t if_true, std::uint8_t if_false) {
@@ -26,16 +24,16 @@ sock_filter jump(int code, std::uint32_t k, std::uint8_t if_true, std::uint8_t i
 
 class Program {
  public:
-  /// A := where the attribute `type` stands, searched from `how`; drops the message if it is missing.
-  Program& find(std::uint32_t type, std::uint32_t how = kFind) {
-    if (how == kFind) add(statement(BPF_LD | BPF_IMM, kFirstAttribute));
+  /// A := where the attribute `type` stands; drops the message if it is missing.
+  Program& find(std::uint32_t type) {
+    add(statement(BPF_LD | BPF_IMM, kFirstAttribute));
     add(statement(BPF_LDX | BPF_IMM, type));
-    add(statement(BPF_LD | BPF_B | BPF_ABS, how));
+    add(statement(BPF_LD | BPF_B | BPF_ABS, kFind));
     add(jump(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
     return add(statement(BPF_RET | BPF_K, 0));
   }
-  /// A := the value of the attribute that A stands at; `size` is BPF_W or BPF_B.
-  Program& load_value(int size) { return add(statement(BPF_MISC | BPF_TAX, 0)).add(statement(BPF_LD | size | BPF_IND, kValue)); }
+  /// A := the value of the attribute that A stands at; 32 bits.
+  Program& load_value() { return add(statement(BPF_MISC | BPF_TAX, 0)).add(statement(BPF_LD | BPF_W | BPF_IND, kValue)); }
   Program& add(sock_filter instruction) {
     code_.push_back(instruction);
     return *this;
@@ -51,12 +49,7 @@ std::vector<sock_filter> build(const EventOptions& options) {
   const auto drop = statement(BPF_RET | BPF_K, 0);
   Program program;
   if (options.mark_any != 0) {
-    program.find(CTA_MARK).load_value(BPF_W).add(jump(BPF_JMP | BPF_JSET | BPF_K, options.mark_any, 1, 0)).add(drop);
-  }
-  if (options.assured_or_udp) {
-    program.find(CTA_STATUS).load_value(BPF_W).add(jump(BPF_JMP | BPF_JSET | BPF_K, status::kAssured, 0, 1)).add(accept);
-    program.find(CTA_TUPLE_ORIG).find(CTA_TUPLE_PROTO, kFindNested).find(CTA_PROTO_NUM, kFindNested).load_value(BPF_B);
-    program.add(jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 1, 0)).add(drop);
+    program.find(CTA_MARK).load_value().add(jump(BPF_JMP | BPF_JSET | BPF_K, options.mark_any, 1, 0)).add(drop);
   }
   program.add(accept);
   return std::move(program.code());
