@@ -1,6 +1,7 @@
 """A Debian 12 machine with systemd, booted by systemd-nspawn in a network namespace of the bed. Its tree comes from mmdebstrap
 once, with what the package depends on, and is kept under the build folder; each machine works on a copy."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -43,15 +44,17 @@ def dependencies(package):
 
 
 def tree(packages):
-    """A tar of a minimal system with these packages, made on first use."""
+    """A tar of a minimal system with these packages, made on first use; who comes meanwhile waits for it."""
     cache = os.path.join(os.environ["WSL4_BUILD"], "nspawn")
     name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
     path = os.path.join(cache, f"tree-{name}.tar")
-    if not os.path.exists(path):
-        os.makedirs(cache, exist_ok=True)
-        run("mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(packages)}", "bookworm", path + ".new.tar",
-            timeout=600)
-        os.rename(path + ".new.tar", path)
+    os.makedirs(cache, exist_ok=True)
+    with open(os.path.join(cache, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            run("mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={','.join(packages)}", "bookworm", path + ".new.tar",
+                timeout=600)
+            os.rename(path + ".new.tar", path)
     return path
 
 
