@@ -73,6 +73,8 @@ RouterBed::RouterBed()
       snat6(*IpAddress::parse("2001:db8:2::101")) {
   wire_.must("ip link add front type bridge && ip link add back type bridge && ip link set front up && ip link set back up");
   const auto plug = [&](const Namespace& node, const std::string& side, const std::string& plug_name, int number) {
+    // A router asks for neighbours from its link-local address, which else is of no use for two seconds.
+    node.must("sysctl -qw net.ipv6.conf.default.accept_dad=0");
     node.link(side, wire_, plug_name);
     wire_.must("ip link set " + plug_name + " master " + side);
     const std::string net = side == "front" ? "1" : "2", host = std::to_string(number);
