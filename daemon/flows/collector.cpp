@@ -72,6 +72,7 @@ void Collector::set_idle_timeout(service::BackendId backend, std::chrono::millis
     idle_timeouts_.erase(backend);
   } else {
     idle_timeouts_.insert_or_assign(backend, timeout);
+    look_by(dump_ended_ + look_interval(timeout, last_dump_));
   }
 }
 
@@ -330,9 +331,13 @@ void Collector::look_soon() {
     look_again_ = true;
     return;
   }
+  look_by(dump_ended_ + std::max(kShortestLook, kDumpPart * last_dump_));
+}
+
+/// Where a look was to come later.
+void Collector::look_by(steady_clock::time_point at) {
   const auto now = steady_clock::now();
-  const auto pause = std::max(kShortestLook, kDumpPart * last_dump_);
-  const auto at = std::max(now, dump_ended_ + pause);
+  at = std::max(at, now);
   if (at < resync_at_) schedule_resync(std::chrono::duration_cast<std::chrono::milliseconds>(at - now));
 }
 

@@ -60,7 +60,7 @@ class Collector {
   /// Events are listened to already; this reads the whole table once, blocking, so that counts are right when it returns.
   netlink::Result<void> start();
 
-  /// Of the backend's flows; 0: they are never idle.
+  /// Of the backend's flows; 0: they are never idle. The next look comes as soon as the timeout wants it.
   void set_idle_timeout(service::BackendId backend, std::chrono::milliseconds timeout);
 
   /// Backends whose ports run short: entries of their closed flows are taken out.
@@ -102,6 +102,7 @@ class Collector {
   void on_overrun();
   [[nodiscard]] std::chrono::milliseconds until_next_dump() const;
   void schedule_resync(std::chrono::milliseconds delay);
+  void look_by(std::chrono::steady_clock::time_point at);
   void begin_resync();
   netlink::Result<bool> step();
   void judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, std::chrono::steady_clock::time_point now);

@@ -448,5 +448,21 @@ TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
   EXPECT_EQ(prober.probes[1], std::pair(*Endpoint::parse("198.18.2.101:1"), *Endpoint::parse("198.18.2.11:80")));
 }
 
+/// At a start the table is read before any timeout is known; a timer of the test tells the next look from that of no timeout.
+TEST_F(CollectorTest, AShorterIdleTimeoutBringsTheNextLookForward) {
+  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 2, kEstablished - 61s)};
+  const auto collector = make();
+  boost::asio::steady_timer late(io, look_interval(0ms, 0ms) - 1s);
+  bool is_late = false;
+  late.async_wait([&](const auto&) { is_late = true; });
+  ASSERT_TRUE(collector->start());
+  collector->set_idle_timeout(1, 2s);
+  collector->set_idle_timeout(2, 1h);
+  run_until([&] { return is_late || collector->stats().resyncs == 2; });
+  EXPECT_FALSE(is_late);
+  ASSERT_EQ(conntrack.erased.size(), 1U);
+  EXPECT_EQ(conntrack.erased[0].id, 1U);
+}
+
 }  // namespace
 }  // namespace wsl4::flows
