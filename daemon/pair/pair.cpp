@@ -92,6 +92,8 @@ void Pair::run() {
 void Pair::join() {
   io_.stop();
   if (thread_.joinable()) thread_.join();
+  runner_.reset();  // first: the end of a connection would make it act
+  link_.reset();
 }
 
 void Pair::beat() {
