@@ -368,7 +368,7 @@ void RoleRunner::wait_for(Step step) {
 void RoleRunner::finish(Step step) {
   if (waits_for_ == step) waits_for_.reset();
   // All that was this node's to take over is in the kernel: what another active tells now makes no room for itself.
-  if (step == Step::kAwaitEntries) callbacks_.spare_present(true);
+  if (step == Step::kAwaitEntries && role_ == Role::kActive) callbacks_.spare_present(true);
   machine_->finished(step, Clock::now());
   act();
 }
@@ -377,7 +377,10 @@ void RoleRunner::finish(Step step) {
 void RoleRunner::change_role(Role role, Cause cause) {
   const bool was_active = std::exchange(role_, role) == Role::kActive;
   callbacks_.on_role(role, cause);
-  if (role != Role::kActive) callbacks_.spare_present(false);
+  if (role != Role::kActive) {
+    if (waits_for_ == Step::kAwaitEntries) waits_for_.reset();
+    callbacks_.spare_present(false);
+  }
   if (was_active && (cause == Cause::kHigher || replication_.connected())) {
     hand_on_ = HandOn{cause == Cause::kHigher ? kHandOnAfterSplit : kHandOnLimit, {}};
     callbacks_.catch_up([this] {
