@@ -253,10 +253,12 @@ void RoleRunner::stop() {
 
 /// Carrier is read where something has changed; addresses are mended once in a while.
 void RoleRunner::look_at_links() {
-  if (watch_->changed() || other_homes_) {
+  links_changed_ = watch_->changed() || links_changed_;  // until a listing has told what
+  if (links_changed_ || other_homes_) {
     const auto links = watch_->links();
     const auto present = watch_->addresses();
     if (links && present) {
+      links_changed_ = false;
       if (const auto sources = advert_sources(*links, *present); transport_ && sources) transport_->follow(*sources);
       find_track(*links, *present);
       machine_->set_track(tracked_, sync_link_);

@@ -112,6 +112,7 @@ class RoleRunner {
   std::set<std::string> carriers_;    // where `moving_` belongs
   std::vector<std::string> tracked_;  // interfaces
   std::string sync_link_;             // of ha.listen; none where `moving_` belongs on it too
+  bool links_changed_ = false;        // since they were listed
   bool other_homes_ = false;          // may be other ones than `carriers_`
   std::unique_ptr<election::Transport> transport_;
   std::chrono::milliseconds interval_;
