@@ -11,7 +11,7 @@ from lib.load import Clients, Servers
 from lib.wait import until
 
 EACH = 100
-QUICK = {"type": "tcp", "interval": "200ms", "timeout": "100ms", "fall": 2}
+QUICK = {"type": "tcp", "interval": "200ms", "timeout": "200ms", "fall": 2}
 
 
 class Health(E2eTest):

@@ -66,6 +66,7 @@ class Rotation(LivePair):
                   lambda node=node: f"{node.more['name']} refuses and is refused: {node.events('peer-refused')}")
             self.assertFalse(node.status()["ha"]["peer"]["connected"])
             self.assertIn("is not connected", " ".join(node.status()["warnings"]))
+        self.until_advertised(self.a)
         self.goes_on()
         self.assertEqual(self.roles(), {"lb-a": "active", "lb-b": "standby"})
         self.reload(self.b, [new])

@@ -2,6 +2,7 @@
 # timeout: 200
 """Signals, stops and hangs: what was asked is answered, what comes early waits, what hangs is told."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -47,8 +48,12 @@ class Lifecycle(E2eTest):
                 data += chunk
             return data.decode()
 
-    def launch_until_signals_wait(self):
+    @contextlib.contextmanager
+    def starting(self):
+        """A daemon that holds its signals already, and reads its configuration only afterwards."""
         self.daemon = Daemon(self.bed, self.services, self.pools)
+        os.unlink(self.daemon.config)
+        os.mkfifo(self.daemon.config)
         self.daemon.launch()
         bit = 1 << (signal.SIGHUP - 1)
 
@@ -57,18 +62,24 @@ class Lifecycle(E2eTest):
                 status = dict(line.split(":", 1) for line in file)
             return status["Name"].strip() == "wsl4d" and int(status["SigBlk"], 16) & bit
         until(waits, lambda: "signals held while it starts\n" + self.daemon.log())
-        return self.daemon
+        with open(self.daemon.config, "w", encoding="utf-8") as first:
+            yield self.daemon
+            self.assertFalse(self.daemon.told("READY=1"))
+            os.unlink(self.daemon.config)
+            self.daemon.write()     # what a reload reads
+            first.write(self.daemon.text())
 
     def test_a_reload_before_it_is_ready_waits(self):
-        daemon = self.launch_until_signals_wait()
-        daemon.child.kill(signal.SIGHUP)
+        with self.starting() as daemon:
+            daemon.child.kill(signal.SIGHUP)
         daemon.wait_until_ready()
         until(lambda: "reloaded" in [event["name"] for event in daemon.ctl_json("events")["events"]], lambda: daemon.log())
         Talk(self.bed, f"{VIP4}:443").ask()
 
     def test_a_stop_before_it_is_ready_is_an_orderly_end(self):
-        daemon = self.launch_until_signals_wait()
-        self.assertEqual(daemon.stop(), 0)
+        with self.starting() as daemon:
+            daemon.child.kill(signal.SIGTERM)
+        self.assertEqual(daemon.child.wait(), 0)
 
     def test_sighup_loads_the_file(self):
         daemon = self.start(self.services, self.pools)

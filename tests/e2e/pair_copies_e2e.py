@@ -31,6 +31,12 @@ class Timers(PairTest):
             return len(timers) > self.live and min(timers) > HELD
         until(held, lambda: f"timers that do not run out on {node.more['name']}: {sorted(self.timers(node))[:5]}", 30)
 
+    def until_looked(self, node):
+        """At its table, once more."""
+        dumps = lambda: node.metrics()["wsl4_conntrack_dumps_total"]
+        before = dumps()
+        until(lambda: dumps() > before, f"a look of {node.more['name']} at its table")
+
     def test_none_runs_out_on_a_standby(self):
         active, standby = self.start_pair()
         self.load(FLOWS)
@@ -46,6 +52,7 @@ class Timers(PairTest):
         self.until_copied()
         self.assertGreater(min(self.timers(active)), HELD, "also through a restart")
         self.goes_on()
+        self.until_looked(active)
         self.until_held(active)
         self.assertEqual(quiet.echo()["answered"], FLOWS)
         self.assertEqual(active.events("drift-repaired"), [])

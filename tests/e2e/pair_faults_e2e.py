@@ -27,8 +27,8 @@ class Daemons(LivePair):
         self.calm()
         self.a.child.kill(signal.SIGSTOP)
         self.until_active(self.b)
-        self.expect_unharmed()
         self.outage("hung active")
+        self.expect_unharmed()
         self.a.kill()
         self.assertIn("addresses withdrawn", self.a.release())
         self.a.start()
@@ -58,7 +58,7 @@ class Daemons(LivePair):
         self.end_load()
 
     def test_active_is_killed_and_back_at_once(self):
-        for _ in range(6):
+        for _ in range(6 if LONG else 3):
             active, _ = self.until_synced()
             active.kill()
             active.start()
@@ -90,8 +90,8 @@ class Links(LivePair):
             self.until_active(standby)
             self.assertEqual(active.role(), "fault")
             self.assertEqual(active.owns(), [])
-            self.expect_unharmed()
             self.outage(f"{link} cable pulled")
+            self.expect_unharmed()
             self.carrier(active, link, "up")
             self.expect_pair(standby)
         self.end_load()
@@ -213,17 +213,6 @@ class Outage(PairTest):
         self.assertEqual(raw.open(flows, 10_000)["opened"], flows)
         self.until_copied()
         self.longest_gap()
-
-    def longest_gap(self):
-        """In ms since the last look, once datagrams are answered evenly again."""
-        gaps = []
-
-        def even():
-            report = self.probe.ask("report")
-            gaps.append(report["gap_ms"])
-            return report["answered"] >= 100 and report["gap_ms"] < 100
-        until(even, lambda: f"answers to the probe; gaps {gaps[-20:]}", 30, 0.2)
-        return max(gaps)
 
     def failovers(self, flows):
         gaps = []

@@ -69,7 +69,7 @@ class Refused(E2eTest):
         bed = self.bed
         Servers(bed, BACKENDS4[:2])
         services = [Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n]) for n in range(2)],
-                            health={"type": "tcp", "interval": "200ms", "timeout": "100ms"})]
+                            health={"type": "tcp", "interval": "200ms", "timeout": "200ms"})]
         daemon = self.daemon = Daemon(bed, services, [Pool("main", pool4(2))])
         daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
         self.addCleanup(self._tell_if_failed)

@@ -5,10 +5,15 @@ import unittest
 
 from lib.bed import Bed
 from lib.daemon import Daemon
+from lib.run import end_in_order
 
 
 class E2eTest(unittest.TestCase):
     maxDiff = None
+
+    def run(self, result=None):
+        end_in_order(result.stop)   # the test fails by the exception, and is the last one
+        return super().run(result)
 
     def setUp(self):
         self.bed = self.enterContext(Bed())

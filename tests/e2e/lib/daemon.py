@@ -113,13 +113,16 @@ class Daemon:
     def status(self):
         return self.ctl_json("status")
 
-    def metrics(self):
-        """By name and labels, as /metrics writes them."""
+    def get(self, path):
+        """What the control socket answers, without its head."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(self.socket)
-            sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: wsl4\r\nConnection: close\r\n\r\n")
-            text = b"".join(iter(lambda: sock.recv(65536), b"")).decode()
-        return {name: float(value) for name, value in re.findall(r"^(wsl4_\S+) (\S+)$", text, re.MULTILINE)}
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: wsl4\r\nConnection: close\r\n\r\n".encode())
+            return b"".join(iter(lambda: sock.recv(65536), b"")).decode().partition("\r\n\r\n")[2]
+
+    def metrics(self):
+        """By name and labels, as /metrics writes them."""
+        return {name: float(value) for name, value in re.findall(r"^(wsl4_\S+) (\S+)$", self.get("/metrics"), re.MULTILINE)}
 
     def events(self, name):
         """What the events of this name say."""

@@ -52,10 +52,16 @@ class Clients:
         starts = [_shift(source, n * sources) for n in range(count)]
         self.processes = [Process(bed, bed.clients, "client", target, f"{start}+{sources}") for start in starts]
 
-    def _all(self, command, seconds):
+    def _say(self, command):
         for process in self.processes:
             process.say(command)
+
+    def _answer(self, seconds):
         return _sum([process.answer(seconds + 30) for process in self.processes])
+
+    def _all(self, command, seconds):
+        self._say(command)
+        return self._answer(seconds)
 
     def _shares(self, count):
         base, more = divmod(count, len(self.processes))
@@ -64,15 +70,17 @@ class Clients:
     def open(self, count, concurrency=256, seconds=60):
         for process, share in zip(self.processes, self._shares(count)):
             process.say(f"open {share} {concurrency} {seconds}")
-        return _sum([process.answer(seconds + 30) for process in self.processes])
+        return self._answer(seconds)
 
-    def churn(self, count, concurrency=128, echo=False, how="reset"):
+    def churn(self, count, concurrency=128, echo=False, how="reset", patience=15):
+        """`patience`: after so many seconds a connection is given up, which counts as failed, or as lost once it was open."""
         for process, share in zip(self.processes, self._shares(count)):
-            process.say(f"churn {share} {concurrency} {int(echo)} {how}")
-        return _sum([process.answer(330) for process in self.processes])
+            process.say(f"churn {share} {concurrency} {int(echo)} {how} {patience}")
+        return self._answer(300)
 
     def echo(self, size=100, seconds=60):
-        return self._all(f"echo {size} {seconds}", seconds)
+        [report] = echo_all([self], size, seconds)
+        return report
 
     def bench(self, size, seconds):
         return self._all(f"bench {size} {seconds}", seconds)
@@ -104,6 +112,13 @@ class Clients:
             for client, backend in process.ask("who")["clients"]:
                 result[client].add(backend)
         return dict(result)
+
+
+def echo_all(group, size=100, seconds=60):
+    """A message on each connection of all these Clients, beside what start() sends: how many have answered it, for each in turn."""
+    for clients in group:
+        clients._say(f"echo {size} {seconds}")
+    return [clients._answer(seconds) for clients in group]
 
 
 def _sum(reports):

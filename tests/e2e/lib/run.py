@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 
 BIN = os.environ.get("WSL4_BIN", "/usr/sbin")
@@ -12,6 +13,15 @@ TOOLS = os.environ.get("WSL4_TOOLS", "")  # folders, with colons between them
 
 class Failed(AssertionError):
     pass
+
+
+def end_in_order(first=lambda: None):
+    """From now on SIGTERM calls `first` and ends the program by an exception, so that what it made goes with it."""
+    def end(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)   # once is enough, also for who tidies up
+        first()
+        sys.exit(143)
+    signal.signal(signal.SIGTERM, end)
 
 
 def run(*command, stdin=None, check=True, timeout=60):

@@ -9,6 +9,9 @@
 namespace wsload {
 namespace {
 
+/// In which echo() sends its messages: all at once would be a load of their own.
+constexpr std::chrono::milliseconds kSpread{200};
+
 Clock::time_point after(double seconds) {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -31,7 +34,7 @@ std::uint64_t Client::Opened::count() const {
 
 Client::Client(SocketAddress target, SourceRange sources) : target_(target), sources_(sources) {
   loop_.on_socket([this](int fd, std::uint32_t events) { serve(fd, events); });
-  loop_.on_tick([this] { send_due(); });
+  loop_.on_tick([this] { tick(); });
 }
 
 void Client::run() {
@@ -46,7 +49,8 @@ void Client::command(const std::string& line) {
   double seconds = 0;
   words >> verb;
   if (verb == "open" && words >> count >> concurrency >> seconds) return open(count, concurrency, seconds);
-  if (verb == "churn" && words >> count >> concurrency >> churn_echo_ >> how) return churn(count, concurrency, churn_echo_, how);
+  if (verb == "churn" && words >> count >> concurrency >> churn_echo_ >> how >> seconds)
+    return churn(count, concurrency, how, seconds);
   if (verb == "echo" && words >> count >> seconds) return echo(static_cast<std::uint32_t>(count), seconds);
   if (verb == "bench" && words >> count >> seconds) return bench(static_cast<std::uint32_t>(count), seconds);
   if (verb == "start" && words >> count >> concurrency)
@@ -64,34 +68,41 @@ void Client::open(std::uint64_t count, std::uint64_t concurrency, double seconds
   const auto begin = Clock::now();
   std::uint64_t begun = 0;
   const auto done = [&] {
-    for (; begun < count && connecting_ < concurrency; ++begun) connect_one();
-    return opened_.count() == count;
+    for (; begun < count && connecting_ + (churning_ ? waiting_ : 0) < concurrency; ++begun) connect_one();
+    return opened_.count() == count && (!churning_ || waiting_ == 0);
   };
   loop_.run_until(done, after(seconds));
   answer(fmt::format(R"({{"done":"open","ok":{},"failed":{},"unfinished":{},"seconds":{:.3f},{}}})", opened_.ok,
                      to_json(opened_.failed), count - opened_.count(), since(begin), counts()));
 }
 
-void Client::churn(std::uint64_t count, std::uint64_t concurrency, bool echo, const std::string& how) {
-  churn_echo_ = echo;
+void Client::churn(std::uint64_t count, std::uint64_t concurrency, const std::string& how, double patience) {
   churn_reset_ = how == "reset";
+  patience_ = after(patience) - Clock::now();
   churning_ = true;
-  open(count, concurrency, 300);
-  loop_.run_until([&] { return waiting_ == 0; }, after(10));
+  open(count, concurrency, static_cast<double>(count) * patience);  // it ends before: each is given up in its time
   churning_ = false;
+  to_give_up_.clear();
 }
 
 void Client::echo(std::uint32_t size, double seconds) {
-  const auto begin = Clock::now();
-  const auto before = messages_;
-  std::uint64_t sent = 0;
+  burst_begin_ = Clock::now();
+  burst_end_ = Clock::time_point::max();
+  echo_size_ = size;
+  unanswered_ = answered_ = 0;
   for (auto& connection : connections_) {
-    if (!connection || connection->phase != Phase::kOpen || connection->waiting) continue;
-    send_message(*connection, size);
-    ++sent;
+    if (!connection || connection->phase != Phase::kOpen) continue;
+    connection->asked = Asked::kSoon;
+    to_ask_.push_back({burst_begin_ + kSpread * unanswered_ / live_, connection->fd, connection->id});
+    ++unanswered_;
   }
-  loop_.run_until([&] { return waiting_ == 0; }, after(seconds));
-  answer(fmt::format(R"({{"done":"echo","sent":{},"answered":{},"seconds":{:.3f},{}}})", sent, messages_ - before, since(begin),
+  const auto asked = unanswered_;
+  loop_.run_until([&] { return unanswered_ == 0; }, after(seconds));
+  burst_end_ = Clock::now();
+  to_ask_.clear();
+  for (auto& connection : connections_)
+    if (connection) connection->asked = Asked::kNo;
+  answer(fmt::format(R"({{"done":"echo","asked":{},"answered":{},"seconds":{:.3f},{}}})", asked, answered_, since(burst_begin_),
                      counts()));
 }
 
@@ -121,7 +132,7 @@ void Client::start(std::uint32_t size, int interval_ms) {
     if (!connection || connection->phase != Phase::kOpen) continue;
     // Spread over the interval, so that the load is even.
     const auto offset = interval_ * static_cast<int>(due_.size()) / static_cast<int>(std::max<std::uint64_t>(live_, 1));
-    due_.push_back({now + offset, connection->fd, connection->id});
+    schedule(*connection, now + offset);
   }
   answer(R"({"done":"start"})");
 }
@@ -133,13 +144,19 @@ void Client::stop(double seconds) {
   answer(fmt::format(R"({{"done":"stop","unanswered":{},{}}})", all ? 0 : waiting_, counts()));
 }
 
-void Client::send_due() {
+void Client::tick() {
+  each_due(due_, &Client::take_turn);
+  each_due(to_ask_, &Client::ask);
+  each_due(to_give_up_, &Client::give_up);
+}
+
+void Client::each_due(Queue& queue, void (Client::*act)(Connection&)) {
   const auto now = Clock::now();
-  while (!due_.empty() && due_.front().at <= now) {
-    const auto due = due_.front();
-    due_.pop_front();
+  while (!queue.empty() && queue.front().at <= now) {
+    const auto due = queue.front();
+    queue.pop_front();
     auto& connection = connections_[static_cast<std::size_t>(due.fd)];
-    if (connection && connection->id == due.id && !connection->waiting) send_message(*connection, message_size_);
+    if (connection && connection->id == due.id) (this->*act)(*connection);
   }
 }
 

@@ -22,6 +22,8 @@ class Client {
 
  private:
   enum class Phase : std::uint8_t { kConnecting, kHandshake, kOpen };
+  /// By echo(): its message will be sent, or has been and is not answered.
+  enum class Asked : std::uint8_t { kNo, kSoon, kSent };
   struct Connection {
     std::uint64_t id = 0;
     int fd = -1;
@@ -32,6 +34,8 @@ class Client {
     std::uint32_t size = 0;      // its payload's
     bool waiting = false;        // for its echo
     Clock::time_point waiting_since;
+    bool scheduled = false;  // the stream's next message is in due_
+    Asked asked = Asked::kNo;
     std::string backend, snat;
   };
   /// What became of connections whose opening ended, one way or the other.
@@ -43,7 +47,7 @@ class Client {
 
   void command(const std::string& line);
   void open(std::uint64_t count, std::uint64_t concurrency, double seconds);
-  void churn(std::uint64_t count, std::uint64_t concurrency, bool echo, const std::string& how);
+  void churn(std::uint64_t count, std::uint64_t concurrency, const std::string& how, double patience);
   void echo(std::uint32_t size, double seconds);
   void bench(std::uint32_t size, double seconds);
   void start(std::uint32_t size, int interval_ms);
@@ -65,7 +69,11 @@ class Client {
   void lose(Connection& connection, const std::string& why);
   void close_one(Connection& connection, bool reset);
   void answered(Connection& connection);
-  void send_due();
+  void tick();
+  void schedule(Connection& connection, Clock::time_point at);
+  void take_turn(Connection& connection);
+  void ask(Connection& connection);
+  void give_up(Connection& connection);
   [[nodiscard]] std::string counts() const;
 
   Loop loop_;
@@ -75,7 +83,10 @@ class Client {
   std::uint64_t next_id_ = 0;
   Clock::duration longest_{0};  // from a message to its echo, since last asked
   std::uint64_t connecting_ = 0, live_ = 0, waiting_ = 0, messages_ = 0, wrong_ = 0;
-  std::map<std::string, std::uint64_t> lost_;                      // established connections lost, by reason
+  std::uint64_t unanswered_ = 0, answered_ = 0;  // of those that echo() asks
+  std::uint32_t echo_size_ = 0;
+  Clock::time_point burst_begin_, burst_end_;  // the last echo(); what was sent meanwhile does not count as the longest
+  std::map<std::string, std::uint64_t> lost_;  // established connections lost, by reason
   std::map<std::string, std::uint64_t> backends_, snats_, pairs_;  // connections ever established, by what served them
   std::map<std::string, std::uint64_t> live_backends_;
   Opened opened_;
@@ -83,12 +94,17 @@ class Client {
   bool churning_ = false, churn_echo_ = false, churn_reset_ = false, flood_ = false, streaming_ = false;
   std::uint32_t message_size_ = 0;
   std::chrono::milliseconds interval_{0};
+  Clock::duration patience_{0};
   struct Due {
     Clock::time_point at;
     int fd;
     std::uint64_t id;
   };
-  std::deque<Due> due_;  // the stream's next messages, soonest first
+  using Queue = std::deque<Due>;  // soonest first
+  void each_due(Queue& queue, void (Client::*act)(Connection&));
+  Queue due_;         // the stream's next messages
+  Queue to_ask_;      // by echo()
+  Queue to_give_up_;  // in churn()
 };
 
 }  // namespace wsload

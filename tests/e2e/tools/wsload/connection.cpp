@@ -58,6 +58,7 @@ void Client::connect_one() {
   connection->id = id;
   connection->fd = fd;
   ++connecting_;
+  if (churning_) to_give_up_.push_back({Clock::now() + patience_, fd, id});
   loop_.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
   connection->writing = true;
 }
@@ -137,8 +138,29 @@ void Client::opened(Connection& connection) {
   ++pairs_[connection.snat + " " + connection.backend];
   if (churning_ && !churn_echo_) return close_one(connection, churn_reset_);
   if (churning_) return send_message(connection, 64);
-  if (streaming_) due_.push_back({Clock::now() + interval_, connection.fd, connection.id});
+  if (streaming_) schedule(connection, Clock::now() + interval_);
 }
+
+void Client::schedule(Connection& connection, Clock::time_point at) {
+  due_.push_back({at, connection.fd, connection.id});
+  connection.scheduled = true;
+}
+
+/// The stream's. If echo()'s message is under way it misses one, so that the stream stays as even as it was.
+void Client::take_turn(Connection& connection) {
+  if (connection.waiting) return schedule(connection, Clock::now() + interval_);
+  connection.scheduled = false;
+  send_message(connection, message_size_);
+}
+
+/// Of what it was asked before, the answer comes first; answered() asks then.
+void Client::ask(Connection& connection) {
+  if (connection.asked != Asked::kSoon || connection.waiting) return;
+  connection.asked = Asked::kSent;
+  send_message(connection, echo_size_);
+}
+
+void Client::give_up(Connection& connection) { lose(connection, "no answer"); }
 
 bool Client::check(Connection& connection, const std::string& payload) {
   if (connection.waiting && payload == payload_of(connection.id, connection.sequence, connection.size)) return true;
@@ -148,12 +170,19 @@ bool Client::check(Connection& connection, const std::string& payload) {
 
 void Client::answered(Connection& connection) {
   connection.waiting = false;
-  longest_ = std::max(longest_, Clock::now() - connection.waiting_since);
+  if (connection.waiting_since < burst_begin_ || connection.waiting_since >= burst_end_)
+    longest_ = std::max(longest_, Clock::now() - connection.waiting_since);
   --waiting_;
   ++messages_;
+  if (connection.asked == Asked::kSent) {
+    connection.asked = Asked::kNo;
+    --unanswered_;
+    ++answered_;
+  }
   if (churning_) return close_one(connection, churn_reset_);
   if (flood_) return send_message(connection, message_size_);
-  if (streaming_) due_.push_back({Clock::now() + interval_, connection.fd, connection.id});
+  if (streaming_ && !connection.scheduled) schedule(connection, Clock::now() + interval_);
+  ask(connection);
 }
 
 void Client::send_message(Connection& connection, std::uint32_t size) {
@@ -186,6 +215,7 @@ void Client::lose(Connection& connection, const std::string& why) {
 
 void Client::close_one(Connection& connection, bool reset) {
   if (connection.waiting) --waiting_;
+  if (connection.asked != Asked::kNo) --unanswered_;
   if (connection.phase == Phase::kOpen)
     --live_, --live_backends_[connection.backend];
   else

@@ -6,11 +6,13 @@
 // Answers are lines of JSON on standard output; commands are lines on standard input, and its end is the program's:
 //   report                       counts since the start
 //   open N CONCURRENCY SECONDS   N more connections
-//   echo SIZE SECONDS            one message on each connection, and its answer
+//   echo SIZE SECONDS            one message on each connection, within 0.2 s, and its answer, beside what start does
 //   start SIZE INTERVAL_MS       from now on a message on each connection every INTERVAL_MS, beside all other commands
 //   stop SECONDS                 end that, and wait for the answers that are due
 //   bench SIZE SECONDS           each connection sends again as soon as its answer is there
-//   churn N CONCURRENCY ECHO HOW N connections in turn, with one message each if ECHO is 1, closed by HOW (fin or reset)
+//   churn N CONCURRENCY ECHO HOW PATIENCE
+//                                N connections in turn, with one message each if ECHO is 1, closed by HOW (fin or reset) or given
+//                                up after PATIENCE seconds; CONCURRENCY: most that are under way
 //   close N HOW                  the first N connections (0: all)
 //   longest                      longest_ms, from a message to its echo, since last asked
 //   who                          source address and backend of every open connection
