@@ -185,7 +185,7 @@ void Collector::erased(const netlink::conntrack::Flow& flow) {
 
 /// Where events are lost all the time, dumps take no more than half of it.
 std::chrono::milliseconds Collector::until_next_dump() const {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ + last_dump_ - steady_clock::now());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ + last_dump_.processor - steady_clock::now());
   return std::max(left, std::chrono::milliseconds(0));
 }
 
@@ -285,17 +285,17 @@ void Collector::finish_resync() {
   dump_.reset();
   ++stats_.resyncs;
   dump_ended_ = steady_clock::now();
-  last_dump_ = std::chrono::ceil<std::chrono::milliseconds>(dump_cost_);
-  const auto passed = std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ - dump_began_);
+  last_dump_ = {std::chrono::ceil<std::chrono::milliseconds>(dump_cost_),
+                std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ - dump_began_)};
   tell_end(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();
-  log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.count());
+  log::debug("flows-counted", "flows={} forgotten={} ms={}", counter_.size(), forgotten, last_dump_.processor.count());
   std::chrono::milliseconds shortest{0};
   for (const auto& [id, timeout] : idle_timeouts_) {
     if (shortest.count() == 0 || timeout < shortest) shortest = timeout;
   }
-  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, {last_dump_, passed}));
+  schedule_resync(std::exchange(resync_again_, false) ? until_next_dump() : look_interval(shortest, last_dump_));
   if (std::exchange(look_again_, false)) look_soon();
 }
 
@@ -331,7 +331,7 @@ void Collector::look_soon() {
     look_again_ = true;
     return;
   }
-  look_by(dump_ended_ + std::max(kShortestLook, kDumpPart * last_dump_));
+  look_by(dump_ended_ + std::max(kShortestLook, kDumpPart * last_dump_.processor));
 }
 
 /// Where a look was to come later.

@@ -128,7 +128,7 @@ class Collector {
   std::chrono::steady_clock::time_point dump_began_, dump_ended_, resync_at_;
   std::chrono::nanoseconds dump_cost_{0};  // processor time of the dump under way: on a busy machine it takes much longer
   std::chrono::steady_clock::time_point overrun_told_ = std::chrono::steady_clock::time_point::min();
-  std::chrono::milliseconds last_dump_{0};
+  LookCost last_dump_;
   TimeoutHistory timeouts_;
   Reaper reaper_;
   bool reaping_ = false;  // the timer runs

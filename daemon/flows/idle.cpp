@@ -12,7 +12,9 @@ constexpr std::chrono::milliseconds kLongestInterval{30'000};
 constexpr std::chrono::milliseconds kShortestInterval{2'000};
 constexpr int kLooksPerTimeout = 20;
 constexpr int kCostShare = 100;
-/// The kernel tells whole seconds, and a look takes a while.
+/// The kernel tells whole seconds of what is left: up to one more is left in truth.
+constexpr std::chrono::seconds kTick{1};
+/// Room for that, and for the while that a look takes.
 constexpr std::chrono::seconds kSlack{2};
 /// What the end of an idle flow may be late, beside a tenth of its time.
 constexpr std::chrono::seconds kLateness{60};
@@ -58,7 +60,7 @@ bool is_idle(const netlink::conntrack::Flow& flow, const TimeoutHistory& history
              TimeoutHistory::TimePoint now) {
   if (idle_timeout.count() == 0 || !may_tell(flow)) return false;
   const auto silence = history.silence(flow.timeout, now);
-  return silence && *silence >= idle_timeout;
+  return silence && *silence - kTick >= idle_timeout;
 }
 
 bool is_unexplained(const netlink::conntrack::Flow& flow, const TimeoutHistory& history, TimeoutHistory::TimePoint now) {

@@ -69,7 +69,7 @@ class TimeoutHistory {
 
 /// What the last look at all flows has taken.
 struct LookCost {
-  std::chrono::milliseconds processor, passed;
+  std::chrono::milliseconds processor{0}, passed{0};
 };
 
 /// How long to wait between two looks, so that a flow ends between 1.0 and 1.1 times `shortest_idle_timeout` (+ 60 s), and, as far

@@ -28,11 +28,11 @@ class Idle(E2eTest):
             self.assertEqual(clients.open(COUNT)["ok"], COUNT)
             self.assertEqual(clients.echo(100)["answered"], COUNT)
         busy.start(100, 500)
+        last_packets = time.monotonic()
         for clients in idle:
             clients.echo(100)
-        last_packet = time.monotonic()
         until(lambda: sum(sum(clients.report()["lost"].values()) for clients in idle) > 0, "the first idle flow ended", IDLE * 1.1 + 60, 0.05)
-        self.assertGreaterEqual(time.monotonic() - last_packet, IDLE, "not before its time")
+        self.assertGreaterEqual(time.monotonic() - last_packets, IDLE, "not before its time")
         for clients in idle:
             until(lambda: clients.report()["lost"] == {"Connection reset by peer": COUNT}, lambda: f"all reset: {clients.report()}", 60)
         until(lambda: servers.report()["resets"] == 2 * COUNT, lambda: f"backends saw the resets too: {servers.report()}", 60)
@@ -47,7 +47,7 @@ class Idle(E2eTest):
         servers = Servers(self.bed, BACKENDS4[:2])
 
         def services(longest):
-            return [Service("short", [f"{VIP4}:443"], [Backend("b", BACKENDS4[0])], idle_timeout="10m"),
+            return [Service("short", [f"{VIP4}:443"], [Backend("b", BACKENDS4[0])], idle_timeout="1m"),
                     Service("long", [f"{VIP4}:444"], [Backend("b", BACKENDS4[1])], idle_timeout=longest)]
         daemon = self.start(services("1h"), [Pool("main", pool4(2))])
         clients = Clients(self.bed, f"{VIP4}:443")

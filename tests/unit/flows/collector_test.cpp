@@ -452,7 +452,7 @@ TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
 TEST_F(CollectorTest, AShorterIdleTimeoutBringsTheNextLookForward) {
   conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 2, kEstablished - 61s)};
   const auto collector = make();
-  boost::asio::steady_timer late(io, look_interval(0ms, 0ms) - 1s);
+  boost::asio::steady_timer late(io, look_interval(0ms, {}) - 1s);
   bool is_late = false;
   late.async_wait([&](const auto&) { is_late = true; });
   ASSERT_TRUE(collector->start());

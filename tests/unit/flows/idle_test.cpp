@@ -30,8 +30,8 @@ bool idle(const Flow& flow, std::chrono::milliseconds idle_timeout) {
 
 TEST(IsIdle, SilentForTheTimeoutAndNotAMomentLess) {
   EXPECT_FALSE(idle(with(kEstablished), 1h));
-  EXPECT_FALSE(idle(with(kEstablished - 3599s), 1h));
-  EXPECT_TRUE(idle(with(kEstablished - 3600s), 1h));
+  EXPECT_FALSE(idle(with(kEstablished - 3600s), 1h)) << "the kernel tells whole seconds: it may be 3,599.1";
+  EXPECT_TRUE(idle(with(kEstablished - 3601s), 1h));
 }
 
 TEST(IsIdle, UnacknowledgedDataIsTheKernelsMatter) {
@@ -40,8 +40,8 @@ TEST(IsIdle, UnacknowledgedDataIsTheKernelsMatter) {
 }
 
 TEST(IsIdle, AShorterServiceBesideALongerOne) {
-  EXPECT_FALSE(idle(with(kEstablished - 4s), 5s));
-  EXPECT_TRUE(idle(with(kEstablished - 5s), 5s));
+  EXPECT_FALSE(idle(with(kEstablished - 5s), 5s));
+  EXPECT_TRUE(idle(with(kEstablished - 6s), 5s));
 }
 
 TEST(IsIdle, NeverMeansNever) { EXPECT_FALSE(idle(with(301s), 0s)); }
@@ -106,7 +106,7 @@ TEST_F(Timeline, ALoweredValueLetsNobodyLiveLonger) {
   change(kEstablished);
   look();
   EXPECT_FALSE(idle(1h));
-  pass(3590s);
+  pass(3591s);
   look();
   EXPECT_TRUE(idle(1h));
 }
@@ -159,7 +159,7 @@ TEST_F(Timeline, WithoutWhatWasKnownAClockBeginsAnew) {
     restart_timer_if_unexplained();
     pass(3500s);
     EXPECT_FALSE(idle(1h));
-    pass(100s);
+    pass(101s);
     EXPECT_TRUE(idle(1h));
   }
 }
@@ -175,7 +175,7 @@ TEST_F(Timeline, ATimerAboveAllThatWasSeenIsNobodysSilence) {
   EXPECT_TRUE(is_unexplained(with(left()), history_, now_));
   EXPECT_FALSE(idle(1s));
   restart_timer_if_unexplained();
-  pass(3600s);
+  pass(3601s);
   EXPECT_TRUE(idle(1h));
 }
 
