@@ -14,6 +14,11 @@ struct Differences {
   std::vector<std::string> keys;
   std::vector<std::string> required;  // those of them without which the pair cannot work
 };
+/// As many of the keys as one frame holds (some thousands), those first that the pair requires. One more key, `kFurtherKeys`,
+/// stands for all others: a difference among them is told, but not whose it is.
+[[nodiscard]] std::vector<KeyDigest> fit(std::vector<KeyDigest> keys);
+inline constexpr const char* kFurtherKeys = "further settings";
+
 [[nodiscard]] Differences compare(const std::vector<KeyDigest>& ours, const std::vector<KeyDigest>& theirs);
 
 /// The version of the wire format that both use; nullopt: none.

@@ -41,7 +41,7 @@ void write(ByteWriter& out, const Hello& hello) {
 void write(ByteWriter& out, const Configuration& configuration) {
   const auto start = out.size();
   for (const auto& key : configuration.keys) {
-    if (out.size() - start + 1 + 255 + 9 > kMaxPayload) return;
+    if (out.size() - start + 1 + 255 + 9 > kMaxPayload) return;  // not by fit()
     out.text(key.name);
     out.u64(key.digest);
     out.u8(key.required ? 1 : 0);

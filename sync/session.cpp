@@ -23,10 +23,9 @@ std::string range(const Versions& versions) { return std::to_string(versions.low
 }  // namespace
 
 Session::Session(Options options)
-    : options_(std::move(options)),
-      feed_(store_, store_.dictionary()),
-      sender_(store_, options_.window),
-      receiver_(store_, feed_) {}
+    : options_(std::move(options)), feed_(store_, store_.dictionary()), sender_(store_, options_.window), receiver_(store_, feed_) {
+  options_.configuration = fit(std::move(options_.configuration));
+}
 
 void Session::connected(Time now) {
   disconnected();
@@ -138,7 +137,7 @@ Result<void> Session::on(const Echo& echo, Time now) {
 }
 
 void Session::set_configuration(std::vector<KeyDigest> configuration) {
-  options_.configuration = std::move(configuration);
+  options_.configuration = fit(std::move(configuration));
   if (phase_ == Phase::kDisconnected || phase_ == Phase::kEnded) return;
   outbox_.configuration = Configuration{options_.configuration};
   if (phase_ != Phase::kEstablished) return;

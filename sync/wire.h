@@ -64,7 +64,7 @@ struct KeyDigest {
   friend bool operator==(const KeyDigest&, const KeyDigest&) = default;
 };
 
-/// The second frame, and sent again when it changes. What does not fit into a frame is not sent, nor compared.
+/// The second frame, and sent again when it changes. Of more keys than fit, as sync/configuration.h has it.
 struct Configuration {
   static constexpr auto kType = FrameType::kConfiguration;
   std::vector<KeyDigest> keys;
