@@ -220,7 +220,9 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
     }
     events_.add("backend-changed", "changed at run time", service, backend);
   }
-  const auto& state = assembler_.desired().services.at(service);
+  const auto place = assembler_.desired().services.find(service);
+  if (place == assembler_.desired().services.end()) co_return report;  // the last of a service that has left the file
+  const auto state = place->second;
   if (const auto* found = find_backend(state, backend)) {
     auto question = [this, id = found->id] { return kernel_->collector().counter().backend(id).connections; };
     report.connections = co_await util::ask(kernel_->io(), std::move(question));

@@ -155,7 +155,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
   if (!applied) {
     ports_.dropped();
     balancer_.deal(service::inverse(whole, wanted_));
-    repair();
+    if (applied_) repair();  // else there is nothing of this daemon's yet, and what an earlier one left goes on serving
     return applied;
   }
   ports_.applied();

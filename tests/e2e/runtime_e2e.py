@@ -83,6 +83,15 @@ class Runtime(E2eTest):
             self.backend("reset", "chat", name)
         self.assertEqual({backend["state"] for backend in self.daemon.service("chat")["backends"] if backend["name"] != "b2"}, {"up"})
 
+    def test_a_change_of_a_service_that_has_left_the_file_can_be_dropped(self):
+        self.backend("weight", "chat", "b1", "50")
+        service = self.daemon.services.pop()
+        self.daemon.services.append(Service("news", [f"{VIP4}:444"], service.backends))
+        self.daemon.reload()
+        self.assertIn("wsl4ctl backend reset chat b1", self.daemon.ctl("status").stdout)
+        self.backend("reset", "chat", "b1")
+        self.assertNotIn("backend reset", self.daemon.ctl("status").stdout)
+
     def test_picks_spread(self):
         self.open(100)
         self.backend("drain", "chat", "b1")

@@ -92,6 +92,29 @@ class Refused(E2eTest):
         self.assertEqual(clients.open(20)["ok"], 20)
         daemon.expect_counts("chat", {"b0": 0, "b1": 30})
 
+    def test_a_start_that_the_kernel_refuses_leaves_what_was_there(self):
+        bed = self.bed
+        echo_server(bed, bed.backends, "tcp", f"{BACKENDS4[0]}:80")
+        service = Service("chat", [f"{VIP4}:443"], [Backend("b0", BACKENDS4[0])])
+        daemon = self.daemon = Daemon(bed, [service], [Pool("main", pool4(2))])
+        self.addCleanup(self._tell_if_failed)
+        daemon.start()
+        talk = Talk(bed, f"{VIP4}:443")
+        daemon.kill()
+        before = bed.table()
+        service.backends.append(Backend("b1", BACKENDS4[1]))
+        daemon.write()
+        daemon.environment = {"LD_PRELOAD": tool("libfirstrefused.so")}
+        daemon.launch()
+        self.assertEqual(daemon.child.wait(), 1, daemon.log())
+        self.assertEqual(bed.table(), before)
+        talk.ask()
+        Talk(bed, f"{VIP4}:443").ask()
+        daemon.environment = {}
+        daemon.start()
+        self.assertEqual([backend["name"] for backend in daemon.service("chat")["backends"]], ["b0", "b1"])
+        talk.ask()
+
 
 if __name__ == "__main__":
     main()
