@@ -14,13 +14,14 @@ namespace {
 /// Evictions come in small groups, so that clients do not come back in waves.
 constexpr std::chrono::milliseconds kTick{20};
 
-std::vector<std::pair<service::BackendId, int>> weights_of(const service::ServiceState& service) {
-  std::vector<std::pair<service::BackendId, int>> weights;
-  for (const auto& backend : service.backends) weights.emplace_back(backend.id, backend.share_weight);
-  return weights;
-}
-
 }  // namespace
+
+std::vector<Evictions::Member> Evictions::members_of(const service::ServiceState& service) {
+  std::vector<Member> members;
+  for (const auto& backend : service.backends)
+    members.push_back({backend.id, backend.address.address.family(), backend.share_weight});
+  return members;
+}
 
 void Evictions::set_drains(const Rates& rates) {
   std::erase_if(drains_, [&](const auto& drain) {
@@ -39,7 +40,7 @@ void Evictions::end_all(service::BackendId backend, flows::FlowEnder::Tell tell)
 }
 
 std::uint64_t Evictions::rebalance(const service::ServiceState& service, double per_second) {
-  Rebalance rebalance{balance::Pace(per_second, Clock::now()), weights_of(service), 0};
+  Rebalance rebalance{balance::Pace(per_second, Clock::now()), members_of(service), 0};
   const auto surplus = surplus_of(rebalance);
   rebalance.left = std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0});
   const auto all = rebalance.left;
@@ -51,12 +52,12 @@ std::uint64_t Evictions::rebalance(const service::ServiceState& service, double 
 
 void Evictions::set_services(const std::map<std::string, service::ServiceState>& services) {
   for (auto item = rebalances_.begin(); item != rebalances_.end();) {
-    auto& weights = item->second.weights;
+    auto& members = item->second.members;
     const auto service = services.find(item->first);
     const bool gone = service == services.end();
-    auto next = gone ? std::vector<std::pair<service::BackendId, int>>{} : weights_of(service->second);
-    if (next != weights) forget(item->second);
-    weights = std::move(next);
+    auto next = gone ? std::vector<Member>{} : members_of(service->second);
+    if (next != members) forget(item->second);
+    members = std::move(next);
     item = gone ? rebalances_.erase(item) : std::next(item);
   }
 }
@@ -68,14 +69,25 @@ void Evictions::end_rebalances() {
 
 /// An open walk over the table holds one of its entries.
 void Evictions::forget(const Rebalance& rebalance) {
-  for (const auto& [backend, weight] : rebalance.weights)
-    if (!drains_.contains(backend)) evictor_.forget(backend);
+  for (const auto& member : rebalance.members)
+    if (!drains_.contains(member.id)) evictor_.forget(member.id);
 }
 
 std::vector<std::uint64_t> Evictions::surplus_of(const Rebalance& rebalance) const {
-  std::vector<balance::Load> loads;
-  for (const auto& [backend, weight] : rebalance.weights) loads.push_back({connections_(backend), weight, std::nullopt, 1.0});
-  return balance::surplus(loads);
+  std::vector<std::uint64_t> all(rebalance.members.size());
+  for (const auto family : {netlink::Family::kIpv4, netlink::Family::kIpv6}) {
+    std::vector<std::size_t> places;
+    std::vector<balance::Load> loads;
+    for (std::size_t place = 0; place < all.size(); ++place) {
+      const auto& member = rebalance.members[place];
+      if (member.family != family) continue;
+      places.push_back(place);
+      loads.push_back({connections_(member.id), member.weight, std::nullopt, 1.0});
+    }
+    const auto surplus = balance::surplus(loads);
+    for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = surplus[i];
+  }
+  return all;
 }
 
 void Evictions::wake() {
@@ -97,7 +109,7 @@ void Evictions::tick() {
     const auto wanted = std::min(rebalance.left, std::accumulate(surplus.begin(), surplus.end(), std::uint64_t{0}));
     const auto due = rebalance.pace.take(now, wanted);
     const auto parts = balance::divide(due, surplus);
-    for (std::size_t i = 0; i < parts.size(); ++i) evict(rebalance.weights[i].first, parts[i]);
+    for (std::size_t i = 0; i < parts.size(); ++i) evict(rebalance.members[i].id, parts[i]);
     rebalance.left -= due;
     if (wanted == due) forget(rebalance);
     item = wanted == due ? rebalances_.erase(item) : std::next(item);

@@ -42,12 +42,20 @@ class Evictions {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// Clients of an address family come back to backends of that family only.
+  struct Member {
+    service::BackendId id = 0;
+    netlink::Family family = netlink::Family::kIpv4;
+    int weight = 0;
+    friend bool operator==(const Member&, const Member&) = default;
+  };
   struct Rebalance {
     balance::Pace pace;
-    std::vector<std::pair<service::BackendId, int>> weights;
+    std::vector<Member> members;
     std::uint64_t left = 0;  // of the surplus at its begin: clients that do not come back must not make it grow
   };
 
+  [[nodiscard]] static std::vector<Member> members_of(const service::ServiceState& service);
   [[nodiscard]] std::vector<std::uint64_t> surplus_of(const Rebalance& rebalance) const;
   void forget(const Rebalance& rebalance);
   void wake();

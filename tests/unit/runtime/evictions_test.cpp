@@ -13,12 +13,13 @@ using netlink::Endpoint;
 const service::MarkLayout kMark;
 constexpr std::uint16_t kFlows = 600;
 
-service::ServiceState two_backends() {
+service::ServiceState two_backends(const char* second = "198.18.2.12:80") {
   service::ServiceState service;
   service.name = "chat";
   for (service::BackendId id : {1U, 2U}) {
     auto& backend = service.backends.emplace_back();
     backend.id = id;
+    backend.address = *Endpoint::parse(id == 1 ? "198.18.2.11:80" : second);
     backend.share_weight = 100;
   }
   return service;
@@ -50,6 +51,12 @@ TEST_F(EvictionsTest, ARebalanceGoesOnUntilAllAreEven) {
   EXPECT_EQ(evictions.rebalance(two_backends(), 1e6), 297U) << "less a hundredth of a fair part";
   io.run();
   EXPECT_EQ(kernel.size(), kFlows - 297U) << "clients have not come back: no more than at first";
+}
+
+TEST_F(EvictionsTest, ClientsOfOneFamilyCannotComeBackToTheOther) {
+  EXPECT_EQ(evictions.rebalance(two_backends("[2001:db8:b::12]:80"), 1e6), 0U);
+  io.run();
+  EXPECT_EQ(kernel.size(), kFlows);
 }
 
 TEST_F(EvictionsTest, ARebalanceEndsWithTheRoleAndWithItsService) {
