@@ -1,6 +1,7 @@
 #include "daemon/balance/service_dealer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -16,6 +17,14 @@ constexpr std::uint64_t kRoomAgain = 100;
 std::optional<std::uint64_t> lesser(std::optional<std::uint64_t> one, std::optional<std::uint64_t> other) {
   if (!one || !other) return one ? one : other;
   return std::min(*one, *other);
+}
+
+/// In ten steps, so that the kernel's maps change, and clients of source-hash move, ten times only.
+int starting_weight(int weight, std::chrono::milliseconds age, std::chrono::milliseconds slow_start) {
+  constexpr int kSteps = 10;
+  const auto step = slow_start / kSteps;
+  const auto part = slow_start_cap(1.0, step.count() == 0 ? age : age / step * step, slow_start);
+  return std::max(1, static_cast<int>(std::lround(weight * part)));
 }
 
 bool is_of(Family family, const BackendState& backend) { return backend.address.address.family() == family; }
@@ -88,7 +97,7 @@ service::ServiceState ServiceDealer::deal(const LiveCounts& counts, TimePoint no
     if (wanted_.scheduler == config::Scheduler::kLeastConnections) {
       deal_by_counts(dealt, family, deal, counts, now, wall);
     } else {
-      deal_by_weights(dealt, family, deal, counts, now);
+      deal_by_weights(dealt, family, deal, counts, now, wall);
     }
     if (deal.full) dealt.full.insert(family);
   }
@@ -133,8 +142,8 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
 }
 
 void ServiceDealer::deal_by_weights(service::ServiceState& service, Family family, Deal& deal, const LiveCounts& counts,
-                                    TimePoint now) {
-  bool wanted = false;
+                                    TimePoint now, WallTime wall) {
+  bool wanted = false, starting = false;
   deal.free.reset();
   deal.dealt.clear();
   for (auto& backend : service.backends) {
@@ -150,10 +159,15 @@ void ServiceDealer::deal_by_weights(service::ServiceState& service, Family famil
     full_.erase(backend.id);
     deal.dealt.insert(backend.id);
     deal.free = lesser(deal.free, room);
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(wall - backend.serving_since);
+    if (age >= service.slow_start) continue;
+    starting = true;
+    backend.share_weight = starting_weight(backend.share_weight, age, service.slow_start);
   }
   deal.refuses = deal.dealt.empty();
   if (deal.refuses) deal.full = wanted;
   std::ignore = deal.clock.deal(now, deal.free);
+  if (starting) deal.clock.changed();
 }
 
 }  // namespace wsl4::balance

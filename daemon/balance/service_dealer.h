@@ -61,7 +61,8 @@ class ServiceDealer {
   [[nodiscard]] std::optional<std::uint64_t> room_of(const service::BackendState& backend, const LiveCount& count) const;
   void deal_by_counts(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now,
                       WallTime wall);
-  void deal_by_weights(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now);
+  void deal_by_weights(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now,
+                       WallTime wall);
 
   service::ServiceState wanted_;
   std::map<netlink::Family, Deal> deals_;

@@ -65,6 +65,24 @@ TEST_F(ServiceDealerTest, WhatIsNotLeastConnectionsFollowsItsWeights) {
   }
 }
 
+TEST_F(ServiceDealerTest, ANewBackendStartsSlowlyByWeightsToo) {
+  for (const auto scheduler : {Scheduler::kRoundRobin, Scheduler::kRandom, Scheduler::kSourceHash}) {
+    service.scheduler = scheduler;
+    service.slow_start = 100s;
+    service.backends[1].serving_since = kWall;
+    want();
+    const auto weight_after = [&](std::chrono::seconds age) { return dealer.deal(live(), now, kWall + age).backends[1].share_weight; };
+    EXPECT_EQ(weight_after(0s), 10);
+    EXPECT_TRUE(dealer.due()) << "it goes on by itself";
+    EXPECT_EQ(weight_after(9s), 10) << "in steps";
+    EXPECT_EQ(weight_after(10s), 19);
+    EXPECT_EQ(weight_after(99s), 91);
+    EXPECT_EQ(weight_after(100s), 100);
+    EXPECT_EQ(dealer.due(), std::nullopt);
+    EXPECT_EQ(dealer.deal(live(), now, kWall).backends[0].share_weight, 100) << "who has served for long has its weight";
+  }
+}
+
 TEST_F(ServiceDealerTest, NothingIsDueUntilCountsChange) {
   want();
   deal();
