@@ -424,6 +424,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied) {
+    if (!old_values.empty()) set_sysctls(*wanted_.file);  // notes it too, for purge
     host::apply_sysctls(*sysctls_, old_values);
     touched_.merge(touched);
     for (const auto& due : endings) health_->give_back(due.ending);

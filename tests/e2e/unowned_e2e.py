@@ -92,6 +92,27 @@ class Refused(E2eTest):
         self.assertEqual(clients.open(20)["ok"], 20)
         daemon.expect_counts("chat", {"b0": 0, "b1": 30})
 
+    def test_purge_gives_back_sysctls_after_a_refused_reload(self):
+        bed, sysctl = self.bed, "net.netfilter.nf_conntrack_tcp_timeout_established"
+        before = bed.read_sysctl(bed.balancer, sysctl)
+        service = Service("chat", [f"{VIP4}:443"], [Backend("b0", BACKENDS4[0])], idle_timeout="1h")
+        daemon = self.daemon = Daemon(bed, [service], [Pool("main", pool4(2))])
+        daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
+        self.addCleanup(self._tell_if_failed)
+        daemon.start()
+        self.assertEqual(bed.read_sysctl(bed.balancer, sysctl), "4200")
+        thief = bed.child(bed.balancer, "nft", "-i")
+        thief.say("delete table inet wsl4; add table inet wsl4 { flags owner; }")
+        until(lambda: not daemon.status()["kernel"]["ruleset_in_sync"], "the table stolen")
+        service.idle_timeout = "24h"
+        daemon.write()
+        self.assertEqual(daemon.ctl("reload", check=False).returncode, 1)
+        self.assertEqual(bed.read_sysctl(bed.balancer, sysctl), "4200")
+        thief.end()
+        daemon.stop()
+        self.assertEqual(daemon.purge().returncode, 0)
+        self.assertEqual(bed.read_sysctl(bed.balancer, sysctl), before)
+
     def test_a_start_that_the_kernel_refuses_leaves_what_was_there(self):
         bed = self.bed
         echo_server(bed, bed.backends, "tcp", f"{BACKENDS4[0]}:80")

@@ -71,7 +71,9 @@ TEST_F(ServiceDealerTest, ANewBackendStartsSlowlyByWeightsToo) {
     service.slow_start = 100s;
     service.backends[1].serving_since = kWall;
     want();
-    const auto weight_after = [&](std::chrono::seconds age) { return dealer.deal(live(), now, kWall + age).backends[1].share_weight; };
+    const auto weight_after = [&](std::chrono::seconds age) {
+      return dealer.deal(live(), now, kWall + age).backends[1].share_weight;
+    };
     EXPECT_EQ(weight_after(0s), 10);
     EXPECT_TRUE(dealer.due()) << "it goes on by itself";
     EXPECT_EQ(weight_after(9s), 10) << "in steps";
