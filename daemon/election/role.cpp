@@ -85,6 +85,10 @@ void RoleMachine::set_track(std::vector<std::string> track, std::string sync_lin
 }
 
 void RoleMachine::set_healthy(bool healthy, TimePoint now) {
+  if (healthy_ != healthy) {
+    if (healthy_ && now >= health_stands_since_ + health_patience_) health_patience_ = kHealthPatience;
+    health_stands_since_ = now;
+  }
   healthy_ = healthy;
   settle(now);
 }
@@ -163,6 +167,9 @@ void RoleMachine::become(Role role, Cause cause) {
 
 void RoleMachine::become_active(Cause cause, TimePoint now) {
   become(Role::kActive, cause);
+  if (cause == Cause::kGranted && peer_->offer == Offer::kHealth)
+    health_patience_ = std::min(4 * health_patience_, kLongestHealthPatience);
+  health_stands_since_ = now;
   claim_ = grant_ = 0;
   offer_ = Offer::kNone;
   resting_ = unsent_ = resign_at_end_ = false;

@@ -85,6 +85,10 @@ class RoleMachine {
   static constexpr std::chrono::milliseconds kOfferLimit{3000};
   /// After a hand-over that failed none is begun for so long.
   static constexpr std::chrono::milliseconds kHandOverPause{1000};
+  /// An active whose services fail offers the role to a peer whose do not after so long: the peer's checks may notice the same a
+  /// moment later. Four times as long for each time that the role has come from the peer in this way, since each may see what the
+  /// other does not; until this node has stayed healthy for the time that it is then.
+  static constexpr std::chrono::seconds kHealthPatience{10}, kLongestHealthPatience{3600};
   /// Between two fences for another active's flows.
   static constexpr std::chrono::milliseconds kMeetPause{3000};
 
@@ -179,6 +183,8 @@ class RoleMachine {
   Ballot claimed_with_;
   Offer offer_ = Offer::kNone;
   TimePoint offer_until_, met_at_, hand_over_from_;
+  TimePoint health_stands_since_;  // `healthy_` is so, and the role is had
+  std::chrono::seconds health_patience_ = kHealthPatience;
   std::uint64_t flows_ = 0;
   bool healthy_ = true, fault_ = false, promoted_ = false, stopping_ = false, stopped_ = false;
   bool remembered_ = false;     // `promoted_` was said before this daemon started

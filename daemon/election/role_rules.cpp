@@ -78,7 +78,8 @@ void RoleMachine::mind_offer(TimePoint now) {
   if (stopping_) {
     offer_ = ready ? Offer::kFailover : Offer::kNone;
   } else if (offer_ == Offer::kNone || offer_ == Offer::kHealth) {
-    offer_ = !healthy_ && ready && peer_->healthy ? Offer::kHealth : Offer::kNone;
+    const bool ill = !healthy_ && now >= health_stands_since_ + health_patience_;
+    offer_ = ill && ready && peer_->healthy ? Offer::kHealth : Offer::kNone;
   } else if (now >= offer_until_ && !handing_over()) {
     offer_ = Offer::kNone;
     act(Action::Kind::kHandOverFailed);
@@ -229,6 +230,7 @@ std::optional<TimePoint> RoleMachine::due() const {
   if (const auto step = sequence_ ? sequence_->due() : std::nullopt) sooner(*step);
   if (stopping_ || offer_ != Offer::kNone) later(offer_until_);
   if (listens_until_) later(*listens_until_);
+  if (active() && !healthy_) later(health_stands_since_ + health_patience_);
   if (vrrp_.state() == Vrrp::State::kBackup) later(vrrp_.silent_at());
   later(heard_at_ ? *heard_at_ + vrrp_.down_interval() : started_at_ + kStartPatience);
   return due;

@@ -152,6 +152,9 @@ TEST(AnActive, OffersTheRoleWhenAllOfAServiceFailedHereButNotThere) {
   RoleBed bed;
   bed.pair_up();
   bed.machine.set_healthy(false, bed.now());
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone) << "the peer may be about to notice the same";
+  ASSERT_TRUE(bed.machine.due());
+  bed.pass(10'000);
   EXPECT_EQ(bed.machine.state().offer, Offer::kHealth);
   bed.peer.healthy = false;
   bed.hear();
@@ -160,6 +163,29 @@ TEST(AnActive, OffersTheRoleWhenAllOfAServiceFailedHereButNotThere) {
   bed.hear();
   bed.machine.session({true, false, false}, bed.now());
   EXPECT_EQ(bed.machine.state().offer, Offer::kNone) << "not synced";
+}
+
+/// Each of two nodes sees as the active what it does not as the standby.
+TEST(AnActive, OffersTheRoleEverLessOftenWhereItCameForHealth) {
+  RoleBed bed;
+  bed.stand_by();
+  bed.peer.offer = Offer::kHealth;
+  bed.hear();
+  bed.peer.grant = bed.machine.state().claim;
+  bed.hear();
+  ASSERT_EQ(bed.machine.role(), Role::kActive);
+  bed.peer = {.role = Role::kStandby, .ballot = {0, 50, ip("198.18.0.1")}};
+  bed.hear();
+  bed.machine.set_healthy(false, bed.now());
+  bed.pass(39'000);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  bed.pass(1000);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth);
+  bed.machine.set_healthy(true, bed.now());
+  bed.pass(40'000);
+  bed.machine.set_healthy(false, bed.now());
+  bed.pass(10'000);
+  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth) << "it was healthy for long enough";
 }
 
 TEST(TwoActives, TheLowerStepsDownAfterItsFlowsWereSent) {
