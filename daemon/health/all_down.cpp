@@ -27,4 +27,8 @@ Fault fault_of(std::span<const Standing> backends, std::size_t fallen, std::chro
   return together ? Fault::kOurs : Fault::kBackend;
 }
 
+bool has_stayed_down(const Standing& fallen, TimePoint recovered, std::chrono::milliseconds window) {
+  return fallen.ok == false && fallen.checked > recovered + window;
+}
+
 }  // namespace wsl4::health

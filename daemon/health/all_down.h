@@ -25,4 +25,8 @@ enum class Fault : std::uint8_t {
 [[nodiscard]] Fault fault_of(std::span<const Standing> backends, std::size_t fallen, std::chrono::milliseconds window,
                              TimePoint now);
 
+/// Of one that was down by kOurs: whether the fault is its own by now. Another backend is up again since `recovered`, and this one
+/// has failed a check more than `window` later.
+[[nodiscard]] bool has_stayed_down(const Standing& fallen, TimePoint recovered, std::chrono::milliseconds window);
+
 }  // namespace wsl4::health

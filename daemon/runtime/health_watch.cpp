@@ -108,8 +108,38 @@ void HealthWatch::changed(const health::Status& status) {
     down_.insert(key);
   } else {
     down_.erase(key);
+    spared_.erase(key);
   }
+  if (!spared_.empty()) note_recovery(status.service);
   hooks_.on_change(status);
+}
+
+void HealthWatch::note_recovery(const std::string& service) {
+  const auto all = scheduler_.snapshot(service);
+  const bool any = std::ranges::any_of(all, [](const auto& status) { return status.standing.state == State::kUp; });
+  for (auto& [key, recovered] : spared_) {
+    if (key.first != service) continue;
+    if (!any) recovered.reset();
+    if (any && !recovered) recovered = std::chrono::steady_clock::now();
+  }
+}
+
+bool HealthWatch::has_open_cases() const {
+  return !down_.empty() || std::ranges::any_of(spared_, [](const auto& item) { return item.second.has_value(); });
+}
+
+void HealthWatch::take_stayed_down(std::vector<Ending>& endings) {
+  std::erase_if(spared_, [&](const auto& item) {
+    const auto& [key, recovered] = item;
+    const auto policy = policies_.find(key.first);
+    const auto all = scheduler_.snapshot(key.first);
+    const auto status = std::ranges::find(all, key.second, &health::Status::backend);
+    if (policy == policies_.end() || status == all.end()) return true;
+    if (!recovered || !health::has_stayed_down(status->standing, *recovered, health::one_interval(policy->second.health)))
+      return false;
+    endings.push_back({key.first, key.second, status->standing.failure != health::Failure::kConnect});
+    return true;
+  });
 }
 
 health::Fault HealthWatch::fault_of(const Key& key) const {
@@ -146,11 +176,13 @@ std::vector<Ending> HealthWatch::take_endings() {
     if (fault == health::Fault::kOpen) return false;
     if (fault == health::Fault::kBackend) {
       endings.push_back({key.first, key.second, connects});
-    } else if (told.insert(key.first).second) {
-      hooks_.on_all_down(key.first);
+    } else {
+      spared_.try_emplace(key);
+      if (told.insert(key.first).second) hooks_.on_all_down(key.first);
     }
     return true;
   });
+  take_stayed_down(endings);
   return endings;
 }
 

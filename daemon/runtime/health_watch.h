@@ -65,11 +65,12 @@ class HealthWatch {
   /// This node is the active one now, and checks from the pools: what counted until now goes on until its checks say otherwise.
   void take_over();
 
-  /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended.
+  /// Backends that are down since the last call, or for which it was open whose fault it is, and whose flows are to be ended; also
+  /// those that stay down where all failed together and others are up again.
   std::vector<Ending> take_endings();
   /// It has not come to that: the next call returns it again, unless its backend is well by then.
   void give_back(const Ending& ending);
-  [[nodiscard]] bool has_open_cases() const { return !down_.empty(); }
+  [[nodiscard]] bool has_open_cases() const;
 
  private:
   using Key = std::pair<std::string, netlink::Endpoint>;
@@ -79,6 +80,8 @@ class HealthWatch {
   };
 
   void changed(const health::Status& status);
+  void note_recovery(const std::string& service);
+  void take_stayed_down(std::vector<Ending>& endings);
   /// But where the active found all backends of a service down: the fault may be its own, and this node's checks say more.
   [[nodiscard]] std::vector<health::Status> with_peers(std::vector<health::Status> statuses) const;
   [[nodiscard]] health::Sources sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
@@ -92,6 +95,7 @@ class HealthWatch {
   std::map<std::string, Policy> policies_;                                      // by service
   std::map<std::pair<std::string, netlink::Family>, health::Sources> sources_;  // of a pool, shared by all that are checked from it
   std::set<Key> down_;                                                          // whose flows are not decided about yet
+  std::map<Key, std::optional<health::TimePoint>> spared_;  // down together with all; since when another one is up again
 };
 
 }  // namespace wsl4::runtime

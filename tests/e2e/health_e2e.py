@@ -98,6 +98,20 @@ class Health(E2eTest):
         self.assert_unharmed(clients.report(), 2 * EACH)
         self.assertNotIn("flows-reset", self.events())
 
+    def test_who_stays_down_when_the_others_are_back_has_its_connections_reset(self):
+        self.begin(2)
+        clients = self.open(2 * EACH)
+        on_it = self.daemon.counts("chat")["b1"]
+        self.bed.ip(self.bed.backends, "link set back down")
+        self.expect_states({"b0": "down", "b1": "down"})
+        until(lambda: "all-backends-down" in self.events(), lambda: f"told: {self.events()}")
+        self.cut_off(1)
+        self.bed.ip(self.bed.backends, "link set back up", "route add default via 198.18.2.2")
+        self.expect_states({"b0": "up", "b1": "down"})
+        until(lambda: clients.report()["lost"] == {"Connection reset by peer": on_it}, lambda: f"reset: {clients.report()}", 30)
+        self.assertEqual(clients.echo()["answered"], 2 * EACH - on_it)
+        self.assertEqual(self.events().count("flows-reset"), 1)
+
     def test_connections_that_nobody_answers_make_it_look_at_once(self):
         """Between two checks half an hour passes; what clients meet is seen in seconds."""
         self.begin(2, {"type": "tcp", "interval": "30m", "timeout": "200ms"})

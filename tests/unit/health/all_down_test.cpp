@@ -85,6 +85,18 @@ TEST(AllDown, OneThatWasLongDownDoesNotHideThatTheRestFellTogether) {
   EXPECT_EQ(fault({fallen(0s), fallen(-1h + 1min), fallen(100ms)}, 1s), Fault::kOurs);
 }
 
+TEST(AllDown, WhoFailsOnWhenAnotherIsBackFailsByItself) {
+  const TimePoint now{1h};
+  Standing standing;
+  standing.ok = false;
+  standing.checked = now;
+  EXPECT_FALSE(has_stayed_down(standing, now, kWindow)) << "it may not have had a check since";
+  EXPECT_FALSE(has_stayed_down(standing, now - kWindow, kWindow));
+  EXPECT_TRUE(has_stayed_down(standing, now - kWindow - 1ms, kWindow));
+  standing.ok = true;
+  EXPECT_FALSE(has_stayed_down(standing, now - 2 * kWindow, kWindow)) << "it is coming back";
+}
+
 TEST(AllDown, AServiceOfOneBackendHasNoOther) { EXPECT_EQ(fault({fallen(0s)}, 0s), Fault::kOurs); }
 
 TEST(AllDown, ABackendWithoutAnyVerdictIsWaitedForAWindow) {
