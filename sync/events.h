@@ -50,6 +50,7 @@ struct PeerStatus {
   std::uint8_t priority = 0;
   std::uint64_t flows = 0;
   Time round_trip{0};  // of the last heartbeat
+  Time answered{0};    // when the last heartbeat was sent that it has answered: what it had said before has been received
 };
 
 struct Status {

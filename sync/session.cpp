@@ -132,7 +132,8 @@ Result<void> Session::on(const Bye& bye) {
 
 Result<void> Session::on(const Echo& echo, Time now) {
   const auto sent = static_cast<std::int64_t>(echo.token);
-  round_trip_ = std::max(Time{0}, now - Time{std::clamp<std::int64_t>(sent, 0, std::max<std::int64_t>(0, now.count()))});
+  answered_ = Time{std::clamp<std::int64_t>(sent, 0, std::max<std::int64_t>(0, now.count()))};
+  round_trip_ = std::max(Time{0}, now - answered_);
   return {};
 }
 

@@ -110,7 +110,7 @@ class Session {
   FrameReader reader_;
   Hello peer_;
   std::vector<KeyDigest> peer_configuration_;
-  Time round_trip_{0}, peer_lag_{0};
+  Time round_trip_{0}, answered_{0}, peer_lag_{0};
   Time last_heard_{0}, last_heartbeat_{0}, last_retry_{0};
   std::vector<Event> events_;
   bool heartbeat_due_ = false;

@@ -149,7 +149,7 @@ void Session::note_state() {
 Status Session::status(Time now) const {
   const bool sends = role_ == Role::kActive;
   return {.state = state(),
-          .peer = {peer_.node, peer_.role, peer_.priority, peer_.flows, round_trip_},
+          .peer = {peer_.node, peer_.role, peer_.priority, peer_.flows, round_trip_, answered_},
           .flows = store_.size(),
           .pending = sends ? sender_.pending() : feed_.pending(),
           .drained = phase_ == Phase::kEstablished && (!sends || (sender_.synced() && sender_.pending() == 0)),

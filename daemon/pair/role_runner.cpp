@@ -194,7 +194,9 @@ void RoleRunner::session_changed() {
   const election::SessionState session{connected, status.state == sync::State::kSynced, status.drained};
   const auto plan = [this](election::Plan asked) { return machine_->takeover() && machine_->takeover()->plan() == asked; };
   const bool forced = plan(election::Plan::kForcedHandOver);
-  const bool still_comes = plan(election::Plan::kMeet) && (!connected || status.peer.role == sync::Role::kActive);
+  // Of another active: what it has said last may be older than its being active, until it answers what is sent from now on.
+  const bool still_comes =
+      plan(election::Plan::kMeet) && (!connected || status.peer.role == sync::Role::kActive || status.peer.answered < waits_since_);
   if (waits_for_ == Step::kDrain && (status.drained || (forced && connected && status.pending == 0))) finish(Step::kDrain);
   if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0 && !still_comes) finish(Step::kAwaitEntries);
   settle_session_role();
@@ -364,6 +366,7 @@ void RoleRunner::begin(Step step) {
 
 void RoleRunner::wait_for(Step step) {
   waits_for_ = step;
+  waits_since_ = Replication::now();
   session_changed();
 }
 

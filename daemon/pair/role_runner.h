@@ -120,6 +120,7 @@ class RoleRunner {
   election::RoleMachine::Settings settings_;
   std::optional<election::RoleMachine> machine_;
   election::SessionState session_;
+  sync::Time waits_since_{0};                // of the session's clock
   std::optional<election::Step> waits_for_;  // kDrain or kAwaitEntries, once what comes before has been handed over
   /// This node is not active any more, and its session still sends what it has.
   struct HandOn {

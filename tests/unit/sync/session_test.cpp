@@ -302,6 +302,7 @@ TEST_F(Sessions, KeepTime) {
   now_ += milliseconds{3};
   move(*b_, *a_);
   EXPECT_EQ(a_->status(now_).peer.round_trip, milliseconds{3});
+  EXPECT_EQ(a_->status(now_).peer.answered, now_ - milliseconds{3});
   now_ = milliseconds{10};  // the clock goes back
   a_->tick(now_);
   EXPECT_EQ(a_->state(), State::kSynced);
