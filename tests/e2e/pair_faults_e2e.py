@@ -149,6 +149,9 @@ class Links(LivePair):
             clients.start(size=100, interval_ms=1000)
             self.clients[clients] = 300
             self.live += 300
+        # One that heals sooner is told in README, Limits.
+        for node in begun:
+            until(lambda node=node: node.sync()["state"] == "disconnected", "the loss of the session noticed")
         self.expect_unharmed()
 
     def rejoin(self):
