@@ -132,14 +132,20 @@ void HealthWatch::take_stayed_down(std::vector<Ending>& endings) {
   std::erase_if(spared_, [&](const auto& item) {
     const auto& [key, recovered] = item;
     const auto policy = policies_.find(key.first);
-    const auto all = scheduler_.snapshot(key.first);
-    const auto status = std::ranges::find(all, key.second, &health::Status::backend);
-    if (policy == policies_.end() || status == all.end()) return true;
+    const auto status = status_of(key);
+    if (policy == policies_.end() || !status) return true;
     if (!recovered || !health::has_stayed_down(status->standing, *recovered, health::one_interval(policy->second.health)))
       return false;
     endings.push_back({key.first, key.second, status->standing.failure != health::Failure::kConnect});
     return true;
   });
+}
+
+/// None: it is not checked any more.
+std::optional<health::Status> HealthWatch::status_of(const Key& key) const {
+  for (auto& status : scheduler_.snapshot(key.first))
+    if (status.backend == key.second) return std::move(status);
+  return std::nullopt;
 }
 
 health::Fault HealthWatch::fault_of(const Key& key) const {
@@ -156,9 +162,9 @@ health::Fault HealthWatch::fault_of(const Key& key) const {
 }
 
 void HealthWatch::give_back(const Ending& ending) {
-  const auto all = scheduler_.snapshot(ending.service);
-  const auto status = std::ranges::find(all, ending.backend, &health::Status::backend);
-  if (status != all.end() && status->standing.state == State::kDown) down_.emplace(ending.service, ending.backend);
+  const Key key{ending.service, ending.backend};
+  const auto status = status_of(key);
+  if (status && status->standing.state == State::kDown) down_.insert(key);
 }
 
 std::vector<Ending> HealthWatch::take_endings() {
@@ -167,9 +173,8 @@ std::vector<Ending> HealthWatch::take_endings() {
   std::erase_if(down_, [&](const Key& key) {
     const auto policy = policies_.find(key.first);
     if (policy == policies_.end() || policy->second.action == OnBackendDown::kKeep) return true;
-    const auto all = scheduler_.snapshot(key.first);
-    const auto status = std::ranges::find(all, key.second, &health::Status::backend);
-    const bool connects = status == all.end() || status->standing.failure != health::Failure::kConnect;
+    const auto status = status_of(key);
+    const bool connects = !status || status->standing.failure != health::Failure::kConnect;
     // One that answers wrongly may come to refuse connections: then its state changes once more.
     if (connects && policy->second.action == OnBackendDown::kAuto) return true;
     const auto fault = fault_of(key);

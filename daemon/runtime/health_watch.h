@@ -86,6 +86,7 @@ class HealthWatch {
   [[nodiscard]] std::vector<health::Status> with_peers(std::vector<health::Status> statuses) const;
   [[nodiscard]] health::Sources sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
                                            netlink::Family family);
+  [[nodiscard]] std::optional<health::Status> status_of(const Key& key) const;
   [[nodiscard]] health::Fault fault_of(const Key& key) const;
 
   Hooks hooks_;
