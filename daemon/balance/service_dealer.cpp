@@ -19,11 +19,14 @@ std::optional<std::uint64_t> lesser(std::optional<std::uint64_t> one, std::optio
   return std::min(*one, *other);
 }
 
+std::chrono::milliseconds age_of(const BackendState& backend, service::WallTime wall) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(wall - backend.serving_since);
+}
+
 /// In ten steps, so that the kernel's maps change, and clients of source-hash move, ten times only.
 int starting_weight(int weight, std::chrono::milliseconds age, std::chrono::milliseconds slow_start) {
-  constexpr int kSteps = 10;
-  const auto step = slow_start / kSteps;
-  const auto part = slow_start_cap(1.0, step.count() == 0 ? age : age / step * step, slow_start);
+  const auto step = slow_start / 10;
+  const auto part = slow_start_cap(1.0, age / step * step, slow_start);
   return std::max(1, static_cast<int>(std::lround(weight * part)));
 }
 
@@ -123,7 +126,7 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
   }
   for (std::size_t i = 0; i < loads.size(); ++i) {
     if (loads[i].weight == 0) continue;
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(wall - service.backends[places[i]].serving_since);
+    const auto age = age_of(service.backends[places[i]], wall);
     loads[i].share_cap = slow_start_cap(static_cast<double>(loads[i].weight) / weights, age, service.slow_start);
     starting = starting || age < service.slow_start;
   }
@@ -159,7 +162,7 @@ void ServiceDealer::deal_by_weights(service::ServiceState& service, Family famil
     full_.erase(backend.id);
     deal.dealt.insert(backend.id);
     deal.free = lesser(deal.free, room);
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(wall - backend.serving_since);
+    const auto age = age_of(backend, wall);
     if (age >= service.slow_start) continue;
     starting = true;
     backend.share_weight = starting_weight(backend.share_weight, age, service.slow_start);
