@@ -8,12 +8,12 @@ import re
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
-from lib.daemon import Daemon
 from lib.load import Clients, Servers
 from lib.run import tool
 from lib.talk import Talk, echo_server
 from lib.wait import until
 
+OLDER = {"LD_PRELOAD": tool("libolderkernel.so")}
 EDITS = ("flush ruleset",
          "delete table inet wsl4",
          "flush table inet wsl4",
@@ -32,10 +32,7 @@ class Unowned(E2eTest):
         echo_server(bed, bed.balancer, "tcp", "0.0.0.0:22")
         echo_server(bed, bed.backends, "tcp", f"{BACKENDS4[0]}:80", f"[{BACKENDS6[0]}]:80", f"{BACKENDS4[5]}:9000")
         services = [Service("chat", [f"{VIP4}:443", f"[{VIP6}]:443"], [Backend("v4", BACKENDS4[0]), Backend("v6", BACKENDS6[0])])]
-        self.daemon = Daemon(bed, services, [Pool("main", pool4(2) + pool6(2))])
-        self.daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
-        self.addCleanup(self._tell_if_failed)
-        self.daemon.start()
+        self.start(services, [Pool("main", pool4(2) + pool6(2))], OLDER)
 
     def table(self):
         """Its sets, maps, chains… by themselves: their order is that in which they came."""
@@ -64,23 +61,24 @@ class Unowned(E2eTest):
 
 
 class Refused(E2eTest):
+    def steal(self):
+        """Somebody owns the table until he ends, and nothing can be changed."""
+        thief = self.bed.child(self.bed.balancer, "nft", "-i")
+        thief.say("delete table inet wsl4; add table inet wsl4 { flags owner; }")
+        until(lambda: not self.daemon.status()["kernel"]["ruleset_in_sync"], "the table stolen")
+        return thief
+
     def test_a_verdict_that_the_kernel_refuses_is_tried_again(self):
-        """Somebody owns the table for a while: nothing can be changed."""
         bed = self.bed
         Servers(bed, BACKENDS4[:2])
         services = [Service("chat", [f"{VIP4}:443"], [Backend(f"b{n}", BACKENDS4[n]) for n in range(2)],
                             health={"type": "tcp", "interval": "200ms", "timeout": "200ms"})]
-        daemon = self.daemon = Daemon(bed, services, [Pool("main", pool4(2))])
-        daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
-        self.addCleanup(self._tell_if_failed)
-        daemon.start()
+        daemon = self.start(services, [Pool("main", pool4(2))], OLDER)
         until(lambda: [backend["state"] for backend in daemon.service("chat")["backends"]] == ["up", "up"], "both up")
         clients = Clients(bed, f"{VIP4}:443")
         self.assertEqual(clients.open(20)["ok"], 20)
         daemon.expect_counts("chat", {"b0": 10, "b1": 10})
-        thief = bed.child(bed.balancer, "nft", "-i")
-        thief.say("delete table inet wsl4; add table inet wsl4 { flags owner; }")
-        until(lambda: not daemon.status()["kernel"]["ruleset_in_sync"], "the table stolen")
+        thief = self.steal()
         bed.nft(f"table inet refuse {{ chain c {{ type filter hook input priority 0; ip daddr {BACKENDS4[0]} tcp dport 80 reject with tcp reset; }}; }}",
                 bed.backends)
         until(lambda: "apply-failed" in daemon.log(), "the verdict refused")
@@ -96,14 +94,9 @@ class Refused(E2eTest):
         bed, sysctl = self.bed, "net.netfilter.nf_conntrack_tcp_timeout_established"
         before = bed.read_sysctl(bed.balancer, sysctl)
         service = Service("chat", [f"{VIP4}:443"], [Backend("b0", BACKENDS4[0])], idle_timeout="1h")
-        daemon = self.daemon = Daemon(bed, [service], [Pool("main", pool4(2))])
-        daemon.environment = {"LD_PRELOAD": tool("libolderkernel.so")}
-        self.addCleanup(self._tell_if_failed)
-        daemon.start()
+        daemon = self.start([service], [Pool("main", pool4(2))], OLDER)
         self.assertEqual(bed.read_sysctl(bed.balancer, sysctl), "4200")
-        thief = bed.child(bed.balancer, "nft", "-i")
-        thief.say("delete table inet wsl4; add table inet wsl4 { flags owner; }")
-        until(lambda: not daemon.status()["kernel"]["ruleset_in_sync"], "the table stolen")
+        thief = self.steal()
         service.idle_timeout = "24h"
         daemon.write()
         self.assertEqual(daemon.ctl("reload", check=False).returncode, 1)
@@ -117,9 +110,7 @@ class Refused(E2eTest):
         bed = self.bed
         echo_server(bed, bed.backends, "tcp", f"{BACKENDS4[0]}:80")
         service = Service("chat", [f"{VIP4}:443"], [Backend("b0", BACKENDS4[0])])
-        daemon = self.daemon = Daemon(bed, [service], [Pool("main", pool4(2))])
-        self.addCleanup(self._tell_if_failed)
-        daemon.start()
+        daemon = self.start([service], [Pool("main", pool4(2))])
         talk = Talk(bed, f"{VIP4}:443")
         daemon.kill()
         before = bed.table()

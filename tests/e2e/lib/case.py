@@ -23,8 +23,8 @@ class E2eTest(unittest.TestCase):
         """`environment`: more of it for the daemon."""
         self.daemon = Daemon(self.bed, services, pools, **options)
         self.daemon.environment.update(environment or {})
-        self.daemon.start()
         self.addCleanup(self._tell_if_failed)
+        self.daemon.start()
         return self.daemon
 
     def _tell_if_failed(self):
