@@ -129,8 +129,6 @@ void read(ByteReader& in, Heartbeat& heartbeat) {
 
 void read(ByteReader& in, Echo& echo) { echo.token = in.u64(); }
 
-void read(ByteReader& in, RoleFrame& frame) { frame.message = read_enum(in, RoleMessage::kReadyToTake, RoleMessage::kActiveClaim); }
-
 void read(ByteReader& in, SharedState& state) {
   state.topic = in.u16();
   const auto bytes = in.bytes(in.left());

@@ -33,7 +33,6 @@ void read(ByteReader& in, Configuration& configuration);
 void read(ByteReader& in, Bye& bye);
 void read(ByteReader& in, Heartbeat& heartbeat);
 void read(ByteReader& in, Echo& echo);
-void read(ByteReader& in, RoleFrame& frame);
 void read(ByteReader& in, SharedState& state);
 void read(ByteReader& in, Digests& digests);
 void read(ByteReader& in, Request& request);

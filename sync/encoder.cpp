@@ -63,8 +63,6 @@ void write(ByteWriter& out, const Heartbeat& heartbeat) {
 
 void write(ByteWriter& out, const Echo& echo) { out.u64(echo.token); }
 
-void write(ByteWriter& out, const RoleFrame& frame) { out.u8(static_cast<std::uint8_t>(frame.message)); }
-
 void write(ByteWriter& out, const SharedState& state) {
   out.u16(state.topic);
   out.bytes(std::span(state.bytes).first(std::min(state.bytes.size(), kMaxSharedState)));

@@ -30,7 +30,6 @@ void write(ByteWriter& out, const Configuration& configuration);
 void write(ByteWriter& out, const Bye& bye);
 void write(ByteWriter& out, const Heartbeat& heartbeat);
 void write(ByteWriter& out, const Echo& echo);
-void write(ByteWriter& out, const RoleFrame& frame);
 void write(ByteWriter& out, const SharedState& state);
 void write(ByteWriter& out, const FlowsHeader& header);
 void write(ByteWriter& out, const BucketHeader& header);

@@ -41,8 +41,8 @@ struct StateChanged {
 
 }  // namespace event
 
-using Event = std::variant<event::Connected, event::Ended, event::ConfigurationDiffers, event::PeerRole, event::StateChanged,
-                           RoleFrame, SharedState>;
+using Event =
+    std::variant<event::Connected, event::Ended, event::ConfigurationDiffers, event::PeerRole, event::StateChanged, SharedState>;
 
 struct PeerStatus {
   std::string node;

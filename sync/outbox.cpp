@@ -1,6 +1,5 @@
 #include "sync/outbox.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace wsl4::sync {
@@ -13,10 +12,6 @@ void write_due(std::vector<std::uint8_t>& out, std::optional<Message>& message) 
 }
 
 }  // namespace
-
-void Outbox::add(RoleMessage message) {
-  if (std::ranges::find(role_messages_, message) == role_messages_.end()) role_messages_.push_back(message);
-}
 
 bool Outbox::publish(std::uint16_t topic, std::vector<std::uint8_t> bytes) {
   if (bytes.size() > kMaxSharedState) return false;
@@ -34,7 +29,6 @@ void Outbox::reset() {
   request.reset();
   ack.reset();
   bye.reset();
-  role_messages_.clear();
   for (const auto& [topic, bytes] : topics_) topics_due_.insert(topic);
 }
 
@@ -45,13 +39,10 @@ void Outbox::write(std::vector<std::uint8_t>& out, std::size_t end, bool agreed)
   write_due(out, echo);
   write_due(out, request);
   write_due(out, ack);
-  if (agreed) {
-    for (const auto message : std::exchange(role_messages_, {})) encode(out, RoleFrame{message});
-    while (!topics_due_.empty() && out.size() < end) {
-      const auto topic = *topics_due_.begin();
-      encode(out, SharedState{topic, topics_[topic]});
-      topics_due_.erase(topic);
-    }
+  while (agreed && !topics_due_.empty() && out.size() < end) {
+    const auto topic = *topics_due_.begin();
+    encode(out, SharedState{topic, topics_[topic]});
+    topics_due_.erase(topic);
   }
   write_due(out, bye);
 }

@@ -24,19 +24,15 @@ class Outbox {
   std::optional<Ack> ack;
   std::optional<Bye> bye;
 
-  /// Goes after what is due already; what waits already keeps its place.
-  void add(RoleMessage message);
   /// False: too large, or more than kMaxTopics.
   bool publish(std::uint16_t topic, std::vector<std::uint8_t> bytes);
 
   /// All topics are sent again, everything else is dropped: there is another connection.
   void reset();
-  /// Appends what is due. Role messages and topics only if both sides have agreed, topics until `out` has `end` bytes; the rest
-  /// stays due.
+  /// Appends what is due. Topics only if both sides have agreed, and until `out` has `end` bytes; the rest stays due.
   void write(std::vector<std::uint8_t>& out, std::size_t end, bool agreed);
 
  private:
-  std::vector<RoleMessage> role_messages_;
   std::map<std::uint16_t, std::vector<std::uint8_t>> topics_;
   std::set<std::uint16_t> topics_due_;
 };

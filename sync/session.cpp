@@ -72,10 +72,6 @@ Result<void> Session::handle(const Frame& frame, Time now) {
   const auto type = static_cast<FrameType>(frame.type);
   if (type == FrameType::kBye) return decode_to<Bye>(frame.payload, [this](const Bye& bye) { return on(bye); });
   if (phase_ != Phase::kEstablished) return greet(frame);
-  const auto tell = [this](auto message) -> Result<void> {
-    events_.emplace_back(std::move(message));
-    return {};
-  };
   switch (type) {
     case FrameType::kConfiguration:
       return decode_to<Configuration>(frame.payload, [this](Configuration message) { return on(std::move(message)); });
@@ -83,10 +79,11 @@ Result<void> Session::handle(const Frame& frame, Time now) {
       return decode_to<Heartbeat>(frame.payload, [this](const Heartbeat& message) { return on(message); });
     case FrameType::kEcho:
       return decode_to<Echo>(frame.payload, [&](const Echo& message) { return on(message, now); });
-    case FrameType::kRoleMessage:
-      return decode_to<RoleFrame>(frame.payload, tell);
     case FrameType::kSharedState:
-      return decode_to<SharedState>(frame.payload, tell);
+      return decode_to<SharedState>(frame.payload, [this](SharedState state) -> Result<void> {
+        events_.emplace_back(std::move(state));
+        return {};
+      });
     default:
       return handle_flows(frame, now);
   }

@@ -66,7 +66,6 @@ class Session {
   void set_role(Role role);
   void set_priority(std::uint8_t priority);
   /// Overtakes flows that wait; where that matters, wait until none is pending. Lost without a connection.
-  void send(RoleMessage message) { outbox_.add(message); }
 
   // ---- what else the pair shares
   void set_configuration(std::vector<KeyDigest> configuration);

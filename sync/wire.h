@@ -31,7 +31,7 @@ enum class FrameType : std::uint8_t {
   kBye = 3,
   kHeartbeat = 4,
   kEcho = 5,
-  kRoleMessage = 6,
+  // 6: reserved
   kSharedState = 7,
   kFlows = 16,
   kBucket = 17,
@@ -88,13 +88,6 @@ struct Heartbeat {
 struct Echo {
   static constexpr auto kType = FrameType::kEcho;
   std::uint64_t token = 0;
-};
-
-/// What the two elections tell each other; for the session only bytes.
-enum class RoleMessage : std::uint8_t { kReadyToTake = 1, kHandOver = 2, kActiveClaim = 3 };
-struct RoleFrame {
-  static constexpr auto kType = FrameType::kRoleMessage;
-  RoleMessage message = RoleMessage::kReadyToTake;
 };
 
 /// The state of a topic as its owner writes it; the last one counts.

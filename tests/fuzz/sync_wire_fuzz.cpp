@@ -52,8 +52,6 @@ void handle(const Frame& frame) {
       return round_trip<Heartbeat>(frame.payload);
     case FrameType::kEcho:
       return round_trip<Echo>(frame.payload);
-    case FrameType::kRoleMessage:
-      return round_trip<RoleFrame>(frame.payload);
     case FrameType::kSharedState:
       return round_trip<SharedState>(frame.payload);
     case FrameType::kFlows:

@@ -32,14 +32,6 @@ TEST(Outboxes, SendEachKindOnce) {
   EXPECT_EQ(written(outbox), std::vector<FrameType>{});
 }
 
-TEST(Outboxes, KeepRoleMessagesInOrder) {
-  Outbox outbox;
-  for (int i = 0; i < 100; ++i) outbox.add(RoleMessage::kHandOver);
-  outbox.add(RoleMessage::kReadyToTake);
-  EXPECT_EQ(written(outbox, 1 << 20, false), std::vector<FrameType>{}) << "not before both have agreed";
-  EXPECT_EQ(written(outbox), (std::vector{FrameType::kRoleMessage, FrameType::kRoleMessage}));
-}
-
 TEST(Outboxes, SendTopicsAgainOverAnotherConnection) {
   Outbox outbox;
   EXPECT_TRUE(outbox.publish(1, {1}));

@@ -286,9 +286,6 @@ TEST_F(Sessions, PassOnWhatIsNotTheirBusiness) {
   a_->publish(7, {1, 2, 3});
   active_and_standby();
   EXPECT_EQ(last<SharedState>(*b_)->bytes, (std::vector<std::uint8_t>{1, 2, 3}));
-  a_->send(RoleMessage::kHandOver);
-  run();
-  EXPECT_EQ(last<RoleFrame>(*b_)->message, RoleMessage::kHandOver);
   a_->set_role(Role::kFault);
   run();
   EXPECT_EQ(last<event::PeerRole>(*b_)->role, Role::kFault);
