@@ -50,10 +50,8 @@ Result<Socket> Socket::open(const SocketOptions& options) {
 }
 
 Result<void> Socket::send(std::span<const std::uint8_t> datagram) {
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
   for (;;) {
-    if (::sendto(fd_.get(), datagram.data(), datagram.size(), 0, as_sockaddr(kernel), sizeof kernel) >= 0) return {};
+    if (::send(fd_.get(), datagram.data(), datagram.size(), 0) >= 0) return {};
     if (errno != EINTR) return failure_from_errno("send to kernel");
   }
 }

@@ -34,6 +34,8 @@ class Socket {
   /// Buffers are forced beyond the system's limits with CAP_NET_ADMIN, and else as large as the limits allow. EPERM where a group
   /// needs a right that is missing.
   static Result<Socket> open(const SocketOptions& options);
+  /// Of a descriptor that is bound or connected already.
+  Socket(Fd fd, std::uint32_t port_id) : fd_(std::move(fd)), port_id_(port_id) {}
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// What the kernel puts into nlmsg_pid of answers to us, and of events that we caused.
@@ -47,7 +49,6 @@ class Socket {
   Result<Received> receive(std::span<std::uint8_t> buffer);
 
  private:
-  Socket(Fd fd, std::uint32_t port_id) : fd_(std::move(fd)), port_id_(port_id) {}
   Fd fd_;
   std::uint32_t port_id_ = 0;
 };

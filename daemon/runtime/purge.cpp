@@ -35,7 +35,7 @@ netlink::Result<bool> remove_table() {
   nft::Transaction transaction(dataplane::kTableName);
   transaction.add(nft::AddTable{(*table)->comment, (*table)->owned});  // an owned table is taken over first
   transaction.add(nft::DeleteTable{});
-  const auto removed = (*nftables)->commit(transaction, std::nullopt);
+  const auto removed = (*nftables)->commit(transaction);
   if (!removed) return tl::make_unexpected(removed.error());
   return true;
 }

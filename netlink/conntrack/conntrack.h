@@ -28,7 +28,7 @@ using FlowSink = std::function<void(const Flow&)>;
 class Dump {
  public:
   virtual ~Dump() = default;
-  /// True while there is more. EINTR-like inconsistencies are not errors.
+  /// True while there is more.
   virtual Result<bool> step(const FlowSink& sink) = 0;
 };
 
@@ -47,9 +47,6 @@ class Conntrack {
   virtual Result<std::size_t> erase(std::span<const Flow> flows) = 0;
   /// The same by their reply tuple, whatever `id` says: whoever holds a translated tuple goes.
   virtual Result<std::size_t> erase_by_reply(std::span<const Flow> flows) = 0;
-  /// Deletes all entries that match, in one call that walks the whole table. EINVAL for mask 0, which would be
-  /// everybody's.
-  virtual Result<void> erase_by_mark(MarkFilter filter) = 0;
   /// Puts translated flows into the kernel so that they go on here (kernel.md 3.1). One errno per flow, in order: 0, EEXIST where
   /// this or another flow holds one of the tuples, ENOMEM where the table is full. `timeout` of each flow is used as it is (> 0, at
   /// most 8,589,934 s), `status` and `id` are not used. An error of the whole: nobody knows what the kernel has of them.
@@ -69,7 +66,6 @@ class KernelConntrack final : public Conntrack {
   Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   Result<std::size_t> erase(std::span<const Flow> flows) override;
   Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
-  Result<void> erase_by_mark(MarkFilter filter) override;
   Result<std::vector<int>> insert(std::span<const Flow> flows) override;
   Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
 

@@ -34,12 +34,6 @@ void put_tuple(MessageWriter& out, std::uint16_t type, const Tuple& tuple) {
   out.end_nest(outer);
 }
 
-void put_mark_filter(MessageWriter& out, MarkFilter filter) {
-  if (filter.mask == 0) return;
-  out.put_be32(CTA_MARK, filter.value);
-  out.put_be32(CTA_MARK_MASK, filter.mask);
-}
-
 /// Address and port as ranges of one: with an address alone the kernel would choose the port itself.
 void put_nat(MessageWriter& out, std::uint16_t type, const Endpoint& endpoint) {
   const bool ipv4 = endpoint.address.family() == Family::kIpv4;
@@ -77,7 +71,10 @@ void put_protoinfo(MessageWriter& out, const Flow& flow) {
 
 void write_dump(MessageWriter& out, MarkFilter filter, std::uint32_t sequence) {
   begin(out, IPCTNL_MSG_CT_GET, NLM_F_DUMP, sequence, AF_UNSPEC);
-  put_mark_filter(out, filter);
+  if (filter.mask != 0) {
+    out.put_be32(CTA_MARK, filter.value);
+    out.put_be32(CTA_MARK_MASK, filter.mask);
+  }
   out.end();
 }
 
@@ -109,12 +106,6 @@ void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence)
   begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
   put_tuple(out, CTA_TUPLE_ORIG, flow.original);
   out.put_be32(CTA_TIMEOUT, static_cast<std::uint32_t>(flow.timeout.count()));
-  out.end();
-}
-
-void write_erase_by_mark(MessageWriter& out, MarkFilter filter, std::uint32_t sequence) {
-  begin(out, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, sequence, AF_UNSPEC);
-  put_mark_filter(out, filter);
   out.end();
 }
 

@@ -27,9 +27,6 @@ void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t se
 /// Sets the remaining time of the entry with the flow's original tuple. ENOENT if there is none.
 void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 
-/// Deletes all entries that match, acknowledged.
-void write_erase_by_mark(MessageWriter& out, MarkFilter filter, std::uint32_t sequence);
-
 /// Creates the entry, which must not exist (EEXIST). What has to be in it and why: kernel.md 3.1.
 void write_insert(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 

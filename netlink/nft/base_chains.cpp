@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -14,16 +13,13 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
-#include "netlink/message.h"
+#include "netlink/conversation.h"
 #include "netlink/nft/accept_rule.h"
-#include "netlink/socket.h"
 
 namespace wsl4::netlink::nft {
 namespace {
 
 constexpr std::size_t kListBuffer = 1U << 20;
-constexpr std::uint16_t kNewChain = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN;
-constexpr std::uint16_t kNewRule = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE;
 
 constexpr std::array<std::pair<std::uint8_t, const char*>, 3> kFamilies{
     {{NFPROTO_IPV4, "ip"}, {NFPROTO_IPV6, "ip6"}, {NFPROTO_INET, "inet"}}};
@@ -78,12 +74,11 @@ std::optional<BaseChain> parse_base_chain(ByteSpan payload) {
 
 class Lister {
  public:
-  explicit Lister(Socket socket) : socket_(std::move(socket)) {}
+  explicit Lister(Conversation kernel) : kernel_(std::move(kernel)) {}
 
   Result<std::vector<BaseChain>> chains() {
     std::vector<BaseChain> chains;
-    begin(NFT_MSG_GETCHAIN, NFPROTO_UNSPEC);
-    const auto listed = finish(kNewChain, "list base chains", [&](ByteSpan payload) {
+    const auto listed = list(NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, {}, "list base chains", [&](ByteSpan payload) {
       if (auto chain = parse_base_chain(payload)) chains.push_back(std::move(*chain));
     });
     if (!listed) return tl::make_unexpected(listed.error());
@@ -92,10 +87,8 @@ class Lister {
 
   Result<void> look_into(BaseChain& chain) {
     const auto* const family = std::ranges::find(kFamilies, chain.family, [](const auto& one) { return one.second; });
-    begin(NFT_MSG_GETRULE, family->first);
-    put(NFTA_RULE_TABLE, chain.table);
-    put(NFTA_RULE_CHAIN, chain.name);
-    return finish(kNewRule, "list the rules of " + chain.name, [&](ByteSpan payload) {
+    const Names names{{NFTA_RULE_TABLE, chain.table}, {NFTA_RULE_CHAIN, chain.name}};
+    return list(NFT_MSG_GETRULE, family->first, names, "list the rules of " + chain.name, [&](ByteSpan payload) {
       AttributeReader reader(payload.subspan(std::min(sizeof(nfgenmsg), payload.size())));
       while (const auto attribute = reader.next())
         chain.accepts_translated |= attribute->type == NFTA_RULE_EXPRESSIONS && accepts_translated(attribute->value);
@@ -103,37 +96,21 @@ class Lister {
   }
 
  private:
-  void begin(std::uint16_t message, std::uint8_t family) {
-    request_.clear();
-    request_.begin(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message), NLM_F_REQUEST | NLM_F_DUMP, ++sequence_);
-    request_.header(nfgenmsg{family, NFNETLINK_V0, 0});
+  using Names = std::vector<std::pair<std::uint16_t, std::string>>;
+
+  template <class Visit>
+  Result<void> list(std::uint16_t message, std::uint8_t family, const Names& names, const std::string& what, Visit&& visit) {
+    const auto write = [&](MessageWriter& request, std::uint32_t number) {
+      request.begin(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message), NLM_F_REQUEST | NLM_F_DUMP, number);
+      request.header(nfgenmsg{family, NFNETLINK_V0, 0});
+      for (const auto& [type, name] : names)
+        request.put(type, {reinterpret_cast<const std::uint8_t*>(name.c_str()), name.size() + 1});
+      request.end();
+    };
+    return kernel_.list(write, what, visit);
   }
 
-  void put(std::uint16_t type, const std::string& name) {
-    request_.put(type, {reinterpret_cast<const std::uint8_t*>(name.c_str()), name.size() + 1});
-  }
-
-  /// Hands every answer of type `wanted` to `take`.
-  template <class Take>
-  Result<void> finish(std::uint16_t wanted, const std::string& what, Take&& take) {
-    request_.end();
-    if (const auto sent = socket_.send(request_.bytes()); !sent) return tl::make_unexpected(sent.error());
-    for (;;) {
-      const auto received = socket_.receive(buffer_);
-      if (!received) return tl::make_unexpected(received.error());
-      if (received->kind == Received::Kind::kOverrun) return failure(ENOBUFS, what);
-      MessageReader messages(received->data);
-      while (const auto message = messages.next()) {
-        if (const auto outcome = message->outcome()) return *outcome == 0 ? Result<void>{} : failure(*outcome, what);
-        if (message->type == wanted) take(message->payload);
-      }
-    }
-  }
-
-  Socket socket_;
-  MessageWriter request_;
-  std::uint32_t sequence_ = 0;
-  std::array<std::uint8_t, kReceiveSize> buffer_{};
+  Conversation kernel_;
 };
 
 }  // namespace
@@ -142,9 +119,9 @@ Result<std::vector<BaseChain>> read_base_chains() {
   SocketOptions options;
   options.bus = NETLINK_NETFILTER;
   options.receive_buffer = kListBuffer;
-  auto socket = Socket::open(options);
-  if (!socket) return tl::make_unexpected(socket.error());
-  Lister lister(std::move(*socket));
+  auto kernel = Conversation::open(options);
+  if (!kernel) return tl::make_unexpected(kernel.error());
+  Lister lister(std::move(*kernel));
   auto chains = lister.chains();
   if (!chains) return chains;
   for (auto& chain : *chains) {

@@ -70,9 +70,8 @@ class BatchEncoder {
     batch_.first_sequence = first_sequence;
   }
 
-  void begin(std::optional<std::uint32_t> generation) {
+  void begin() {
     bound(NFNL_MSG_BATCH_BEGIN, 0);
-    if (generation) writer_.put_be32(NFNL_BATCH_GENID, *generation);
     writer_.end();
   }
   Batch end() {
@@ -280,9 +279,9 @@ const Operation* Batch::operation_of(std::uint32_t sequence) const {
   return index < operations.size() ? operations[index] : nullptr;
 }
 
-Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence, std::optional<std::uint32_t> generation) {
+Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence) {
   BatchEncoder encoder(transaction, first_sequence);
-  encoder.begin(generation);
+  encoder.begin();
   for (const auto& operation : transaction.operations()) encoder.add(operation);
   return encoder.end();
 }

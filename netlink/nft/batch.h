@@ -20,8 +20,7 @@ struct Batch {
 };
 
 /// `transaction` outlives the batch.
-[[nodiscard]] Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence,
-                                 std::optional<std::uint32_t> generation);
+[[nodiscard]] Batch encode_batch(const Transaction& transaction, std::uint32_t first_sequence);
 
 /// Not in Debian 12's header: kernel 6.9. Stays when the owner goes, so it tells an owned table even when it has lost its owner.
 inline constexpr std::uint32_t kTablePersist = 1U << 2;

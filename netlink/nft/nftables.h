@@ -24,17 +24,14 @@ class Nftables {
   virtual ~Nftables() = default;
 
   /// Sends the transaction as one batch. Atomic: on an error nothing has changed and `what` names the operation that the
-  /// kernel refused. ERESTART: the ruleset's generation is not `expected_generation`. EOVERFLOW: an overrun while reading
-  /// acknowledgements, the outcome is unknown: read again.
-  virtual Result<void> commit(const Transaction& transaction, std::optional<std::uint32_t> expected_generation = std::nullopt) = 0;
+  /// kernel refused. EOVERFLOW: an overrun while reading acknowledgements, the outcome is unknown: read again.
+  virtual Result<void> commit(const Transaction& transaction) = 0;
 
   /// The whole table, or nullopt if there is none. Slow (milliseconds per thousand elements): for start and repair only.
   /// A rule that this library did not write is read as a Rule without statements whose comment is "foreign".
   virtual Result<std::optional<Table>> read_table(const std::string& name) = 0;
 
   virtual Result<std::map<std::string, CounterValue>> read_counters(const std::string& table) = 0;
-
-  virtual Result<std::uint32_t> generation() = 0;
 };
 
 /// One socket for all writes: it owns the table when `Table::owned` is set (the kernel refuses everybody else).
@@ -44,10 +41,9 @@ class KernelNftables final : public Nftables {
   static Result<std::unique_ptr<KernelNftables>> open();
   ~KernelNftables() override;
 
-  Result<void> commit(const Transaction& transaction, std::optional<std::uint32_t> expected_generation) override;
+  Result<void> commit(const Transaction& transaction) override;
   Result<std::optional<Table>> read_table(const std::string& name) override;
   Result<std::map<std::string, CounterValue>> read_counters(const std::string& table) override;
-  Result<std::uint32_t> generation() override;
 
   /// The netlink port of the writing socket: tells our echo from foreign changes.
   [[nodiscard]] std::uint32_t port_id() const;

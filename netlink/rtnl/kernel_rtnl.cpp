@@ -15,9 +15,8 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "netlink/message.h"
+#include "netlink/conversation.h"
 #include "netlink/rtnl/rtnl.h"
-#include "netlink/socket.h"
 
 namespace wsl4::netlink::rtnl {
 
@@ -25,7 +24,6 @@ namespace {
 
 constexpr std::size_t kReceiveBuffer = 1U << 20;
 constexpr int kEventReads = 4096;  // in one go: more than the buffer holds
-constexpr int kDumpAttempts = 5;   // a dump that somebody disturbed is asked for again; then taken as it is
 
 void put_native_u32(MessageWriter& request, std::uint16_t type, std::uint32_t value) {
   request.put(type, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
@@ -135,7 +133,7 @@ std::optional<Neighbour> parse_neighbour(ByteSpan payload) {
 
 class KernelRtnl final : public Rtnl {
  public:
-  KernelRtnl(Socket socket, Socket events) : socket_(std::move(socket)), events_(std::move(events)) {}
+  KernelRtnl(Conversation kernel, Socket events) : kernel_(std::move(kernel)), events_(std::move(events)) {}
 
   Result<std::vector<Link>> links() override { return dump<ifinfomsg>(RTM_GETLINK, "list links", parse_link); }
   Result<std::vector<InterfaceAddress>> addresses() override {
@@ -197,7 +195,7 @@ class KernelRtnl final : public Rtnl {
     header.ifi_flags = static_cast<unsigned>(set);
     header.ifi_change = static_cast<unsigned>(mask);
     MessageWriter request;
-    request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
+    request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), kernel_.next_number());
     request.header(header);
     return request;
   }
@@ -213,7 +211,7 @@ class KernelRtnl final : public Rtnl {
 
   Result<void> finish(MessageWriter& request, const std::string& what) {
     request.end();
-    return exchange(request, what, [](const Message&) {});
+    return kernel_.ask(request.bytes(), what, [](ByteSpan) {});
   }
 
   /// Everything that `parse` makes of the answers to a dump request.
@@ -221,20 +219,15 @@ class KernelRtnl final : public Rtnl {
   auto dump(std::uint16_t type, const char* what, Parse&& parse)
       -> Result<std::vector<typename std::invoke_result_t<Parse, ByteSpan>::value_type>> {
     std::vector<typename std::invoke_result_t<Parse, ByteSpan>::value_type> found;
-    for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
-      found.clear();
-      bool disturbed = false;
-      MessageWriter request;
-      request.begin(type, NLM_F_REQUEST | NLM_F_DUMP, ++sequence_);
+    const auto write = [type](MessageWriter& request, std::uint32_t number) {
+      request.begin(type, NLM_F_REQUEST | NLM_F_DUMP, number);
       request.header(Header{});
       request.end();
-      auto read = exchange(request, what, [&](const Message& message) {
-        disturbed |= (message.flags & NLM_F_DUMP_INTR) != 0;
-        if (auto value = parse(message.payload)) found.push_back(*std::move(value));
-      });
-      if (!read) return tl::make_unexpected(read.error());
-      if (!disturbed) break;
-    }
+    };
+    const auto listed = kernel_.list(write, what, [&](ByteSpan payload) {
+      if (auto value = parse(payload)) found.push_back(*std::move(value));
+    });
+    if (!listed) return tl::make_unexpected(listed.error());
     return found;
   }
 
@@ -245,37 +238,24 @@ class KernelRtnl final : public Rtnl {
   /// One message for each in one datagram; the kernel answers each.
   std::vector<Result<void>> change(std::uint16_t type, int flags, const char* verb, std::span<const InterfaceAddress> addresses) {
     MessageWriter request;
-    const auto first = sequence_ + 1;
+    auto number = kernel_.next_number();
     for (const auto& address : addresses) {
-      request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), ++sequence_);
+      request.begin(type, static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), number++);
       put_address(request, address);
       if (type == RTM_NEWADDR) put_properties(request, address);
       request.end();
     }
     std::vector<Result<void>> outcomes(addresses.size());
-    const auto fail_from = [&](std::size_t index, int code) {
-      for (; index < addresses.size(); ++index) outcomes[index] = failure(code, what(verb, addresses[index]));
-    };
-    if (auto sent = socket_.send(request.bytes()); !sent) {
-      fail_from(0, sent.error().code);
-      return outcomes;
-    }
-    // Acknowledgements come in the order of the messages.
-    for (std::size_t answered = 0; answered < addresses.size();) {
-      const auto received = socket_.receive(buffer_);
-      if (!received || received->kind == Received::Kind::kOverrun) {
-        fail_from(answered, received ? EOVERFLOW : received.error().code);
-        break;
-      }
-      MessageReader reader(received->data);
-      while (const auto message = reader.next()) {
-        const std::size_t index = message->sequence - first;
-        const auto outcome = message->outcome();
-        if (index >= addresses.size() || !outcome) continue;
-        if (*outcome != 0) outcomes[index] = failure(*outcome, what(verb, addresses[index]));
-        answered = index + 1;
-      }
-    }
+    std::size_t answered = 0;  // in the order of the messages
+    const auto told = kernel_.converse(request.bytes(), addresses.size(), verb, [&](std::size_t index, const Message& message) {
+      const auto outcome = message.outcome();
+      if (!outcome) return false;
+      if (*outcome != 0) outcomes[index] = failure(*outcome, what(verb, addresses[index]));
+      answered = index + 1;
+      return false;
+    });
+    for (; !told && answered < addresses.size(); ++answered)
+      outcomes[answered] = failure(told.error().code, what(verb, addresses[answered]));
     return outcomes;
   }
 
@@ -300,46 +280,23 @@ class KernelRtnl final : public Rtnl {
     request.put(IFA_CACHEINFO, {reinterpret_cast<const std::uint8_t*>(&lifetimes), sizeof lifetimes});
   }
 
-  /// Sends the request and hands every answer but the last to `take`.
-  template <class Take>
-  Result<void> exchange(const MessageWriter& request, const std::string& what, Take&& take) {
-    if (auto sent = socket_.send(request.bytes()); !sent) return failure(sent.error().code, what);
-    while (true) {
-      const auto received = socket_.receive(buffer_);
-      if (!received) return failure(received.error().code, what);
-      if (received->kind == Received::Kind::kOverrun) return failure(EOVERFLOW, what);
-      MessageReader reader(received->data);
-      while (const auto message = reader.next()) {
-        if (message->sequence != sequence_) continue;
-        const auto outcome = message->outcome();
-        if (!outcome) {
-          take(*message);
-        } else if (*outcome != 0) {
-          return failure(*outcome, what);
-        } else {
-          return {};
-        }
-      }
-    }
-  }
-
-  Socket socket_, events_;
+  Conversation kernel_;
+  Socket events_;
   bool never_asked_ = true;
-  std::uint32_t sequence_ = 0;
   std::array<std::uint8_t, kReceiveSize> buffer_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Rtnl>> open_rtnl() {
-  auto socket = Socket::open({.bus = NETLINK_ROUTE, .groups = {}, .receive_buffer = kReceiveBuffer});
-  if (!socket) return tl::make_unexpected(socket.error());
+  auto kernel = Conversation::open({.bus = NETLINK_ROUTE, .groups = {}, .receive_buffer = kReceiveBuffer});
+  if (!kernel) return tl::make_unexpected(kernel.error());
   auto events = Socket::open({.bus = NETLINK_ROUTE,
                               .groups = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
                               .non_blocking = true,
                               .receive_buffer = kReceiveBuffer});
   if (!events) return tl::make_unexpected(events.error());
-  return std::make_unique<KernelRtnl>(std::move(*socket), std::move(*events));
+  return std::make_unique<KernelRtnl>(std::move(*kernel), std::move(*events));
 }
 
 }  // namespace wsl4::netlink::rtnl

@@ -47,6 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   const auto build = build_table(table);
-  if (encode_batch(build, 1, 0).operations.size() < build.operations().size()) std::abort();
+  if (encode_batch(build, 1).operations.size() < build.operations().size()) std::abort();
   return 0;
 }

@@ -56,7 +56,10 @@ class Listener {
 void erase_all(const Namespace& where, std::uint32_t mark) {
   where.run([&] {
     auto conntrack = KernelConntrack::open().value();
-    ASSERT_TRUE(conntrack->erase_by_mark({0xffffffff, mark}));
+    auto dump = conntrack->dump({0xffffffff, mark}).value();
+    std::vector<Flow> flows;
+    while (dump->step([&](const Flow& flow) { flows.push_back(flow); }).value()) {}
+    ASSERT_EQ(conntrack->erase(flows).value(), flows.size());
   });
 }
 
@@ -167,7 +170,7 @@ struct Events : testing::Test {
     space.run([&] {
       auto conntrack = KernelConntrack::open().value();
       ASSERT_TRUE(conntrack->insert(many_flows(count)));
-      ASSERT_TRUE(conntrack->erase_by_mark({0xffffffff, RouterBed::kMark}));
+      ASSERT_EQ(conntrack->erase(many_flows(count)).value(), count);
     });
   }
   Namespace space{"events"};

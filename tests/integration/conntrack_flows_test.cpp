@@ -133,17 +133,6 @@ TEST(ConntrackFlows, AnErasedFlowIsResetAndOthersAreNot) {
   }
 }
 
-TEST(ConntrackFlows, EraseByMarkLeavesForeignFlows) {
-  const RouterBed bed;
-  RouterBed::load_rules(bed.a);
-  const Connection ours = bed.connect(bed.vip4), foreign = bed.connect(bed.other_vip4);
-  EXPECT_TRUE(with_conntrack(bed.a, [](Conntrack& conntrack) {
-    return conntrack.erase_by_mark({0xff00, RouterBed::kMark}).has_value();
-  }));
-  EXPECT_TRUE(dump(bed.a, {0xff00, RouterBed::kMark}).empty());
-  EXPECT_TRUE(foreign.client_sends(1000));
-}
-
 /// kernel.md section 6: an idle client learns of its flow's end by a forged segment alone.
 TEST(ConntrackFlows, AProbeMakesAnIdleClientSeeAReset) {
   const RouterBed bed;

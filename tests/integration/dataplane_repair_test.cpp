@@ -25,7 +25,7 @@ class DataplaneRepair : public testing::TestWithParam<Edit> {
  protected:
   /// In one piece, as the table is built anew: nft lists things in the order in which they came.
   void SetUp() override {
-    ASSERT_TRUE(kernel_->commit(netlink::nft::build_table(plan(test::two_services())), std::nullopt));
+    ASSERT_TRUE(kernel_->commit(netlink::nft::build_table(plan(test::two_services()))));
     ASSERT_TRUE(applier_.apply(test::difference({}, test::two_services())));
   }
   netlink::nft::Table table() { return kernel_->read_table(kTableName).value().value(); }

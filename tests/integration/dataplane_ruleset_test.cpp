@@ -27,7 +27,7 @@ class DataplaneRuleset : public testing::Test {
   DataplaneRuleset() : kernel_(ours_.run([] { return KernelNftables::open().value(); })) {}
 
   void commit(const Transaction& transaction) {
-    const auto committed = kernel_->commit(transaction, std::nullopt);
+    const auto committed = kernel_->commit(transaction);
     ASSERT_TRUE(committed) << committed.error().message();
   }
 

@@ -34,7 +34,7 @@ class NftBlocks : public testing::TestWithParam<Family> {
     std::get<SnatFromBlocks>(table.chains["postrouting"].rules[0].statements[1]).selector.modulus = 1;
     send_to(table, "prerouting", RouterBed::server_end(GetParam()));
     const auto kernel = bed->a.run([] { return KernelNftables::open().value(); });
-    const auto committed = kernel->commit(build_table(table), std::nullopt);
+    const auto committed = kernel->commit(build_table(table));
     ASSERT_TRUE(committed) << committed.error().message();
     refused_before_ = all_refused();
   }

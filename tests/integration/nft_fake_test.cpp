@@ -19,7 +19,7 @@ class NftFake : public testing::TestWithParam<Family> {
 
   /// Both answer with this errno, 0 for success, and hold the same table afterwards.
   void expect_both(const Transaction& transaction, int code) {
-    const auto real = kernel_->commit(transaction, std::nullopt), fake = fake_.commit(transaction, std::nullopt);
+    const auto real = kernel_->commit(transaction), fake = fake_.commit(transaction);
     EXPECT_EQ(real ? 0 : real.error().code, code) << transaction.to_text() << (real ? "" : real.error().message());
     EXPECT_EQ(fake ? 0 : fake.error().code, code) << transaction.to_text() << (fake ? "" : fake.error().message());
     EXPECT_TRUE(kernel_->read_table("wsl4").value() == fake_.read_table("wsl4").value()) << transaction.to_text();

@@ -17,7 +17,7 @@ class NftLanguage : public testing::TestWithParam<Family> {
   NftLanguage() : kernel_(ours_.run([] { return KernelNftables::open().value(); })) {}
 
   void commit(const Transaction& transaction) {
-    const auto committed = kernel_->commit(transaction, std::nullopt);
+    const auto committed = kernel_->commit(transaction);
     ASSERT_TRUE(committed) << committed.error().message();
   }
   Table table() { return kernel_->read_table("wsl4").value().value(); }

@@ -56,7 +56,7 @@ class NftLimits : public testing::TestWithParam<Family> {
     for (const auto* set : {"connections", "rates"}) table_.sets[set].size = size;
     table_.sets["rates"].timeout = std::chrono::seconds(3);
     send_to(table_, "limits", RouterBed::server_end(GetParam()));
-    const auto committed = kernel_->commit(build_table(table_), std::nullopt);
+    const auto committed = kernel_->commit(build_table(table_));
     ASSERT_TRUE(committed) << committed.error().message();
   }
 
@@ -122,12 +122,12 @@ TEST_P(NftLimits, AnotherLimitWantsAnotherSet) {
 
   auto want = table_;
   std::get<LimitClientConnections>(want.chains["limits"].rules[0].statements[1]).count = 3;
-  ASSERT_TRUE(kernel_->commit(dataplane::diff(table_, want), std::nullopt));
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(table_, want)));
   EXPECT_FALSE(connect()) << "the client's element keeps the limit that it was made with";
 
   const auto have = want;
   want.sets["connections"].comment = "at most 3";
-  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, want), std::nullopt));
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, want)));
   EXPECT_EQ(kernel_->read_table("wsl4").value(), want);
   const auto third = connect(), fourth = connect(), fifth = connect();
   EXPECT_TRUE(third && fourth && fifth) << "the new set has counted none of those before";
@@ -157,7 +157,7 @@ TEST_P(NftLimits, ACopyCountsIfItIsAnnouncedBeforeItsEntry) {
   marks.elements[KeyBuilder().add_slot(netlink::TcpProber::kAnnouncement).take()] = {Verdict{Verdict::Kind::kGoto, "copy"}, ""};
   table_.chains["copy"].rules = {{{LimitClientConnections{GetParam(), "connections", 2}}, ""},
                                  {{Verdict{Verdict::Kind::kDrop, ""}}, ""}};
-  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, table_), std::nullopt));
+  ASSERT_TRUE(kernel_->commit(dataplane::diff(have, table_)));
   EXPECT_EQ(kernel_->read_table("wsl4").value(), table_);
 
   const auto prober = bed->a.run([] { return netlink::open_tcp_prober().value(); });
@@ -230,7 +230,7 @@ TEST_P(NftLimits, AListedClientIsRefused) {
   const auto address = IpAddress::parse(ipv4() ? "198.18.1.10" : "2001:db8:1::").value();
   Transaction list("wsl4");
   list.add(AddElements{"over", table_.sets.at("over"), {{KeyBuilder().add(address).take(), {}}}});
-  ASSERT_TRUE(kernel_->commit(list, std::nullopt));
+  ASSERT_TRUE(kernel_->commit(list));
   EXPECT_FALSE(connect());
   connect_from(other_client());
   EXPECT_TRUE(connect());

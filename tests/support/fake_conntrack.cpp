@@ -119,16 +119,6 @@ Result<std::size_t> FakeConntrack::erase_by_reply(std::span<const Flow> flows) {
   return erased;
 }
 
-Result<void> FakeConntrack::erase_by_mark(MarkFilter filter) {
-  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
-  if (filter.mask == 0) return failure(EINVAL, "erase conntrack entries by mark");
-  for (auto place = entries_.begin(); place != entries_.end();) {
-    const auto here = place++;
-    if (matches(here->second, filter)) remove(here);
-  }
-  return {};
-}
-
 Result<std::vector<int>> FakeConntrack::insert(std::span<const Flow> flows) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   std::vector<int> outcomes;

@@ -34,7 +34,6 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   netlink::Result<std::vector<std::optional<Flow>>> find(std::span<const Flow> flows) override;
   netlink::Result<std::size_t> erase(std::span<const Flow> flows) override;
   netlink::Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
-  netlink::Result<void> erase_by_mark(MarkFilter filter) override;
   netlink::Result<std::vector<int>> insert(std::span<const Flow> flows) override;
   netlink::Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
 

@@ -248,9 +248,8 @@ class Batch {
 
 }  // namespace
 
-netlink::Result<void> FakeNftables::commit(const Transaction& transaction, std::optional<std::uint32_t> expected_generation) {
+netlink::Result<void> FakeNftables::commit(const Transaction& transaction) {
   if (next_failure_) return tl::make_unexpected(*std::exchange(next_failure_, std::nullopt));
-  if (expected_generation && *expected_generation != generation_) return netlink::failure(ERESTART, "commit");
   auto next = tables_;
   Batch batch(next, transaction.table());
   for (const auto& operation : transaction.operations()) {
@@ -261,7 +260,6 @@ netlink::Result<void> FakeNftables::commit(const Transaction& transaction, std::
   if (transaction.empty()) return {};
   tables_ = std::move(next);
   committed_.push_back(transaction);
-  ++generation_;
   return {};
 }
 
@@ -288,7 +286,6 @@ netlink::Result<std::map<std::string, CounterValue>> FakeNftables::read_counters
 
 void FakeNftables::flush_by_others() {
   std::erase_if(tables_, [](const auto& item) { return !item.second.owned; });
-  ++generation_;
 }
 
 void FakeNftables::replace_by_others(const std::string& name, std::optional<Table> table) {
@@ -297,7 +294,6 @@ void FakeNftables::replace_by_others(const std::string& name, std::optional<Tabl
   } else {
     tables_.erase(name);
   }
-  ++generation_;
 }
 
 void FakeNftables::own_by_others(const std::string& name, bool owned) { foreign_[name] = owned; }

@@ -1,4 +1,4 @@
-// A kernel's nf_tables in memory, as far as wsl4 uses it: the same refusals, atomic commits, generations and ownership.
+// A kernel's nf_tables in memory, as far as wsl4 uses it: the same refusals, atomic commits and ownership.
 // tests/integration/nft_fake_test.cpp runs the same transactions against it and against the kernel and compares.
 #pragma once
 
@@ -15,11 +15,9 @@ namespace wsl4::test {
 
 class FakeNftables final : public netlink::nft::Nftables {
  public:
-  netlink::Result<void> commit(const netlink::nft::Transaction& transaction,
-                               std::optional<std::uint32_t> expected_generation) override;
+  netlink::Result<void> commit(const netlink::nft::Transaction& transaction) override;
   netlink::Result<std::optional<netlink::nft::Table>> read_table(const std::string& name) override;
   netlink::Result<std::map<std::string, netlink::nft::CounterValue>> read_counters(const std::string& table) override;
-  netlink::Result<std::uint32_t> generation() override { return generation_; }
 
   // What a test can do to it.
   /// The next commit fails so, and changes nothing.
@@ -41,7 +39,6 @@ class FakeNftables final : public netlink::nft::Nftables {
   std::map<std::pair<std::string, std::string>, netlink::nft::CounterValue> counters_;
   std::optional<netlink::Error> next_failure_;
   std::vector<netlink::nft::Transaction> committed_;
-  std::uint32_t generation_ = 1;
 };
 
 }  // namespace wsl4::test

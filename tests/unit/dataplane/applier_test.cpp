@@ -57,7 +57,7 @@ TEST_F(ApplierTest, TellsHowMuchEachCommitHolds) {
 }
 
 TEST_F(ApplierTest, WhatWasFoundIsKeptWhereItIsRight) {
-  ASSERT_TRUE(kernel_.commit(netlink::nft::build_table(plan(test::two_services())), std::nullopt));
+  ASSERT_TRUE(kernel_.commit(netlink::nft::build_table(plan(test::two_services()))));
   const auto adopted = applier_.adopt(service::MarkLayout());
   ASSERT_TRUE(adopted);
   EXPECT_EQ(adopted->size(), 6U);

@@ -20,7 +20,7 @@ constexpr unsigned kRounds = 300;
 
 /// Commits, and returns what the kernel then has.
 Table after(test::FakeNftables& kernel, const Transaction& transaction) {
-  const auto committed = kernel.commit(transaction, std::nullopt);
+  const auto committed = kernel.commit(transaction);
   EXPECT_TRUE(committed) << committed.error().message();
   return kernel.read_table(kTableName).value().value();
 }

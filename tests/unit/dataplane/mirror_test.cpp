@@ -13,12 +13,12 @@ namespace {
 class Pair {
  public:
   explicit Pair(service::DesiredState nothing = {}) : mirror(std::move(nothing)) {
-    EXPECT_TRUE(kernel.commit(netlink::nft::build_table(mirror.table()), std::nullopt));
+    EXPECT_TRUE(kernel.commit(netlink::nft::build_table(mirror.table())));
   }
 
   void move_to(const service::DesiredState& next) {
     const auto change = test::difference(mirror.state(), next);
-    const auto committed = kernel.commit(mirror.transition(change), std::nullopt);
+    const auto committed = kernel.commit(mirror.transition(change));
     ASSERT_TRUE(committed) << committed.error().message();
     mirror.commit(change);
     ASSERT_EQ(kernel.read_table(kTableName).value(), plan(next));
@@ -27,7 +27,7 @@ class Pair {
   }
 
   void move_to(service::Gate gate) {
-    ASSERT_TRUE(kernel.commit(mirror.transition(gate), std::nullopt));
+    ASSERT_TRUE(kernel.commit(mirror.transition(gate)));
     mirror.commit(gate);
     ASSERT_EQ(kernel.read_table(kTableName).value(), plan(mirror.state()));
     ASSERT_EQ(mirror.state().gate, gate);
@@ -119,7 +119,7 @@ TEST(Mirror, BlocksComeChangeAndGo) {
       }
     }
     const auto transaction = pair.mirror.transition(changes);
-    ASSERT_TRUE(pair.kernel.commit(transaction, std::nullopt));
+    ASSERT_TRUE(pair.kernel.commit(transaction));
     pair.mirror.commit(changes);
     ASSERT_EQ(pair.kernel.read_table(kTableName).value(), plan(state)) << "step " << step;
     ASSERT_EQ(pair.mirror.state(), state) << "step " << step;
@@ -162,7 +162,7 @@ TEST(Mirror, NewSharesLeaveTheBlocksAlone) {
   shares.blocks.clear();
   shares.backends[0].share_weight = 5;
   const std::vector changes{shares};
-  ASSERT_TRUE(pair.kernel.commit(pair.mirror.transition(changes), std::nullopt));
+  ASSERT_TRUE(pair.kernel.commit(pair.mirror.transition(changes)));
   pair.mirror.commit(changes);
   state.services.at("chat").backends[0].share_weight = 5;
   EXPECT_EQ(pair.mirror.state(), state);
@@ -172,7 +172,7 @@ TEST(Mirror, NewSharesLeaveTheBlocksAlone) {
 TEST(Mirror, ThatTheDaemonDealsIsNoPartOfThePlan) {
   Pair pair;
   pair.move_to(test::two_services());
-  for (int beat = 0; beat < 3; ++beat) ASSERT_TRUE(pair.kernel.commit(go_on_dealing(), std::nullopt));
+  for (int beat = 0; beat < 3; ++beat) ASSERT_TRUE(pair.kernel.commit(go_on_dealing()));
   EXPECT_EQ(pair.kernel.read_table(kTableName).value(), pair.mirror.table());
 }
 

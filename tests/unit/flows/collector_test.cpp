@@ -79,7 +79,6 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
     erased.insert(erased.end(), flows.begin(), flows.end());
     return flows.size();
   }
-  Result<void> erase_by_mark(netlink::conntrack::MarkFilter) override { return {}; }
   Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
   Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
   Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override {

@@ -31,7 +31,7 @@ Table decoded(const Batch& batch, const std::string& name) {
 
 Table round_trip(const Table& table) {
   const auto build = build_table(table);
-  return decoded(encode_batch(build, 1, std::nullopt), table.name);
+  return decoded(encode_batch(build, 1), table.name);
 }
 
 TEST(NftDecode, TablesComeBackAsTheyWere) {
