@@ -13,7 +13,7 @@ using config::Findings;
 namespace {
 
 /// A node has one request and comes back in seconds or minutes; connections that are kept meanwhile would shut others out.
-constexpr http::Limits kLimits{.idle_timeout = std::chrono::seconds(5), .keep_alive = false};
+constexpr http::Limits kLimits{.idle_timeout = std::chrono::seconds(5), .keep_alive = false, .make_room = true};
 
 }  // namespace
 
@@ -53,7 +53,7 @@ tl::expected<RegisterServer::Next, std::vector<std::string>> RegisterServer::pre
   const auto answer = [router = router_](const http::Request& request) {
     return router->answer(request, http::Router::Access::kEverything);
   };
-  const auto port = next.server->listen_tls(*next.endpoint, settings.tls_certificate, settings.tls_key, answer);
+  const auto port = next.server->listen_tls(*next.endpoint, settings.tls_certificate, settings.tls_key, answer, server_.get());
   if (!port) return tl::make_unexpected(std::vector{port.error()});
   return next;
 }

@@ -34,6 +34,21 @@ using boost::system::error_code;
 constexpr int kBacklog = 128;
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after a failed accept (no descriptors left), so that it does not spin
 
+void share_port(int socket, bool share) {
+  const int value = share ? 1 : 0;
+  (void)::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
+/// Ends the session whose client has kept it waiting longest, if not all are being answered.
+void make_room(const Listening& listening) {
+  Session* longest = nullptr;
+  for (Session* session : listening.sessions) {
+    if (!session->is_served() || !session->owes_nothing_since()) continue;
+    if (longest == nullptr || session->owes_nothing_since() < longest->owes_nothing_since()) longest = session;
+  }
+  if (longest != nullptr) longest->give_way();
+}
+
 asio::awaitable<void> run_session(std::shared_ptr<Session> session) { co_await session->run(); }
 
 }  // namespace
@@ -47,6 +62,8 @@ class Listener {
   virtual void stop() = 0;
   [[nodiscard]] virtual bool busy() const = 0;
   virtual asio::awaitable<void> accept() = 0;
+  /// Whether another socket may be bound to its port meanwhile, if it may itself (socket(7), SO_REUSEPORT).
+  virtual void share_port(bool share) = 0;
   /// Of a listener under TLS.
   virtual void set_tls(const std::shared_ptr<asio::ssl::context>& tls) = 0;
 
@@ -91,6 +108,8 @@ class ProtocolListener final : public Listener {
     }
   }
 
+  void share_port(bool share) override { http::share_port(acceptor_.native_handle(), share); }
+
   void set_tls(const std::shared_ptr<asio::ssl::context>& tls) override {
     if (listening_->tls) listening_->tls = tls;
   }
@@ -100,6 +119,7 @@ class ProtocolListener final : public Listener {
     ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
     const std::size_t limit = listening_->limits.max_connections;
     if (listening_->sessions.size() >= 2 * limit) return;  // not even an answer: closed
+    if (listening_->served >= limit && listening_->limits.make_room) make_room(*listening_);
     const auto kind = listening_->served < limit ? Session::Kind::kServed : Session::Kind::kRefused;
     auto session = std::make_shared<Session>(std::move(socket), listening_, kind);
     asio::co_spawn(acceptor_.get_executor(), run_session(std::move(session)), asio::detached);
@@ -123,7 +143,7 @@ std::shared_ptr<Listener> start_listener(asio::io_context& io, typename Protocol
 }
 
 tl::expected<asio::ip::tcp::acceptor, std::string> bind_tcp(asio::io_context& io, const netlink::Endpoint& endpoint,
-                                                            const char* setting) {
+                                                            const char* setting, bool share = false) {
   using Protocol = asio::ip::tcp;
   const auto address = util::to_asio(endpoint);
   Protocol::acceptor acceptor(io);
@@ -137,8 +157,10 @@ tl::expected<asio::ip::tcp::acceptor, std::string> bind_tcp(asio::io_context& io
     acceptor.set_option(Protocol::acceptor::reuse_address(true), error);
   }
   if (!error && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+  if (!error) share_port(acceptor.native_handle(), share);
   if (!error) acceptor.bind(address, error);
   if (!error) acceptor.listen(kBacklog, error);
+  if (!error) share_port(acceptor.native_handle(), false);
   if (error) return tl::make_unexpected(fmt::format("{} {}: {}", setting, endpoint.to_string(), error.message()));
   return acceptor;
 }
@@ -173,10 +195,12 @@ tl::expected<std::uint16_t, std::string> Server::listen_tcp(const netlink::Endpo
 }
 
 tl::expected<std::uint16_t, std::string> Server::listen_tls(const netlink::Endpoint& endpoint, const std::string& certificate_file,
-                                                            const std::string& key_file, Answer answer) {
+                                                            const std::string& key_file, Answer answer, Server* old) {
   auto tls = make_tls_server(certificate_file, key_file);
   if (!tls) return tl::make_unexpected(fmt::format("control.register: {}", tls.error()));
-  auto acceptor = bind_tcp(io_, endpoint, "control.register");
+  if (old != nullptr) old->share_ports(true);
+  auto acceptor = bind_tcp(io_, endpoint, "control.register", old != nullptr);
+  if (old != nullptr) old->share_ports(false);
   if (!acceptor) return tl::make_unexpected(std::move(acceptor.error()));
   error_code ignored;
   const auto port = acceptor->local_endpoint(ignored).port();
@@ -187,6 +211,10 @@ tl::expected<std::uint16_t, std::string> Server::listen_tls(const netlink::Endpo
 
 void Server::set_tls(const std::shared_ptr<asio::ssl::context>& tls) {
   for (const auto& listener : listeners_) listener->set_tls(tls);
+}
+
+void Server::share_ports(bool share) {
+  for (const auto& listener : listeners_) listener->share_port(share);
 }
 
 void Server::stop() {

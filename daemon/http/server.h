@@ -29,9 +29,10 @@ class Server {
   /// Returns the port, which the kernel picks if `endpoint` has none (0). The machine need not have the address yet.
   tl::expected<std::uint16_t, std::string> listen_tcp(const netlink::Endpoint& endpoint, Answer answer);
 
-  /// The same under TLS. Both files are PEM: the certificate with those that lead to its root, and its key.
+  /// The same under TLS. Both files are PEM: the certificate with those that lead to its root, and its key. `old`: listens still,
+  /// maybe on the same port of another address, which one of both includes (0.0.0.0, ::); without it nobody shares a port.
   tl::expected<std::uint16_t, std::string> listen_tls(const netlink::Endpoint& endpoint, const std::string& certificate_file,
-                                                      const std::string& key_file, Answer answer);
+                                                      const std::string& key_file, Answer answer, Server* old = nullptr);
 
   /// What TLS listeners take from now on; connections that are open go on as they are.
   void set_tls(const std::shared_ptr<boost::asio::ssl::context>& tls);
@@ -43,6 +44,8 @@ class Server {
   [[nodiscard]] bool busy() const;
 
  private:
+  void share_ports(bool share);
+
   boost::asio::io_context& io_;
   Limits limits_;
   std::vector<std::shared_ptr<Listener>> listeners_;

@@ -63,6 +63,13 @@ void Session::finish() {
   if (idle_) stream_.socket().cancel();
 }
 
+void Session::give_way() {
+  finishing_ = true;
+  kind_ = Kind::kRefused;
+  --listening_->served;
+  stream_.socket().close();
+}
+
 asio::awaitable<void> Session::run() {
   bool goes_on = co_await open();
   while (goes_on && !finishing_) goes_on = co_await serve_one();
@@ -84,6 +91,7 @@ asio::awaitable<bool> Session::serve_one() {
   auto message = co_await read_message();
   if (!message && !message.error()) co_return false;
 
+  owes_nothing_since_.reset();
   bool head = false;
   bool keep_alive = false;
   unsigned version = 11;
@@ -98,6 +106,7 @@ asio::awaitable<bool> Session::serve_one() {
     response = co_await respond(std::move(*message));
   }
   const bool open = co_await write(std::move(response), head, version, keep_alive && !finishing_);
+  owes_nothing_since_ = Clock::now();
   co_return open;
 }
 

@@ -1,6 +1,7 @@
 // One connection: reads a request, lets it be answered, writes the answer, again and again. Lives on one thread.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,6 +42,13 @@ class Session {
   /// Lets a request in progress be answered and then ends; without one, or in the TLS handshake, it ends now.
   void finish();
 
+  using Clock = std::chrono::steady_clock;
+  /// Since when it owes its client nothing: it has been accepted, or answered, then. Nothing while a request is being answered.
+  [[nodiscard]] std::optional<Clock::time_point> owes_nothing_since() const { return owes_nothing_since_; }
+  /// Makes room for another one: closes now, and counts as served no more.
+  void give_way();
+  [[nodiscard]] bool is_served() const { return kind_ == Kind::kServed; }
+
  private:
   boost::asio::awaitable<bool> open();
   /// One request and its answer; false when the connection is to be closed.
@@ -58,6 +66,7 @@ class Session {
   boost::beast::flat_buffer buffer_;
   std::shared_ptr<Listening> listening_;
   Kind kind_;
+  std::optional<Clock::time_point> owes_nothing_since_ = Clock::now();
   bool idle_ = false;
   bool finishing_ = false;
 };

@@ -122,6 +122,43 @@ TEST_F(RegisterServerRun, ListensElsewhereOrNotAtAllAsTheSettingsWant) {
   EXPECT_EQ(server_.tokens().size(), 0U);
 }
 
+TEST_F(RegisterServerRun, GoesOverFromOneAddressToAllOfThemAndBackOnOnePort) {
+  thread_.start();
+  go_over();
+  const auto one = *config_.control.register_listen;
+  for (const auto& address : {*netlink::IpAddress::parse("0.0.0.0"), one.address}) {
+    config_.control.register_listen->address = address;
+    go_over();
+    EXPECT_EQ(healthz(one), 200U);
+    http::Server other(thread_.io(), {});
+    EXPECT_FALSE(other.listen_tcp(one, {})) << "nobody else may have the port";
+  }
+}
+
+/// A port that somebody else has on one of the addresses.
+TEST_F(RegisterServerRun, KeepsItsAddressWhereItCannotHaveAllOfThem) {
+  thread_.start();
+  go_over();
+  auto all = config_.control;
+  all.register_listen->address = *netlink::IpAddress::parse("0.0.0.0");
+  http::Server other(thread_.io(), {});
+  ASSERT_TRUE(other.listen_tcp({*netlink::IpAddress::parse("127.0.0.2"), all.register_listen->port}, {}));
+  thread_.run([&] {
+    EXPECT_THAT(server_.prepare(all).error(), ElementsAre(HasSubstr("in use")));
+    other.stop();
+  });
+  EXPECT_EQ(healthz(*config_.control.register_listen), 200U);
+}
+
+TEST_F(RegisterServerRun, SilentConnectionsShutNobodyOut) {
+  thread_.start();
+  go_over();
+  std::vector<test::RawClient> silent;
+  for (int i = 0; i < 128; ++i) silent.emplace_back(config_.control.register_listen->port);
+  EXPECT_EQ(healthz(*config_.control.register_listen), 200U);
+  EXPECT_TRUE(silent.front().closed());
+}
+
 TEST_F(RegisterServerRun, AConnectionHasOneRequest) {
   thread_.start();
   go_over();

@@ -272,6 +272,28 @@ TEST_F(HttpServer, StopLetsRequestsInProgressEndAndClosesIdleConnections) {
   EXPECT_TRUE(busy.closed());
 }
 
+TEST_F(HttpServer, NoRequestInProgressMakesRoomForANewcomer) {
+  Gate gate;
+  gate.timer.emplace(thread_.io(), std::chrono::hours(1));
+  Limits limits;
+  limits.max_connections = 2;
+  limits.make_room = true;
+  start(limits, [&gate](const Request& request) { return request.method == "GET" ? echo(request) : wait_at(gate); });
+  RawClient busy(path_);
+  busy.send("POST /x HTTP/1.1\r\nHost: x\r\n\r\n");
+  gate.reached.get_future().wait();
+  RawClient half(path_);
+  half.send("GET /x HT");
+  RawClient answered(path_);
+  answered.send(kGet);
+  EXPECT_EQ(answered.receive()->status, 200U);
+  EXPECT_TRUE(half.closed());
+  EXPECT_EQ(test::request(path_, "GET", "/x").status, 200U);
+  EXPECT_TRUE(answered.closed());
+  thread_.run([&gate] { gate.timer->cancel(); });
+  EXPECT_EQ(busy.receive()->body, "late");
+}
+
 TEST_F(HttpServer, ServesTcpToo) {
   server_.emplace(thread_.io(), Limits{});
   netlink::Endpoint endpoint{*netlink::IpAddress::parse("127.0.0.1"), 0};

@@ -158,6 +158,22 @@ TEST_F(TlsServer, HalfHandshakesCountAsConnections) {
   EXPECT_EQ(status, 200U);
 }
 
+TEST_F(TlsServer, WhoHasBeenSilentLongestMakesRoom) {
+  Limits limits;
+  limits.max_connections = 4;
+  limits.make_room = true;
+  start(limits);
+  std::vector<RawClient> silent;
+  for (int i = 0; i < 16; ++i) {
+    silent.emplace_back(port_);
+    silent.back().send(i % 2 == 0 ? kHalfHello : "");
+  }
+  EXPECT_EQ(status_of_a_request(), 200U);
+  for (int i = 0; i < 12; ++i) EXPECT_TRUE(silent[i].closed()) << i;
+  silent.back().send(kHalfHello + std::string(600, 'a'));
+  EXPECT_FALSE(silent.back().receive()) << "the last ones are waited for still, and get an alert";
+}
+
 TEST_F(TlsServer, TwiceAsManyAreNotEvenAnswered) {
   Limits limits;
   limits.max_connections = 2;
