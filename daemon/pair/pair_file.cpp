@@ -8,7 +8,6 @@
 #include <boost/json.hpp>
 
 #include "daemon/service/stored_document.h"
-#include "daemon/util/file.h"
 
 namespace wsl4::pair {
 namespace {
@@ -46,9 +45,9 @@ tl::expected<PairState, std::string> PairFile::load() const {
   return *state;
 }
 
-tl::expected<void, std::string> PairFile::save(const PairState& state) const {
+util::FileContent PairFile::content(const PairState& state) {
   const json::object document{{"version", kVersion}, {"peer_synced", state.peer_synced}, {"promoted", state.promoted}};
-  return util::replace_file(path_, json::serialize(document) + "\n");
+  return {json::serialize(document) + "\n", state == PairState{}};
 }
 
 }  // namespace wsl4::pair

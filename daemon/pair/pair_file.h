@@ -6,6 +6,8 @@
 
 #include <tl/expected.hpp>
 
+#include "daemon/util/file.h"
+
 namespace wsl4::pair {
 
 struct PairState {
@@ -20,7 +22,12 @@ class PairFile {
 
   /// No file is the default. A broken one is an error, since nobody knows what it said.
   [[nodiscard]] tl::expected<PairState, std::string> load() const;
-  [[nodiscard]] tl::expected<void, std::string> save(const PairState& state) const;
+  [[nodiscard]] tl::expected<void, std::string> save(const PairState& state) const {
+    return util::replace_file(path_, content(state));
+  }
+  /// No file says the default too, and to remove one takes no room: a full disk must not keep one that says that the peer is
+  /// synced.
+  [[nodiscard]] static util::FileContent content(const PairState& state);
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

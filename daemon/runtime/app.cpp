@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <filesystem>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,9 +14,7 @@
 #include "daemon/config/changes.h"
 #include "daemon/runtime/refused.h"
 #include "daemon/service/layers.h"
-#include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
-#include "daemon/util/file.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
 #include "daemon/util/signals.h"
@@ -34,7 +31,6 @@ constexpr std::chrono::seconds kTendInterval{1};
 constexpr std::chrono::seconds kFinishLimit{1};
 /// For the hook of the role that a stop has changed; with what a hand-over takes it is less than the unit's TimeoutStopSec.
 constexpr std::chrono::seconds kHookLimit{5};
-constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeout_established";
 
 service::DesiredState no_services(const config::Config& config, const host::KernelFeatures& features) {
   service::DesiredState state;
@@ -147,44 +143,6 @@ tl::expected<void, std::string> App::open_addresses() {
   return {};
 }
 
-/// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.
-tl::expected<void, std::string> App::open_state() {
-  std::error_code failed;
-  const auto& directory = wanted_.file->node.state_dir;
-  std::filesystem::create_directories(directory, failed);
-  if (failed) return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", directory, failed.message()));
-  auto state = store_.load();
-  if (!state) return tl::make_unexpected(state.error());
-  state_ = std::move(*state);
-  if (auto loaded_overlay = load_overlay(); !loaded_overlay) return loaded_overlay;
-  auto joined = joining_.open(*wanted_.file, directory);
-  if (!joined) return tl::make_unexpected(joined.error());
-  wanted_.file = std::make_shared<const config::Config>(std::move(*joined));
-  return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
-}
-
-std::map<std::string, std::string> App::set_sysctls(const config::Config& config) {
-  const auto wanted = host::wanted_sysctls(config);
-  auto next = state_;
-  for (const auto& [name, value] : wanted) {
-    const auto present = sysctls_->read(name);
-    if (present && *present != value) next.note_change(name, *present, value);
-    if (present && name == kEstablishedSysctl) next.note_timeouts(*present, value);
-  }
-  sysctl_problems_.clear();
-  if (next != state_) {
-    if (const auto saved = store_.save(next); !saved) {
-      sysctl_problems_.push_back(saved.error());
-      return {};
-    }
-    state_ = std::move(next);
-  }
-  auto changes = host::apply_sysctls(*sysctls_, wanted);
-  sysctl_problems_ = std::move(changes.failures);
-  for (const auto& problem : sysctl_problems_) log::error("sysctl-not-set", "error=\"{}\"", problem);
-  return std::move(changes.old_values);
-}
-
 tl::expected<void, std::string> App::adopt_and_apply() {
   auto adopted = kernel_->adopt();
   if (!adopted) return tl::make_unexpected(adopted.error().message());
@@ -212,27 +170,6 @@ tl::expected<void, std::string> App::adopt_and_apply() {
               fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
                           assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
-}
-
-void App::keep_newcomers() {
-  auto next = state_;
-  next.newcomers = assembler_.newcomers();
-  if (next == state_) return;
-  if (const auto saved = store_.save(next); !saved) {
-    log::warning("state-not-saved", "error=\"{}\"", saved.error());
-    return;
-  }
-  state_ = std::move(next);
-}
-
-/// What somebody else has changed meanwhile is set again: without it flows would stop or be reset.
-void App::watch_sysctls() {
-  const auto wanted = host::wanted_sysctls(*wanted_.file);
-  for (const auto& [name, value] : wanted) {
-    const auto present = sysctls_->read(name);
-    if (!present || *present == value) continue;
-    if (sysctls_->write(name, value)) events_.add("sysctl-restored", fmt::format("{} was {}, is {} again", name, *present, value));
-  }
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -279,6 +216,8 @@ asio::awaitable<void> App::finish() {
   events_.add("stopping", "asked to by a signal");  // answers those who wait for events
   auto answered = comes_true([this] { return !server_->busy(); }, kFinishLimit);
   co_await std::move(answered);
+  auto written = comes_true([this] { return !files_.busy(); }, util::FileWriter::kPatience);
+  co_await std::move(written);
   auto told = comes_true([this] { return !hooks_.busy(); }, kHookLimit);  // systemd ends what a service leaves behind
   co_await std::move(told);
   io_.stop();
@@ -411,7 +350,10 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   auto drafted = draft(wanted, touched);
   if (!drafted) co_return refused(422, drafted.error());
   std::map<std::string, std::string> old_values;
-  if (wanted.file != wanted_.file) old_values = set_sysctls(*wanted.file);
+  if (wanted.file != wanted_.file) {
+    auto changing = change_sysctls(*wanted.file);
+    old_values = co_await std::move(changing);
+  }
   const auto endings = take_endings();
   touched_.clear();
   auto work = [this, &change = drafted->change, endings] {
@@ -424,7 +366,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied) {
-    if (!old_values.empty()) set_sysctls(*wanted_.file);  // notes it too, for purge
+    if (!old_values.empty()) co_await change_sysctls(*wanted_.file);  // notes it too, for purge
     host::apply_sysctls(*sysctls_, old_values);
     touched_.merge(touched);
     for (const auto& due : endings) health_->give_back(due.ending);
@@ -445,9 +387,7 @@ asio::awaitable<Outcome<bool>> App::apply_settled(std::shared_ptr<const config::
   const bool settled = overlay.settle(*file, drains);
   auto pending = apply_new({std::move(file), std::move(overlay)}, std::move(touched));
   const auto applied = co_await std::move(pending);
-  if (applied && settled) {
-    if (const auto saved = save_overlay(wanted_.overlay); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
-  }
+  if (applied && settled) keep_overlay();
   co_return applied;
 }
 
@@ -462,36 +402,8 @@ asio::awaitable<Outcome<bool>> App::apply_joined(config::Config base) {
   co_return co_await std::move(pending);
 }
 
-// ---- changes at run time ----------------------------------------------------------------------------------------------
-
-tl::expected<void, std::string> App::load_overlay() {
-  const auto text = util::read_file_if_there(overlay_path());
-  if (!text) return tl::make_unexpected(text.error());
-  if (!*text) return {};
-  auto changes = service::parse_changes(**text, overlay_path());
-  if (!changes) return tl::make_unexpected(changes.error());
-  wanted_.overlay = service::Overlay(std::move(*changes));
-  return {};
-}
-
-tl::expected<void, std::string> App::save_overlay(const service::Overlay& overlay) {
-  const auto text = service::to_text(overlay.changes());
-  auto saved = util::replace_file(overlay_path(), text);
-  if (saved) share(pair::Document::kOverlay, text);
-  return saved;
-}
-
-std::string App::overlay_path() const { return wanted_.file->node.state_dir + "/runtime.json"; }
-
-std::uint64_t App::sysctl_number(const std::string& name) const {
-  const auto text = sysctls_->read(name);
-  return text ? std::strtoull(text->c_str(), nullptr, 10) : 0;
-}
-
 const config::Service& App::in_effect(const std::string& service) const {
   return service::in_effect(assembler_.laid(), *service::find_service(*wanted_.file, service));
 }
-
-std::chrono::seconds App::established_timeout() const { return std::chrono::seconds(sysctl_number(kEstablishedSysctl)); }
 
 }  // namespace wsl4::runtime

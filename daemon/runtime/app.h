@@ -33,6 +33,7 @@
 #include "daemon/runtime/state_store.h"
 #include "daemon/service/assembler.h"
 #include "daemon/util/async_lock.h"
+#include "daemon/util/file_writer.h"
 
 namespace wsl4::runtime {
 
@@ -64,8 +65,12 @@ class App final : public control::Node {
  private:
   [[nodiscard]] tl::expected<void, std::string> open_state();
   [[nodiscard]] tl::expected<void, std::string> open_addresses();
-  /// Returns the old values of what it changed.
-  std::map<std::string, std::string> set_sysctls(const config::Config& config);
+  using Sysctls = std::map<std::string, std::string>;
+  // Return the old values of what they changed. The first one waits for storage, for the start.
+  Sysctls set_sysctls(const config::Config& config);
+  boost::asio::awaitable<Sysctls> change_sysctls(const config::Config& config);
+  [[nodiscard]] State noting(const Sysctls& wanted) const;
+  Sysctls write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
   /// it is then.
@@ -102,7 +107,9 @@ class App final : public control::Node {
   boost::asio::awaitable<void> suspect();
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
-  [[nodiscard]] tl::expected<void, std::string> save_overlay(const service::Overlay& overlay);
+  /// One that is to be in effect; after an error the one that is is kept.
+  boost::asio::awaitable<tl::expected<void, std::string>> store_overlay(const service::Overlay& overlay);
+  void keep_overlay();
   [[nodiscard]] std::string overlay_path() const;
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
@@ -160,6 +167,7 @@ class App final : public control::Node {
   StateStore store_;
   State state_;
   EventLog events_{io_};
+  util::FileWriter files_{io_, [this](std::string problem) { events_.add("state-not-saved", std::move(problem)); }};
   // Of a single node; a pair's move with the role (pair/role_runner.h).
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
@@ -199,6 +207,7 @@ class App final : public control::Node {
       io_,
       changing_,
       events_,
+      files_,
       {[this](config::Config base) { return apply_joined(std::move(base)); },
        [this](const std::string& service) -> const config::Service& { return in_effect(service); },
        [this] { return refusal_of_follower(); }, [this](const std::string& text) { share(pair::Document::kJoined, text); }}};

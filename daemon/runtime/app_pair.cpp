@@ -190,9 +190,7 @@ void App::keep_promotion(bool promoted) {
   save_pair_state();
 }
 
-void App::save_pair_state() {
-  if (const auto saved = pair_file_->save(pair_state_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
-}
+void App::save_pair_state() { files_.keep(pair_file_->path(), pair::PairFile::content(pair_state_)); }
 
 /// A backend that has left this node's file, or has not come yet, while the peer has flows to it: it is known, and drains.
 asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
@@ -340,7 +338,8 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   events_.add("changes-followed", "what was changed at run time on the active is in effect here");
-  co_return save_overlay(overlay);
+  keep_overlay();
+  co_return tl::expected<void, std::string>{};
 }
 
 asio::awaitable<tl::expected<void, std::string>> App::follow_verdicts(std::string text) {

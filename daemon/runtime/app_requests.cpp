@@ -159,8 +159,8 @@ asio::awaitable<Outcome<control::Status>> App::status() {
 std::vector<std::string> App::warnings() const {
   auto warnings = sysctl_problems_;
   warnings.insert(warnings.end(), address_problems_.begin(), address_problems_.end());
-  const auto joined = joining_.warnings();
-  warnings.insert(warnings.end(), joined.begin(), joined.end());
+  std::ranges::move(joining_.warnings(), std::back_inserter(warnings));
+  std::ranges::move(files_.problems(), std::back_inserter(warnings));
   return warnings;
 }
 
@@ -209,13 +209,13 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
     wanted_.overlay = std::move(overlay);
   } else {
     // Stored first: what has been confirmed must survive a crash.
-    if (const auto saved = save_overlay(overlay); !saved) co_return refused(500, saved.error());
+    auto storing = store_overlay(overlay);
+    if (const auto stored = co_await std::move(storing); !stored) co_return refused(500, stored.error());
     auto pending = apply_new({wanted_.file, overlay}, {service});
     const auto changed = co_await std::move(pending);
     log::info("change-took", "us={} cpu_us={}", changing.elapsed(), changing.processor());
     if (!changed) {
-      if (const auto restored = save_overlay(wanted_.overlay); !restored)
-        log::error("state-not-saved", "error=\"{}\"", restored.error());
+      keep_overlay();
       co_return tl::make_unexpected(changed.error());
     }
     events_.add("backend-changed", "changed at run time", service, backend);

@@ -34,8 +34,8 @@ std::string describe(const service::Registration& registration) {
 
 }  // namespace
 
-Joining::Joining(asio::io_context& io, util::AsyncLock& changing, EventLog& events, Hooks hooks)
-    : io_(io), changing_(changing), events_(events), hooks_(std::move(hooks)), listener_(io, *this) {}
+Joining::Joining(asio::io_context& io, util::AsyncLock& changing, EventLog& events, util::FileWriter& files, Hooks hooks)
+    : io_(io), changing_(changing), events_(events), files_(files), hooks_(std::move(hooks)), listener_(io, *this) {}
 
 tl::expected<config::Config, std::string> Joining::open(config::Config file, const std::string& directory) {
   file_ = std::move(file);
@@ -64,7 +64,7 @@ tl::expected<void, std::string> Joining::start() {
 
 void Joining::stop() {
   listener_.stop();
-  save_what_waits();
+  if (unsaved_) save();
 }
 
 tl::expected<Joining::Listener, std::vector<std::string>> Joining::prepare(const config::Config& file) {
@@ -102,7 +102,7 @@ asio::awaitable<Outcome<control::Joined>> Joining::join(std::string service, std
     unsaved_ = true;
     co_return joined;
   }
-  auto pending = go_over(std::move(leases));
+  auto pending = store_and_go_over(std::move(leases));
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error());
   if (joined.is_new) {
@@ -118,7 +118,7 @@ asio::awaitable<Outcome<void>> Joining::leave(std::string service, std::string b
   if (auto refusal = hooks_.obstacle()) co_return tl::make_unexpected(std::move(*refusal));
   auto leases = leases_;
   if (!leases.end({service, backend})) co_return tl::make_unexpected(control::not_joined(service, backend));
-  auto pending = go_over(std::move(leases));
+  auto pending = store_and_go_over(std::move(leases));
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error());
   events_.add("backend-left", "it has said so itself; its connections live on", service, backend);
@@ -143,9 +143,7 @@ std::optional<Refusal> Joining::obstacle(const Leases::Key& key, const service::
   return Refusal{never ? 422 : 409, never ? "Unprocessable content" : "The address is taken", clash->problems};
 }
 
-/// Stored first: what has been confirmed must survive a crash.
-asio::awaitable<Outcome<bool>> Joining::go_over(Leases leases) {
-  if (const auto saved = save(leases); !saved) co_return tl::make_unexpected(Refusal{500, saved.error(), {}});
+asio::awaitable<Outcome<bool>> Joining::go_over(Leases leases, bool stored) {
   const bool found_more = std::exchange(found_more_, false);  // DNS may answer again meanwhile
   auto joined = lay_joined(file_, leases, discovered_);
   auto pending = hooks_.apply(joined.config);
@@ -153,10 +151,23 @@ asio::awaitable<Outcome<bool>> Joining::go_over(Leases leases) {
   if (changed) {
     leases_ = std::move(leases);
     take(std::move(joined));
+    stored ? hooks_.on_stored(text()) : save();
   } else {
     found_more_ = found_more_ || found_more;
-    if (const auto restored = save(leases_); !restored) log::error("state-not-saved", "error=\"{}\"", restored.error());
   }
+  co_return changed;
+}
+
+/// What has been confirmed must survive a crash.
+asio::awaitable<Outcome<bool>> Joining::store_and_go_over(Leases leases) {
+  auto storing = files_.store(path_, service::to_text(leases, discovered_));
+  const auto stored = co_await std::move(storing);
+  Outcome<bool> changed = stored ? Outcome<bool>(true) : tl::make_unexpected(Refusal{500, stored.error(), {}});
+  if (stored) {
+    auto pending = go_over(std::move(leases), true);
+    changed = co_await std::move(pending);
+  }
+  if (!changed) save();
   co_return changed;
 }
 
@@ -185,16 +196,15 @@ asio::awaitable<void> Joining::tend() {
     const auto changed = co_await std::move(pending);
     if (!changed) log::error("apply-failed", "error=\"{}\"", changed.error().title);
   }
-  if (std::chrono::steady_clock::now() - saved_ >= kSaveInterval) save_what_waits();
+  if (unsaved_ && std::chrono::steady_clock::now() - saved_ >= kSaveInterval) save();
 }
 
-tl::expected<void, std::string> Joining::save(const Leases& leases) {
-  const auto text = service::to_text(leases, discovered_);
-  auto saved = util::replace_file(path_, text);
-  unsaved_ = !saved;
+void Joining::save() {
+  const auto text = this->text();
+  files_.keep(path_, {text});
+  unsaved_ = false;
   saved_ = std::chrono::steady_clock::now();
-  if (saved) hooks_.on_stored(text);
-  return saved;
+  hooks_.on_stored(text);
 }
 
 std::string Joining::text() const { return service::to_text(leases_, discovered_); }
@@ -212,11 +222,6 @@ asio::awaitable<tl::expected<void, std::string>> Joining::follow(std::string tex
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   events_.add("registrations-followed", "what has registered on the active is in effect here");
   co_return tl::expected<void, std::string>{};
-}
-
-void Joining::save_what_waits() {
-  if (!unsaved_) return;
-  if (const auto saved = save(leases_); !saved) log::warning("state-not-saved", "error=\"{}\"", saved.error());
 }
 
 // ---- status -----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 #include "daemon/runtime/joined_view.h"
 #include "daemon/service/joined.h"
 #include "daemon/util/async_lock.h"
+#include "daemon/util/file_writer.h"
 
 namespace wsl4::runtime {
 
@@ -32,11 +33,11 @@ class Joining final : public control::Joiner {
     std::function<const config::Service&(const std::string& service)> effective;
     /// Why this node takes no changes: it follows another one. Then leases do not lapse here either.
     std::function<std::optional<control::Refusal>()> obstacle;
-    /// What has been stored is another text now.
+    /// What is stored is another text now.
     std::function<void(const std::string& text)> on_stored;
   };
   /// `changing`: the lock of whoever changes what is in effect. All of it outlives this object.
-  Joining(boost::asio::io_context& io, util::AsyncLock& changing, EventLog& events, Hooks hooks);
+  Joining(boost::asio::io_context& io, util::AsyncLock& changing, EventLog& events, util::FileWriter& files, Hooks hooks);
 
   /// At the start, before anything is applied: what was stored in `directory`, laid into `file`. The error names the file.
   [[nodiscard]] tl::expected<config::Config, std::string> open(config::Config file, const std::string& directory);
@@ -81,7 +82,8 @@ class Joining final : public control::Joiner {
   [[nodiscard]] std::optional<control::Refusal> obstacle(const service::Leases::Key& key,
                                                          const service::Registration& registration) const;
   // Need the lock held.
-  boost::asio::awaitable<control::Outcome<bool>> go_over(service::Leases leases);
+  boost::asio::awaitable<control::Outcome<bool>> go_over(service::Leases leases, bool stored = false);
+  boost::asio::awaitable<control::Outcome<bool>> store_and_go_over(service::Leases leases);
   boost::asio::awaitable<void> lapse();
   boost::asio::awaitable<void> follow_dns();
   void take(service::Joined joined);
@@ -89,12 +91,12 @@ class Joining final : public control::Joiner {
   void look_up(const config::Service& service);
   [[nodiscard]] discovery::Observer observe(const std::string& service);
   void found(const std::string& service, const std::vector<discovery::Backend>& backends, std::size_t cut);
-  [[nodiscard]] tl::expected<void, std::string> save(const service::Leases& leases);
-  void save_what_waits();
+  void save();
 
   boost::asio::io_context& io_;
   util::AsyncLock& changing_;
   EventLog& events_;
+  util::FileWriter& files_;
   const Hooks hooks_;
   config::Config file_;
   std::string path_;
@@ -105,7 +107,7 @@ class Joining final : public control::Joiner {
   std::map<std::string, Lookup> lookups_;  // by service
   bool found_more_ = false;                // lists have changed that may not be in effect yet
   bool following_ = false;
-  bool unsaved_ = false;
+  bool unsaved_ = false;  // renewals
   std::chrono::steady_clock::time_point saved_;
   control::RegisterServer listener_;
 };

@@ -1,15 +1,10 @@
 #include "daemon/runtime/state_store.h"
 
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
-
-#include "daemon/util/file.h"
 
 namespace wsl4::runtime {
 
@@ -101,15 +96,6 @@ tl::expected<State, std::string> StateStore::load(bool surely_this_boot) const {
   }
 }
 
-tl::expected<void, std::string> StateStore::save(const State& state) const {
-  return util::replace_file(path_, json::serialize(to_json(state, boot_)) + "\n");
-}
-
-tl::expected<void, std::string> StateStore::remove() const {
-  if (std::remove(path_.c_str()) != 0 && errno != ENOENT) {
-    return tl::make_unexpected(fmt::format("cannot remove {}: {}", path_, std::generic_category().message(errno)));
-  }
-  return {};
-}
+std::string StateStore::text(const State& state) const { return json::serialize(to_json(state, boot_)) + "\n"; }
 
 }  // namespace wsl4::runtime

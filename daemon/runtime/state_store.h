@@ -12,6 +12,7 @@
 #include "daemon/flows/idle.h"
 #include "daemon/host/host.h"
 #include "daemon/service/newcomers.h"
+#include "daemon/util/file.h"
 
 namespace wsl4::runtime {
 
@@ -39,8 +40,9 @@ class StateStore {
   /// No file is an empty state; a broken one is an error, since the old values in it would be lost. Sysctls of another boot are
   /// left out, unless the caller knows that it is this one; values of timers always.
   [[nodiscard]] tl::expected<State, std::string> load(bool surely_this_boot = false) const;
-  [[nodiscard]] tl::expected<void, std::string> save(const State& state) const;
-  [[nodiscard]] tl::expected<void, std::string> remove() const;
+  [[nodiscard]] std::string text(const State& state) const;
+  [[nodiscard]] tl::expected<void, std::string> save(const State& state) const { return util::replace_file(path_, {text(state)}); }
+  [[nodiscard]] tl::expected<void, std::string> remove() const { return util::remove_file(path_); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

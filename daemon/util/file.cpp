@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -54,6 +55,20 @@ tl::expected<std::string, std::string> read_all(int fd, const std::string& path)
   }
 }
 
+tl::expected<void, std::string> sync_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  const netlink::Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd && ::fsync(fd.get()) == 0 ? tl::expected<void, std::string>{} : failed("sync", folder);
+}
+
+tl::expected<void, std::string> write_beside(const std::string& temporary, const std::string& path, const std::string& text) {
+  const netlink::Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (!fd) return failed("create", temporary);
+  if (!write_all(fd.get(), text) || ::fsync(fd.get()) != 0) return failed("write", temporary);
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace", path);
+  return sync_folder_of(path);
+}
+
 }  // namespace
 
 tl::expected<std::string, std::string> read_file(const std::string& path) {
@@ -85,13 +100,15 @@ tl::expected<std::string, std::string> read_secret_file(const std::string& path,
   return read_all(fd.get(), path);
 }
 
-tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content) {
-  const std::string temporary = path + ".new";
-  const netlink::Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-  if (!fd) return failed("create", temporary);
-  if (!write_all(fd.get(), content) || ::fsync(fd.get()) != 0) return failed("write", temporary);
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace", path);
-  return {};
+tl::expected<void, std::string> replace_file(const std::string& path, const FileContent& content) {
+  auto written = write_beside(path + ".new", path, content.text);
+  if (!written && content.else_none) (void)remove_file(path);  // what it says is the same
+  return written;
+}
+
+tl::expected<void, std::string> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return sync_folder_of(path);
+  return errno == ENOENT ? tl::expected<void, std::string>{} : failed("remove", path);
 }
 
 }  // namespace wsl4::util

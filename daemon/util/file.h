@@ -18,7 +18,15 @@ namespace wsl4::util {
 /// this process's user nor to root (to root every file is its own). The error says what to do.
 [[nodiscard]] tl::expected<std::string, std::string> read_secret_file(const std::string& path, unsigned widest = 0640);
 
-/// Writes a temporary file beside `path`, syncs it, and renames it over `path`; mode 0640.
-[[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const std::string& content);
+struct FileContent {
+  std::string text;
+  bool else_none = false;  // no file says the same, and is better than an older one
+};
+
+/// Writes a temporary file beside `path`, syncs it, and renames it over `path`; mode 0640. Durable when it returns without an
+/// error.
+[[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const FileContent& content);
+/// None is removed already.
+[[nodiscard]] tl::expected<void, std::string> remove_file(const std::string& path);
 
 }  // namespace wsl4::util

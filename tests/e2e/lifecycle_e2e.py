@@ -12,6 +12,7 @@ from lib.bed import BACKENDS4, VIP4, pool4
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.daemon import Daemon
+from lib.run import tool
 from lib.talk import Talk, echo_server
 from lib.wait import until
 
@@ -135,6 +136,35 @@ class Lifecycle(E2eTest):
             os.waitpid(thread, 0x40000000)    # __WALL
             ptrace(PTRACE_DETACH, thread)
         until(lambda: "HTTP/1.1 200" in self.answer(self.request("GET /healthz")), "health again")
+
+    def test_storage_that_stalls_ends_nothing(self):
+        """What must be durable is refused, everything else goes on."""
+        self.daemon = daemon = Daemon(self.bed, self.services, self.pools)
+        stall = self.bed.path("stall")
+        daemon.environment = {"LD_PRELOAD": tool("libslowstorage.so"), "STALLS_WHILE": stall}
+        daemon.start()
+        talk = Talk(self.bed, f"{VIP4}:443")
+        with open(stall, "wb"):
+            pass
+        refused = daemon.ctl("backend", "weight", "chat", "b0", "7", check=False)
+        self.assertEqual(refused.returncode, 1, daemon.log())
+        self.assertIn("runtime.json is not written", refused.stderr)
+        until(lambda: any("is not written" in warning for warning in daemon.status()["warnings"]), "a warning")
+        self.assertTrue(daemon.events("state-not-saved"))
+        self.services[0] = self.chat(2)
+        daemon.reload()
+        self.assertEqual([backend["weight"] for backend in daemon.service("chat")["backends"]], [100, 100])
+        os.unlink(stall)
+        until(lambda: not daemon.status()["warnings"], lambda: f"no warning: {daemon.status()['warnings']}")
+        daemon.ctl("backend", "weight", "chat", "b0", "8")
+        daemon.kill()
+        daemon.start()
+        self.assertEqual(daemon.backend("chat", "b0")["weight"], 8)
+        talk.ask()
+        with open(stall, "wb"):
+            pass
+        daemon.reload([self.chat(1)])
+        self.assertEqual(daemon.stop(), 0, "a stop does not wait for storage for ever")
 
     def thread(self, name):
         folder = f"/proc/{self.daemon.child.pid}/task"

@@ -51,6 +51,16 @@ TEST_F(PairFileTest, AFileThatCannotBeReadIsNoDefault) {
   EXPECT_FALSE(file_.load());
 }
 
+/// A temporary file that cannot be made stands for a disk without room.
+TEST_F(PairFileTest, ThatThePeerIsNotSyncedIsSavedOnAFullDisk) {
+  ASSERT_TRUE(file_.save({.peer_synced = true}));
+  std::filesystem::create_directory(file_.path() + ".new");
+  ASSERT_FALSE(file_.save({.peer_synced = true, .promoted = true}));
+  EXPECT_TRUE(file_.load()->peer_synced);
+  EXPECT_FALSE(file_.save({.peer_synced = false})) << "told, and tried again";
+  EXPECT_EQ(file_.load(), PairState{});
+}
+
 TEST_F(PairFileTest, AFolderThatIsNotThereIsTold) {
   const PairFile nowhere(folder_.file("nowhere"));
   const auto saved = nowhere.save({});

@@ -32,7 +32,7 @@ class JoiningRun : public testing::Test {
   void open() { start(test::changeable_config()); }
   void start(const config::Config& file) {
     joining_ = std::make_unique<Joining>(
-        io_, changing_, events_,
+        io_, changing_, events_, files_,
         Joining::Hooks{
             [this](config::Config base) { return apply(std::move(base)); },
             [this](const std::string& service) -> const config::Service& { return *service::find_service(effective_, service); },
@@ -80,6 +80,7 @@ class JoiningRun : public testing::Test {
   boost::asio::io_context io_;
   util::AsyncLock changing_{io_};
   EventLog events_{io_};
+  util::FileWriter files_{io_, [](const std::string& problem) { ADD_FAILURE() << problem; }};
   config::Config effective_;
   std::unique_ptr<Joining> joining_;
   std::optional<control::Refusal> refusal_;
@@ -184,7 +185,7 @@ TEST_F(JoiningRun, AStandbyTakesTheActivesRegistrationsAndNoneOfItsOwn) {
 
 TEST_F(JoiningRun, ABrokenStateFileIsAnError) {
   std::ofstream(folder_.file("joined.json")) << "{";
-  joining_ = std::make_unique<Joining>(io_, changing_, events_, Joining::Hooks{{}, {}, {}, {}});
+  joining_ = std::make_unique<Joining>(io_, changing_, events_, files_, Joining::Hooks{{}, {}, {}, {}});
   const auto opened = joining_->open(test::changeable_config(), folder_.file(""));
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error(), HasSubstr("joined.json is broken"));
