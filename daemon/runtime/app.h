@@ -164,6 +164,7 @@ class App final : public control::Node {
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   boost::asio::io_context io_{1};
   std::unique_ptr<host::Sysctls> sysctls_ = host::kernel_sysctls();
+  netlink::Fd state_lock_;
   StateStore store_;
   State state_;
   EventLog events_{io_};

@@ -26,6 +26,11 @@ tl::expected<void, std::string> App::open_state() {
   const auto& directory = wanted_.file->node.state_dir;
   std::filesystem::create_directories(directory, failed);
   if (failed) return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", directory, failed.message()));
+  auto lock = util::lock_folder(directory);
+  if (!lock) return tl::make_unexpected("node.state_dir: " + lock.error());
+  if (!*lock)
+    return tl::make_unexpected(fmt::format("node.state_dir: another daemon uses {}; stop it, or set another one", directory));
+  state_lock_ = *std::move(*lock);
   auto state = store_.load();
   if (!state) return tl::make_unexpected(state.error());
   state_ = std::move(*state);

@@ -9,6 +9,7 @@
 #include "daemon/addresses/manager.h"
 #include "daemon/config/load.h"
 #include "daemon/pair/pair_file.h"
+#include "daemon/util/file.h"
 
 namespace wsl4::runtime {
 
@@ -26,10 +27,14 @@ std::string state_dir(const std::string& config_path) {
 }  // namespace
 
 tl::expected<std::string, std::string> release(const std::string& config_path) {
-  const pair::PairFile file(state_dir(config_path));
+  const auto directory = state_dir(config_path);
+  const pair::PairFile file(directory);
   const auto state = file.load();
   if (!state) return tl::make_unexpected(state.error());
   if (!state->peer_synced) return "no synced peer can take over: the kernel goes on forwarding here";
+  const auto lock = util::lock_folder(directory);
+  if (!lock) return tl::make_unexpected(lock.error());
+  if (!*lock) return fmt::format("a daemon runs with {}: nothing was changed", directory);
   const auto rtnl = netlink::rtnl::open_rtnl();
   if (!rtnl) return tl::make_unexpected(rtnl.error().message());
   auto withdrawn = addresses::remove_ours(**rtnl);

@@ -8,6 +8,7 @@
 
 namespace wsl4::runtime {
 
+/// Addresses of a daemon that lives are its own: one that uses the same state directory keeps them.
 /// A line for the log: what was done, and why. The error says what could not be done.
 [[nodiscard]] tl::expected<std::string, std::string> release(const std::string& config_path);
 

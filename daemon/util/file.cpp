@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,8 +13,6 @@
 #include <system_error>
 
 #include <fmt/format.h>
-
-#include "netlink/handle.h"
 
 namespace wsl4::util {
 
@@ -109,6 +108,14 @@ tl::expected<void, std::string> replace_file(const std::string& path, const File
 tl::expected<void, std::string> remove_file(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return sync_folder_of(path);
   return errno == ENOENT ? tl::expected<void, std::string>{} : failed("remove", path);
+}
+
+tl::expected<std::optional<netlink::Fd>, std::string> lock_folder(const std::string& path) {
+  netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return failed("open", path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno == EWOULDBLOCK) return std::nullopt;
+  return failed("lock", path);
 }
 
 }  // namespace wsl4::util

@@ -6,6 +6,8 @@
 
 #include <tl/expected.hpp>
 
+#include "netlink/handle.h"
+
 namespace wsl4::util {
 
 /// The error names the file and says why.
@@ -28,5 +30,8 @@ struct FileContent {
 [[nodiscard]] tl::expected<void, std::string> replace_file(const std::string& path, const FileContent& content);
 /// None is removed already.
 [[nodiscard]] tl::expected<void, std::string> remove_file(const std::string& path);
+
+/// Held by one process at a time until it ends, however it does (flock(2)); nothing while another one holds it.
+[[nodiscard]] tl::expected<std::optional<netlink::Fd>, std::string> lock_folder(const std::string& path);
 
 }  // namespace wsl4::util

@@ -37,6 +37,8 @@ class Takeover(LivePair):
         self.end_load()
 
     def test_daemons_die_alone(self):
+        self.assertIn("a daemon runs with", self.a.release())
+        self.assertEqual(self.a.owns(), sorted(self.a.moving))
         self.a.kill()
         self.until_active(self.b)
         self.expect_unharmed()

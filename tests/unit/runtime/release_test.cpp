@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "daemon/pair/pair_file.h"
+#include "daemon/util/file.h"
 #include "tests/support/http_bed.h"
 
 namespace wsl4::runtime {
@@ -54,6 +55,13 @@ TEST_F(ReleaseTest, ElseItIsTheUnits) {
 TEST_F(ReleaseTest, ANodeWithoutASyncedPeerKeepsItsAddresses) {
   ASSERT_TRUE(file_.save({.peer_synced = false}));
   EXPECT_THAT(release(config("[node]\n" + setting())).value(), HasSubstr("no synced peer"));
+}
+
+TEST_F(ReleaseTest, ADaemonThatLivesKeepsItsAddresses) {
+  ASSERT_TRUE(file_.save({.peer_synced = true}));
+  const auto lives = util::lock_folder(folder_.file(""));
+  ASSERT_TRUE(lives && *lives);
+  EXPECT_THAT(release(config("[node]\n" + setting())).value(), HasSubstr("a daemon runs with"));
 }
 
 }  // namespace
