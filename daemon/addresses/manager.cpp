@@ -23,8 +23,8 @@ constexpr std::size_t kAnnouncementsAtOnce = 512;
 
 /// Routes stay those of the parent: a virtual link brings none.
 InterfaceAddress ours(const Missing& missing) {
-  const auto length = missing.prefix_length != 0 ? missing.prefix_length : static_cast<std::uint8_t>(missing.address.bits());
-  return {missing.link.index, missing.address, length, netlink::rtnl::kAddressProtocol, !is_virtual_link(missing.link)};
+  return {missing.link.index, missing.address, missing.prefix_length, netlink::rtnl::kAddressProtocol,
+          !is_virtual_link(missing.link)};
 }
 
 }  // namespace
@@ -87,6 +87,7 @@ void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAd
   result_->problems = virtual_links_.provide(wanted, *links, *present, VirtualLinks::Use::kActive);
   auto placement = place(wanted, Topology(std::move(*links), *present, virtual_links_.router()), *present);
   result_->problems.insert(result_->problems.end(), placement.problems.begin(), placement.problems.end());
+  for (const auto& entry : placement.outdated) steps_.push_back({Step::Kind::kTakeOff, entry});
   for (const auto& missing : placement.missing) steps_.push_back({Step::Kind::kAdd, ours(missing), missing.link});
   for (const auto& entry : placement.surplus) steps_.push_back({Step::Kind::kTakeOff, entry});
   leftover_.clear();

@@ -60,7 +60,7 @@ class Manager {
 
  private:
   struct Step {
-    enum class Kind : std::uint8_t { kAdd, kTakeOff, kRemove };  // kTakeOff: it lives on another link too
+    enum class Kind : std::uint8_t { kAdd, kTakeOff, kRemove };  // kTakeOff: the machine keeps it, elsewhere or anew
     Kind kind = Kind::kAdd;
     netlink::rtnl::InterfaceAddress entry;
     netlink::rtnl::Link link{};  // where it is added

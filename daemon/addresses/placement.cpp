@@ -28,8 +28,12 @@ std::string homeless(const WantedAddress& wanted) {
   return fmt::format("{}: there is no interface {}", address, wanted.interface);
 }
 
-void place_one(const WantedAddress& wanted, const Topology& topology, const Held& held, Placement& placement) {
-  const auto& entries = held.entries;
+std::uint8_t length_of(const WantedAddress& wanted) {
+  return wanted.prefix_length != 0 ? wanted.prefix_length : static_cast<std::uint8_t>(wanted.address.bits());
+}
+
+void place_one(const WantedAddress& wanted, const Topology& topology, Held held, Placement& placement) {
+  auto& entries = held.entries;
   const auto of_ours = [](const InterfaceAddress* entry) { return is_ours(*entry); };
   const auto ours = std::ranges::find_if(entries, of_ours);
   const Link* home = topology.home_of(wanted, ours == entries.end() ? 0 : (*ours)->link_index);
@@ -40,9 +44,16 @@ void place_one(const WantedAddress& wanted, const Topology& topology, const Held
   const Link* carrier = topology.carrier_of(*home);
   if (carrier == nullptr) return;
   const auto at_home = [carrier](const InterfaceAddress* entry) { return entry->link_index == carrier->index; };
+  const auto length = length_of(wanted);
+  const auto outdated = [&](const InterfaceAddress* entry) {
+    return is_ours(*entry) && at_home(entry) && entry->prefix_length != length;
+  };
+  for (const auto* entry : entries)
+    if (outdated(entry)) placement.outdated.push_back(*entry);
+  std::erase_if(entries, outdated);
   const bool all_ours = std::ranges::all_of(entries, of_ours);
   if (all_ours && std::ranges::none_of(entries, at_home)) {
-    placement.missing.push_back({*carrier, wanted.address, wanted.prefix_length});
+    placement.missing.push_back({*carrier, wanted.address, length});
     return;
   }
   if (!all_ours && topology.is_virtual())
@@ -66,9 +77,11 @@ std::vector<WantedAddress> wanted_addresses(const config::Config& config) {
     }
   }
   for (const auto& pool : config.pools) {
-    for (const auto& address : pool.addresses) wanted.push_back({address, pool.interface, 0});
+    for (const auto& address : pool.addresses)
+      if (places.emplace(address, wanted.size()).second) wanted.push_back({address, pool.interface, 0});
   }
-  for (const auto& extra : config.addresses.extra) wanted.push_back({extra.address, {}, extra.length});
+  for (const auto& extra : config.addresses.extra)
+    if (places.emplace(extra.address, wanted.size()).second) wanted.push_back({extra.address, {}, extra.length});
   return wanted;
 }
 

@@ -72,10 +72,11 @@ class Topology {
 struct Missing {
   netlink::rtnl::Link link;
   netlink::IpAddress address;
-  std::uint8_t prefix_length = 0;  // as WantedAddress's
+  std::uint8_t prefix_length = 0;
 };
 
 struct Placement {
+  std::vector<netlink::rtnl::InterfaceAddress> outdated;  // ours of another prefix length: goes before what is missing comes
   std::vector<Missing> missing;
   std::vector<netlink::rtnl::InterfaceAddress> surplus;   // ours that has come to where it belongs, and is still elsewhere too
   std::vector<netlink::rtnl::InterfaceAddress> leftover;  // ours that nobody wants

@@ -177,6 +177,20 @@ TEST_F(ManagerTest, AChangedInterfaceMovesOursWithoutAGap) {
   EXPECT_THAT(announcer_.announced, SizeIs(6)) << "each thrice, and only on the new link";
 }
 
+TEST_F(ManagerTest, AnotherPrefixLengthTakesEffect) {
+  const auto extra = [](std::uint8_t length, std::uint8_t length6) {
+    return std::vector<WantedAddress>{{address(kVip), "front", length}, {address(kVip6), "front", length6}};
+  };
+  reconcile(extra(28, 112));
+  const auto result = reconcile(extra(29, 0));
+  EXPECT_THAT(result.added, ElementsAre(address(kVip), address(kVip6)));
+  EXPECT_THAT(result.problems, IsEmpty());
+  auto first = ours(front_, kVip);
+  first.prefix_length = 29;
+  EXPECT_THAT(all_ours(), UnorderedElementsAre(first, ours(front_, kVip6)));
+  EXPECT_THAT(reconcile(extra(29, 0)).added, IsEmpty());
+}
+
 TEST_F(ManagerTest, OursStaysWhereItIsWhileTheNewInterfaceDoesNotTakeIt) {
   reconcile({{address(kVip), "front"}});
   EXPECT_THAT(reconcile({{address(kVip), "eth7"}}).problems, ElementsAre("198.18.0.10: there is no interface eth7"));

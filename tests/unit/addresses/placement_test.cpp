@@ -27,6 +27,16 @@ TEST(WantedAddresses, VipsAndPoolsEachOnceInTheirOrder) {
                           WantedAddress{address("198.18.1.2"), "back"}, WantedAddress{address("198.18.1.1"), "back"}));
 }
 
+TEST(WantedAddresses, WhatIsAVipIsNoExtraToo) {
+  config::Config config;
+  config.services = {service("198.18.0.20:80", "")};
+  config.pools = {{"main", {address("198.18.1.1")}, 1, 65535, ""}};
+  for (const auto* text : {"198.18.0.20", "198.18.1.1", "198.18.0.30"}) config.addresses.extra.push_back({address(text), 24});
+  EXPECT_THAT(wanted_addresses(config),
+              ElementsAre(WantedAddress{address("198.18.0.20"), ""}, WantedAddress{address("198.18.1.1"), ""},
+                          WantedAddress{address("198.18.0.30"), "", 24}));
+}
+
 TEST(WantedAddresses, TheServiceThatNamesAnInterfaceDecidesForAll) {
   config::Config config;
   const WantedAddress wanted{address("198.18.0.20"), "front"};
