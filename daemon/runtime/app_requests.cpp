@@ -99,6 +99,9 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   for (const auto& key : config::restart_changes(joining_.file(), *loaded)) {
     report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
   }
+  if (joining_.file().addresses.manage && !loaded->addresses.manage)
+    report.warnings.emplace_back(
+        "addresses.manage is false now: addresses that wsl4d has put on stay until somebody takes them off");
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
   const bool other = next != joining_.file();
   auto joined = joining_.lay(next);

@@ -166,6 +166,16 @@ class Lifecycle(E2eTest):
         daemon.reload([self.chat(1)])
         self.assertEqual(daemon.stop(), 0, "a stop does not wait for storage for ever")
 
+    def test_addresses_that_are_managed_no_more_stay_and_that_is_told(self):
+        self.daemon = daemon = Daemon(self.bed, self.services, self.pools)
+        daemon.start()
+        before = self.bed.addresses()
+        with open(daemon.config, "a", encoding="utf-8") as file:
+            file.write("[addresses]\nmanage = false\n")
+        self.assertIn("stay until somebody takes them off", daemon.ctl("reload").stderr)
+        self.assertEqual(self.bed.addresses(), before)
+        self.assertNotIn("takes them off", daemon.ctl("reload").stderr, "told once")
+
     def thread(self, name):
         folder = f"/proc/{self.daemon.child.pid}/task"
         for thread in os.listdir(folder):
