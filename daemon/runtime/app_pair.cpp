@@ -113,7 +113,8 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   auto pair = pair::Pair::open(*wanted_.file, pair_state_.promoted, std::move(told));
   if (!pair) return tl::make_unexpected(pair.error());
   pair_ = std::move(*pair);
-  sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); });
+  sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); },
+                   [this](std::string problem) { events_.add("not-shared", std::move(problem)); });
   callbacks.replication = pair_->replicator_callbacks();
   callbacks.replication->on_unknown_backend = [this](const flows::BackendNumbers::Place& place) {
     asio::post(io_, [this, place] {
@@ -244,6 +245,7 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
     status.warnings.push_back(fmt::format(
         "the peer {} is not connected: {}", pair.peer_address.to_string(),
         is_active() ? "nobody has a copy of this node's connections" : "what this node has of its connections grows old"));
+  if (is_active()) std::ranges::move(sharing_->problems(), std::back_inserter(status.warnings));
   if (!pair.differing_keys.empty())
     status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));
   status.ha = to_status(std::move(pair));

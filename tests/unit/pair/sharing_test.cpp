@@ -19,8 +19,10 @@ class SharingTest : public testing::Test {
   }
 
   std::map<std::uint16_t, sync::SharedState> pieces_;
-  Sharing active_{[this](sync::SharedState piece) { pieces_.insert_or_assign(piece.topic, std::move(piece)); }};
-  Sharing standby_{[](const sync::SharedState&) { FAIL() << "a standby publishes nothing"; }};
+  std::vector<std::string> told_;
+  Sharing active_{[this](sync::SharedState piece) { pieces_.insert_or_assign(piece.topic, std::move(piece)); },
+                  [this](std::string problem) { told_.push_back(std::move(problem)); }};
+  Sharing standby_{[](const sync::SharedState&) { FAIL() << "a standby publishes nothing"; }, {}};
 };
 
 TEST_F(SharingTest, ADocumentArrivesWhole) {
@@ -37,6 +39,14 @@ TEST_F(SharingTest, TheSameTextPublishedAgainIsToldAgain) {
   ASSERT_EQ(pieces_.size(), 1U);
   EXPECT_NE(pieces_.begin()->second.bytes, first.begin()->second.bytes) << "a session sends only what differs";
   EXPECT_EQ(deliver(), (WholeDocument{Document::kJoined, "a"}));
+}
+
+TEST_F(SharingTest, WhatIsTooLongIsToldOnceAndAProblemWhileItIs) {
+  for (const auto size : {kMaxDocument + 1, kMaxDocument + 2}) active_.publish(Document::kJoined, std::string(size, 'x'));
+  EXPECT_THAT(told_, testing::ElementsAre(testing::StartsWith("what has registered is not shared with the peer: 1048337 bytes")));
+  EXPECT_THAT(active_.problems(), testing::ElementsAre(testing::HasSubstr("1048338 bytes")));
+  active_.publish(Document::kJoined, "x");
+  EXPECT_THAT(active_.problems(), testing::IsEmpty());
 }
 
 TEST_F(SharingTest, WhatIsTooLongIsNotSentAndBrokenPiecesAreLeftOut) {
