@@ -21,17 +21,28 @@ std::uint64_t Pace::take(Time now, std::uint64_t wanted) {
 }
 
 std::vector<std::uint64_t> surplus(std::span<const Load> loads) {
-  std::uint64_t flows = 0;
-  double weights = 0;
-  for (const auto& load : loads) {
-    if (load.weight <= 0) continue;
-    flows += load.connections;
-    weights += load.weight;
-  }
-  std::vector<std::uint64_t> result(loads.size());
+  double flows = 0, weights = 0;
+  std::vector<std::size_t> sharing;
   for (std::size_t i = 0; i < loads.size(); ++i) {
     if (loads[i].weight <= 0) continue;
-    const auto fair = std::ceil(static_cast<double>(flows) * loads[i].weight / weights * (1 + kMargin));
+    flows += static_cast<double>(loads[i].connections);
+    weights += loads[i].weight;
+    sharing.push_back(i);
+  }
+  // Who has no room for its part keeps what it can have; the others share the rest, which may be too much for the next one.
+  const auto cannot_hold = [&](std::size_t i) {
+    const auto& load = loads[i];
+    if (!load.room) return false;
+    const auto most = static_cast<double>(load.connections + *load.room);
+    if (flows * load.weight / weights <= most) return false;
+    flows -= most;
+    weights -= load.weight;
+    return true;
+  };
+  while (std::erase_if(sharing, cannot_hold) > 0) continue;
+  std::vector<std::uint64_t> result(loads.size());
+  for (const auto i : sharing) {
+    const auto fair = std::ceil(flows * loads[i].weight / weights * (1 + kMargin));
     const auto above = static_cast<double>(loads[i].connections) - fair;
     if (above > 0) result[i] = static_cast<std::uint64_t>(above);
   }

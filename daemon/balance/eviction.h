@@ -28,8 +28,8 @@ class Pace {
   double due_ = 0;
 };
 
-/// What each backend has above its fair part (by weight, of all flows on backends that have one), less a margin of 1 % of that
-/// part: moving those would gain nothing and cost reconnects.
+/// What each backend has above its fair part (by weight, of all flows on backends that have one, and as far as the others have room
+/// for theirs), less a margin of 1 % of that part: moving those would gain nothing and cost reconnects.
 [[nodiscard]] std::vector<std::uint64_t> surplus(std::span<const Load> loads);
 
 /// Divides `number` among the surpluses, in proportion; the sum is at most that of the surpluses.

@@ -34,6 +34,11 @@ bool is_of(Family family, const BackendState& backend) { return backend.address.
 
 }  // namespace
 
+std::optional<std::uint64_t> room_of(std::uint64_t max_connections, const LiveCount& count) {
+  if (max_connections == 0) return count.free_ports;
+  return lesser(max_connections - std::min(max_connections, count.connections), count.free_ports);
+}
+
 std::uint64_t ServiceDealer::started_of(Family family, const LiveCounts& counts) const {
   std::uint64_t started = 0;
   for (const auto& backend : wanted_.backends)
@@ -70,7 +75,7 @@ void ServiceDealer::observe(const LiveCounts& counts, TimePoint now) {
 bool ServiceDealer::is_urgent(Family family, const Deal& deal, const LiveCounts& counts) const {
   return std::ranges::any_of(wanted_.backends, [&](const BackendState& backend) {
     if (!is_of(family, backend) || full_.contains(backend.id)) return false;
-    const bool takes = backend.share_weight > 0 && room_of(backend, counts(backend.id)) != 0U;
+    const bool takes = backend.share_weight > 0 && room_of(backend.max_connections, counts(backend.id)) != 0U;
     return takes ? deal.refuses : deal.dealt.contains(backend.id);
   });
 }
@@ -86,12 +91,6 @@ std::optional<ServiceDealer::TimePoint> ServiceDealer::due() const {
     if (due && (!first || *due < *first)) first = due;
   }
   return first;
-}
-
-std::optional<std::uint64_t> ServiceDealer::room_of(const BackendState& backend, const LiveCount& count) const {
-  if (backend.max_connections == 0) return count.free_ports;
-  const auto room = backend.max_connections - std::min(backend.max_connections, count.connections);
-  return lesser(room, count.free_ports);
 }
 
 service::ServiceState ServiceDealer::deal(const LiveCounts& counts, TimePoint now, WallTime wall) {
@@ -118,7 +117,7 @@ void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family
     const auto& backend = service.backends[place];
     if (!is_of(family, backend)) continue;
     const auto count = counts(backend.id);
-    const auto room = room_of(backend, count);
+    const auto room = room_of(backend.max_connections, count);
     places.push_back(place);
     loads.push_back({count.connections, backend.share_weight, room, 1.0});
     weights += backend.share_weight;
@@ -152,7 +151,7 @@ void ServiceDealer::deal_by_weights(service::ServiceState& service, Family famil
   for (auto& backend : service.backends) {
     if (!is_of(family, backend) || backend.share_weight == 0) continue;
     wanted = true;
-    const auto room = room_of(backend, counts(backend.id));
+    const auto room = room_of(backend.max_connections, counts(backend.id));
     const auto enough = full_.contains(backend.id) ? backend.max_connections / kRoomAgain + 1 : 1;
     if (room && *room < enough) {
       full_.insert(backend.id);

@@ -23,6 +23,8 @@ struct LiveCount {
   std::uint64_t started = 0;                // flows that became established since the daemon started
   std::optional<std::uint64_t> free_ports;  // towards it, on all pool addresses; none: not near the end
 };
+/// Flows that a backend may take until it is full; none: it is never full. A limit of 0 is none.
+[[nodiscard]] std::optional<std::uint64_t> room_of(std::uint64_t max_connections, const LiveCount& count);
 using LiveCounts = std::function<LiveCount(service::BackendId)>;
 
 class ServiceDealer {
@@ -58,7 +60,6 @@ class ServiceDealer {
 
   [[nodiscard]] std::uint64_t started_of(netlink::Family family, const LiveCounts& counts) const;
   [[nodiscard]] bool is_urgent(netlink::Family family, const Deal& deal, const LiveCounts& counts) const;
-  [[nodiscard]] std::optional<std::uint64_t> room_of(const service::BackendState& backend, const LiveCount& count) const;
   void deal_by_counts(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now,
                       WallTime wall);
   void deal_by_weights(service::ServiceState& service, netlink::Family family, Deal& deal, const LiveCounts& counts, TimePoint now,

@@ -21,6 +21,14 @@ std::string no_endpoint(const std::string& text) {
   return netlink::Endpoint::parse(text) ? "" : fmt::format("'{}' is no ADDRESS:PORT, or [ADDRESS]:PORT for IPv6", text);
 }
 
+/// What is wrong. CLI11 says only that a command is missing where an unknown word stands for it.
+std::string no_command(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string what = error.what();
+  const auto words = app.remaining(true);
+  const bool is_word = !words.empty() && !words.front().starts_with('-');
+  return is_word && what.starts_with("A subcommand is required") ? fmt::format("there is no command '{}'", words.front()) : what;
+}
+
 CLI::App* add_command(CLI::App& app, Options& options, Command command, const std::string& name, const std::string& help) {
   CLI::App* added = app.add_subcommand(name, help);
   added->fallthrough();  // --json and --socket may stand behind the command too
@@ -135,7 +143,7 @@ tl::expected<Options, Ending> parse_options(const std::vector<std::string>& argu
     return tl::make_unexpected(Ending{kExitDone, asked->help(), ""});
   } catch (const CLI::CallForVersion& version) {
     return tl::make_unexpected(Ending{kExitDone, std::string(version.what()) + "\n", ""});
-  } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(error.what())); }
+  } catch (const CLI::ParseError& error) { return tl::make_unexpected(wrong_usage(no_command(app, error))); }
   options.socket_given = socket->count() > 0;
   return options;
 }

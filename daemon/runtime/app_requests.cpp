@@ -230,8 +230,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
     auto question = [this, id = found->id] { return kernel_->collector().counter().backend(id).connections; };
     report.connections = co_await util::ask(kernel_->io(), std::move(question));
   }
-  if (std::ranges::none_of(state.backends, [](const auto& one) { return one.share_weight != 0; }))
-    report.warnings.push_back(fmt::format("service {}: no backend takes new connections", service));
+  if (const auto lack = lack_of_backends(state)) report.warnings.push_back(fmt::format("service {}: {}", service, *lack));
   co_return report;
 }
 
@@ -241,20 +240,19 @@ asio::awaitable<Outcome<control::PickedBackend>> App::pick(std::string service) 
   if (place == desired.services.end()) co_return refused(404, fmt::format("there is no service '{}'", service));
   const auto state = place->second;
   auto question = [this, &state] {
-    std::vector<std::uint64_t> connections;
-    for (const auto& backend : state.backends)
-      connections.push_back(kernel_->collector().counter().backend(backend.id).connections);
-    return connections;
+    std::vector<balance::LiveCount> counts;
+    for (const auto& backend : state.backends) counts.push_back(kernel_->live_count(backend.id));
+    return counts;
   };
-  const auto counted = co_await util::ask(kernel_->io(), std::move(question));
+  auto counts = co_await util::ask(kernel_->io(), std::move(question));
   const auto now = std::chrono::steady_clock::now();
   std::vector<PickCandidate> candidates;
   for (std::size_t i = 0; i < state.backends.size(); ++i) {
     const auto& backend = state.backends[i];
-    const auto connections = wanted_.overlay.reported(service, backend.name, now).value_or(counted[i]);
-    std::optional<std::uint64_t> room;
-    if (backend.max_connections != 0) room = backend.max_connections - std::min(backend.max_connections, connections);
-    candidates.push_back({backend.address, connections, backend.share_weight, room});
+    auto& count = counts[i];
+    count.connections = wanted_.overlay.reported(service, backend.name, now).value_or(count.connections);
+    const auto room = balance::room_of(backend.max_connections, count);
+    candidates.push_back({backend.address, count.connections, backend.share_weight, room});
   }
   const auto best = picks_.pick(service, candidates, now);
   if (!best) co_return refused(503, fmt::format("no backend of service '{}' has room", service));

@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "daemon/balance/service_dealer.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::runtime {
@@ -19,7 +20,7 @@ constexpr std::chrono::milliseconds kTick{20};
 std::vector<Evictions::Member> Evictions::members_of(const service::ServiceState& service) {
   std::vector<Member> members;
   for (const auto& backend : service.backends)
-    members.push_back({backend.id, backend.address.address.family(), backend.share_weight});
+    members.push_back({backend.id, backend.address.address.family(), backend.share_weight, backend.max_connections});
   return members;
 }
 
@@ -82,7 +83,8 @@ std::vector<std::uint64_t> Evictions::surplus_of(const Rebalance& rebalance) con
       const auto& member = rebalance.members[place];
       if (member.family != family) continue;
       places.push_back(place);
-      loads.push_back({connections_(member.id), member.weight, std::nullopt, 1.0});
+      const auto connections = connections_(member.id);
+      loads.push_back({connections, member.weight, balance::room_of(member.max_connections, {connections, 0, {}}), 1.0});
     }
     const auto surplus = balance::surplus(loads);
     for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = surplus[i];

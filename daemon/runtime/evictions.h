@@ -47,6 +47,7 @@ class Evictions {
     service::BackendId id = 0;
     netlink::Family family = netlink::Family::kIpv4;
     int weight = 0;
+    std::uint64_t max_connections = 0;  // 0: no limit
     friend bool operator==(const Member&, const Member&) = default;
   };
   struct Rebalance {

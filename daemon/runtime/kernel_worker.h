@@ -105,6 +105,7 @@ class KernelWorker {
   /// So many flows of the backend are about to come back together: its service is dealt for that.
   void expect(service::BackendId backend, std::uint64_t flows) { balancer_.expect(backend, flows); }
   [[nodiscard]] const flows::Collector& collector() const { return collector_; }
+  [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
   /// Passes every flow of ours that the kernel has to `sink`, until it returns false.
   boost::asio::awaitable<netlink::Result<void>> visit_flows(std::function<bool(const netlink::conntrack::Flow&)> sink);
 
@@ -137,7 +138,6 @@ class KernelWorker {
   [[nodiscard]] service::StateChange deal(service::StateChange change);
   [[nodiscard]] std::size_t services_looked_at(const service::StateChange& change) const;
   void begin_long_work(std::size_t services);
-  [[nodiscard]] balance::LiveCount live_count(service::BackendId backend) const;
 
   const service::MarkLayout mark_;
   KernelCallbacks callbacks_;

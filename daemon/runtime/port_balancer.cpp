@@ -303,6 +303,7 @@ void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) 
 
 void PortBalancer::deal_what_is_due(TimePoint now) {
   std::vector<BlocksChange> changes;
+  std::vector<service::BackendId> looked_at;
   const auto& state = dependencies_.applier.state();
   for (auto& [id, dealt] : dealt_) {
     if (!balance::deal_is_due(dealt.deal, age_of(dealt, now))) continue;
@@ -311,7 +312,9 @@ void PortBalancer::deal_what_is_due(TimePoint now) {
     auto next = deal(*place, dealt.deal.slots);
     if (next.deal.slots != dealt.deal.slots) changes.push_back({dealt.service, id, next.deal.slots});
     dealt = std::move(next);
+    looked_at.push_back(id);
   }
+  if (!looked_at.empty()) dependencies_.on_room(looked_at);  // the flows that took or gave room may all be another service's
   if (!changes.empty()) {
     if (const auto applied = dependencies_.applier.apply_blocks(changes); !applied) dependencies_.on_failure(applied.error());
   }
@@ -321,7 +324,10 @@ void PortBalancer::deal_what_is_due(TimePoint now) {
 void PortBalancer::change(Planned planned) {
   std::vector<BlocksChange> changes;
   std::vector<service::BackendId> room;
-  for (const auto id : planned.gone) changes.push_back({dealt_.at(id).service, id, std::nullopt});
+  for (const auto id : planned.gone) {
+    changes.push_back({dealt_.at(id).service, id, std::nullopt});
+    room.push_back(id);
+  }
   for (const auto& [id, dealt] : planned.dealt) {
     changes.push_back({dealt.service, id, dealt.deal.slots});
     room.push_back(id);

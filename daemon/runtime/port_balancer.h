@@ -37,7 +37,7 @@ class PortBalancer {
     std::function<const std::string*(service::BackendId)> service_of;
     /// The kernel refused new blocks; the old ones go on.
     std::function<void(const netlink::Error&)> on_failure;
-    /// How many ports are free towards these backends is known from now on, though no flow began or ended.
+    /// How many ports are free towards these backends is known anew, though none of their own flows may have begun or ended.
     std::function<void(const std::vector<service::BackendId>&)> on_room;
     /// Half-open flows count from now on, and nobody has told of those that are there.
     std::function<void()> look;

@@ -290,15 +290,30 @@ void describe_services(control::Status& status, const service::DesiredState& des
     if (described.snat && described.snat->worst_use >= kFullWarning) {
       status.warnings.push_back(full_warning(service, desired.pools.at(service.pool), *described.snat, tables));
     }
-    if (std::ranges::none_of(service.backends, [](const auto& backend) { return backend.share_weight != 0; })) {
-      status.warnings.push_back(fmt::format("service {}: no backend takes new connections; they are refused", name));
-    }
+    if (const auto lack = lack_of_backends(service))
+      status.warnings.push_back(fmt::format("service {}: {}; they are refused", name, *lack));
   }
   status.ruleset_in_sync = counts.ruleset_in_sync;
   status.event_overruns = counts.collector.overruns;
   status.dumps = counts.collector.resyncs;
   status.reaped = counts.collector.reaped;
   status.ruleset_repairs = counts.ruleset_repairs;
+}
+
+std::optional<std::string> lack_of_backends(const service::ServiceState& service) {
+  std::vector<netlink::Family> without;
+  bool any = false;
+  for (const auto family : {netlink::Family::kIpv4, netlink::Family::kIpv6}) {
+    const auto listens = std::ranges::any_of(service.listen, [&](const auto& listen) { return listen.address.family() == family; });
+    const auto serves = std::ranges::any_of(service.backends, [&](const auto& backend) {
+      return backend.address.address.family() == family && backend.share_weight != 0;
+    });
+    any = any || (listens && serves);
+    if (listens && !serves) without.push_back(family);
+  }
+  if (!any) return "no backend takes new connections";
+  if (without.empty()) return std::nullopt;
+  return fmt::format("no backend takes new connections over {}", without.front() == netlink::Family::kIpv4 ? "IPv4" : "IPv6");
 }
 
 BackendNames backend_names(const service::DesiredState& desired) {
@@ -314,6 +329,12 @@ bool matches(const control::FlowQuery& query, const Flow& flow, const BackendNam
          (!query.client || *query.client == flow.original.source.address) && (!query.snat || *query.snat == flow.reply.destination);
 }
 
+const char* udp_state(std::uint32_t bits) {
+  using namespace netlink::conntrack;
+  if ((bits & status::kAssured) != 0) return "ASSURED";
+  return (bits & status::kSeenReply) != 0 ? "REPLIED" : "UNREPLIED";
+}
+
 control::FlowView to_view(const Flow& flow, const BackendName& backend, control::WallClock::time_point now) {
   control::FlowView view;
   view.service = backend.service;
@@ -323,8 +344,7 @@ control::FlowView to_view(const Flow& flow, const BackendName& backend, control:
   view.vip = flow.original.destination;
   view.snat = flow.reply.destination;
   view.server = flow.reply.source;
-  const bool assured = (flow.status & netlink::conntrack::status::kAssured) != 0;
-  view.state = flow.original.protocol == netlink::Protocol::kTcp ? to_string(flow.tcp_state) : assured ? "ASSURED" : "UNREPLIED";
+  view.state = flow.original.protocol == netlink::Protocol::kTcp ? to_string(flow.tcp_state) : udp_state(flow.status);
   view.expires = flow.timeout;
   const auto age = now.time_since_epoch() - std::chrono::nanoseconds(flow.start_ns);
   if (flow.start_ns != 0) view.age = std::max(std::chrono::duration_cast<std::chrono::seconds>(age), std::chrono::seconds(0));

@@ -1,6 +1,7 @@
 // From what the daemon and the kernel know to what status, flows and metrics show. Pure.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -27,6 +28,9 @@ struct Surroundings {
 /// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.
 void describe_services(control::Status& status, const service::DesiredState& desired, const Surroundings& surroundings,
                        const KernelCounts& counts);
+
+/// "no backend takes new connections", or none over one of the address families that the service listens on; none: there are.
+[[nodiscard]] std::optional<std::string> lack_of_backends(const service::ServiceState& service);
 
 /// Which backend a number stands for.
 struct BackendName {

@@ -55,6 +55,22 @@ TEST(Surplus, IsWhatABackendHasAboveItsFairPart) {
   EXPECT_THAT(surplus(loads({{10000, 300}, {10000, 100}})), ElementsAre(0, 4950));
 }
 
+TEST(Surplus, CountsOnNobodyWhoHasNoRoom) {
+  auto full = loads({{489, 100}, {243, 50}, {150, 200}});
+  EXPECT_THAT(surplus(full), ElementsAre(234, 115, 0));
+  full[2].room = 0;
+  EXPECT_THAT(surplus(full), Each(0)) << "2 to 1 already, and the third cannot take more";
+  full[2].room = 30;
+  EXPECT_THAT(surplus(full), ElementsAre(16, 6, 0));
+}
+
+TEST(Surplus, WhoIsLeftOverIsAskedAgain) {
+  auto most_full = loads({{300, 100}, {90, 100}, {10, 100}});
+  most_full[2].room = 0;
+  most_full[1].room = 60;  // enough for a third of all, not for a half of the rest
+  EXPECT_THAT(surplus(most_full), ElementsAre(57, 0, 0));
+}
+
 TEST(Surplus, IsNoneWhereAllIsFairOrNobodyTakesFlows) {
   EXPECT_THAT(surplus(loads({{100, 10}, {101, 10}})), Each(0));
   EXPECT_THAT(surplus(loads({{500, 0}, {10, 100}})), Each(0)) << "a backend that drains is no matter of balance";

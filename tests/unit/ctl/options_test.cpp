@@ -96,6 +96,14 @@ TEST(CommandLine, NamesMayBeThoseOfCommands) {
   EXPECT_EQ(parse_options({"pick", "backend"})->change.service, "backend");
 }
 
+TEST(CommandLine, AnUnknownCommandIsNamed) {
+  for (const auto& arguments : {Arguments{"dance"}, Arguments{"--json", "dance"}, Arguments{"backend", "dance"}}) {
+    const auto options = parse_options(arguments);
+    ASSERT_FALSE(options);
+    EXPECT_EQ(options.error().err, "wsl4ctl: there is no command 'dance'; see wsl4ctl --help\n");
+  }
+}
+
 TEST(CommandLine, WrongUsageIsStatus2AndOneLine) {
   for (const auto& arguments : {Arguments{},
                                 Arguments{"--json"},

@@ -44,7 +44,8 @@ class PortBalancerTest : public testing::Test {
     ports_.applied();
   }
 
-  Flow flow(service::BackendId id, int address, std::uint32_t n) const {
+  /// Towards backend `id`: its own, or those of `number`, a backend of another service with the same endpoint.
+  Flow flow(service::BackendId id, int address, std::uint32_t n, service::BackendId number = 0) const {
     Flow flow;
     flow.original = {test::endpoint("198.19.0.1:1"), test::endpoint("198.18.0.10:443")};
     flow.reply.source = test::endpoint("198.18.2." + std::to_string(id) + ":80");
@@ -52,16 +53,16 @@ class PortBalancerTest : public testing::Test {
     flow.original.source.address = test::address("198.19.0." + std::to_string(address));
     flow.reply.destination = {test::address("198.18.1." + std::to_string(address)), static_cast<std::uint16_t>(1024 + n)};
     flow.id = 1 + n + 100'000 * id + 10'000 * static_cast<std::uint32_t>(address);
-    flow.mark = kMark.to_mark(id);
+    flow.mark = kMark.to_mark(number == 0 ? id : number);
     flow.status = netlink::conntrack::status::kAssured;
     return flow;
   }
-  void begin(service::BackendId id, int address, std::uint32_t from, std::uint32_t to) {
-    for (auto n = from; n < to; ++n) counter_.see(flow(id, address, n));
+  void begin(service::BackendId id, int address, std::uint32_t from, std::uint32_t to, service::BackendId number = 0) {
+    for (auto n = from; n < to; ++n) counter_.see(flow(id, address, n, number));
     ports_.counts_changed();
   }
-  void end(service::BackendId id, int address, std::uint32_t from, std::uint32_t to) {
-    for (auto n = from; n < to; ++n) counter_.forget(flow(id, address, n));
+  void end(service::BackendId id, int address, std::uint32_t from, std::uint32_t to, service::BackendId number = 0) {
+    for (auto n = from; n < to; ++n) counter_.forget(flow(id, address, n, number));
     ports_.counts_changed();
   }
   void run_until(const std::function<bool()>& done) {
@@ -244,6 +245,29 @@ TEST_F(PortBalancerTest, ABackendWithoutFlowsSharesThePortsOfItsEndpoint) {
   run_until([&] { return !applier_.state().services.at("other").blocks.at(8).empty(); });
   EXPECT_EQ(ports_.free_ports(8), 100U);
   EXPECT_TRUE(tight_.contains(1) && tight_.contains(8)) << "entries of closed flows bear the old number";
+}
+
+/// Else its share goes by what was free when its own flows last changed.
+TEST_F(PortBalancerTest, ABackendIsToldOfRoomThatAnotherServicesFlowsTakeAndGive) {
+  auto next = applier_.state();
+  next.services["other"] = test::make_service("other", {"198.18.0.11:443"}, {"198.18.2.1:80"}, 8);
+  apply(next);
+  begin(1, 1, 0, kPorts, 8);
+  begin(1, 2, 0, kPorts - 200, 8);
+  run_until([&] { return ports_.free_ports(1) == 200U; });
+  rooms_ = 0;
+  begin(1, 2, kPorts - 200, kPorts, 8);
+  run_until([&] { return rooms_ > 0; });
+  EXPECT_EQ(ports_.free_ports(1), 0U);
+  rooms_ = 0;
+  end(1, 1, 0, 100, 8);
+  run_until([&] { return rooms_ > 0; });
+  EXPECT_EQ(ports_.free_ports(1), 100U);
+  rooms_ = 0;
+  end(1, 1, 100, kPorts, 8);
+  end(1, 2, 0, kPorts, 8);
+  run_until([&] { return !ports_.free_ports(1).has_value(); });
+  EXPECT_GT(rooms_, 0) << "of the whole range";
 }
 
 TEST_F(PortBalancerTest, BlocksOfABackendWithoutFlowsBeginWithThoseOfItsEndpoint) {

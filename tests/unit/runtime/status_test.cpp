@@ -149,6 +149,14 @@ TEST(DescribeServices, AServiceWithoutAShareWarns) {
   EXPECT_EQ(status.warnings[0], "service chat: no backend takes new connections; they are refused");
 }
 
+TEST(DescribeServices, AServiceWithoutABackendOfAFamilyWarns) {
+  auto service = desired_state().services.at("chat");
+  service.listen.push_back(endpoint("[2001:db8::1]:443"));
+  EXPECT_EQ(lack_of_backends(service), "no backend takes new connections over IPv6");
+  service.backends.front().address = endpoint("[2001:db8:2::1]:80");
+  EXPECT_EQ(lack_of_backends(service), std::nullopt);
+}
+
 netlink::conntrack::Flow flow() {
   netlink::conntrack::Flow flow;
   flow.original = {endpoint("198.18.1.10:4000"), endpoint("198.18.1.100:443")};
@@ -187,6 +195,19 @@ TEST(Flows, AreShownWithAllFourEnds) {
   EXPECT_EQ(view.state, "ESTABLISHED");
   EXPECT_EQ(view.age, 60s);
   EXPECT_EQ(view.expires, 100s);
+}
+
+TEST(Flows, OfUdpAreInTheStateThatTheKernelSays) {
+  namespace status = netlink::conntrack::status;
+  auto datagrams = flow();
+  datagrams.original.protocol = netlink::Protocol::kUdp;
+  const auto state = [&](std::uint32_t bits) {
+    datagrams.status = bits;
+    return to_view(datagrams, {"dns", "a"}, {}).state;
+  };
+  EXPECT_EQ(state(status::kConfirmed), "UNREPLIED");
+  EXPECT_EQ(state(status::kConfirmed | status::kSeenReply), "REPLIED");
+  EXPECT_EQ(state(status::kSeenReply | status::kAssured), "ASSURED");
 }
 
 TEST(DescribeServices, SaysWhereBackendsComeFrom) {
