@@ -152,9 +152,9 @@ struct FlowQuery {
 struct FlowView {
   std::string service, backend, protocol;
   netlink::Endpoint client, vip, snat, server;  // snat: equals client in mode dnat
-  std::string state;                            // the kernel's names: ESTABLISHED, FIN_WAIT, …; UDP: UNREPLIED, REPLIED or ASSURED
-  std::chrono::seconds expires{0};              // until the kernel forgets it, without further packets
-  std::optional<std::chrono::seconds> age;      // since it began, where the kernel tells
+  std::string state;                        // the kernel's names: ESTABLISHED, FIN_WAIT, …; UDP: UNREPLIED, REPLIED or ASSURED
+  std::chrono::seconds expires{0};          // until the kernel forgets it, without further packets
+  std::optional<std::chrono::seconds> age;  // since it began, where the kernel tells
 };
 
 // ---- events ---------------------------------------------------------------------------------------------------

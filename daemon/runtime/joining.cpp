@@ -189,7 +189,12 @@ asio::awaitable<void> Joining::lapse() {
 }
 
 asio::awaitable<void> Joining::tend() {
-  if (!hooks_.obstacle()) co_await lapse();
+  const bool follows = hooks_.obstacle().has_value();
+  if (std::exchange(stood_by_, follows) && !follows) {
+    leases_.begin_anew(now());
+    unsaved_ = true;
+  }
+  if (!follows) co_await lapse();
   if (found_more_) {
     auto leases = leases_;
     auto pending = go_over(std::move(leases));

@@ -107,7 +107,8 @@ class Joining final : public control::Joiner {
   std::map<std::string, Lookup> lookups_;  // by service
   bool found_more_ = false;                // lists have changed that may not be in effect yet
   bool following_ = false;
-  bool unsaved_ = false;  // renewals
+  bool unsaved_ = false;   // renewals
+  bool stood_by_ = false;  // followed another node at the last look
   std::chrono::steady_clock::time_point saved_;
   control::RegisterServer listener_;
 };

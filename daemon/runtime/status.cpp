@@ -171,7 +171,8 @@ void describe_source(control::BackendStatus& described, const Surroundings& surr
   described.source = source_of(surroundings, key);
   const auto lapses = surroundings.joined.lapses.find(key);
   if (described.source != "registered" || lapses == surroundings.joined.lapses.end()) return;
-  described.lease = std::chrono::duration_cast<std::chrono::seconds>(lapses->second - surroundings.now);
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(lapses->second - surroundings.now);
+  described.lease = std::max(left, std::chrono::seconds(0));  // where this node follows another one it goes by that one's word
 }
 
 control::BackendStatus describe_backend(const service::ServiceState& service, const service::BackendState& backend,

@@ -33,6 +33,13 @@ Leases::Renewal Leases::renew(const Key& key, Registration registration, Moment 
   return is_new ? Renewal::kNew : Renewal::kRenewed;
 }
 
+void Leases::begin_anew(Moment now) {
+  for (auto& [key, lease] : leases_) {
+    lease.expires = now.wall + lease.registration.ttl;
+    lease.lapses = now.steady + lease.registration.ttl;
+  }
+}
+
 bool Leases::is_taken(const Key& key, const netlink::Endpoint& address) const {
   for (auto entry = leases_.lower_bound({key.service, ""}); entry != leases_.end() && entry->first.service == key.service;
        ++entry) {

@@ -52,6 +52,8 @@ class Leases {
   [[nodiscard]] Renewal renew(const Key& key, Registration registration, Moment now);
   /// False if there is none.
   bool end(const Key& key);
+  /// Each runs for the whole of its time from `now` on: nobody could renew it before, or by another node's clock.
+  void begin_anew(Moment now);
   /// Ends and returns what is over at `now`.
   std::map<Key, Lease> lapse(Steady now);
 

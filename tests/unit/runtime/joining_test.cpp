@@ -183,6 +183,22 @@ TEST_F(JoiningRun, AStandbyTakesTheActivesRegistrationsAndNoneOfItsOwn) {
   EXPECT_THAT(backends(), ElementsAre("b1", "b2", "v6", "n1"));
 }
 
+TEST_F(JoiningRun, LeasesBeginAnewWhenTheRoleIsTaken) {
+  open();
+  ASSERT_EQ(join("n1", at("198.18.2.21:80")), 201U);
+  const auto lapses = [&] { return joining_->view().lapses.begin()->second; };
+  refusal_ = control::Refusal{409, "this node is standby", {}};
+  const auto told = lapses();
+  tend();
+  EXPECT_EQ(lapses(), told);
+  refusal_.reset();
+  tend();
+  const auto anew = lapses();
+  EXPECT_GT(anew, told);
+  tend();
+  EXPECT_EQ(lapses(), anew) << "once";
+}
+
 TEST_F(JoiningRun, ABrokenStateFileIsAnError) {
   std::ofstream(folder_.file("joined.json")) << "{";
   joining_ = std::make_unique<Joining>(io_, changing_, events_, files_, Joining::Hooks{{}, {}, {}, {}});

@@ -62,6 +62,16 @@ TEST(Leases, ARenewalBeginsAnewAndMayChangeEverything) {
   EXPECT_TRUE(leases.lapse(kNow.steady + seconds(88)).empty());
 }
 
+TEST(Leases, CanAllBeginAnew) {
+  Leases leases;
+  ASSERT_EQ(leases.renew(kOne, at("198.18.0.1:80"), kNow), Renewal::kNew);
+  ASSERT_EQ(leases.renew(kTwo, at("198.18.0.2:80", seconds(60)), kNow), Renewal::kNew);
+  leases.begin_anew(after(seconds(40)));
+  EXPECT_TRUE(leases.lapse(after(seconds(69)).steady).empty());
+  EXPECT_EQ(names(leases.lapse(after(seconds(70)).steady)), (std::vector<std::string>{"chat/one"}));
+  EXPECT_EQ(leases.all().at(kTwo).expires, after(seconds(100)).wall);
+}
+
 TEST(Leases, EndAtOnce) {
   Leases leases;
   EXPECT_FALSE(leases.end(kOne));
