@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-# timeout: 120
+# timeout: 180
 """What cannot be served is refused at once, both families, and counted with its reason."""
 
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
+from lib.load import Clients, Servers
 from lib.talk import Talk, ask_udp, echo_server
 from lib.wait import until
 
@@ -42,6 +43,20 @@ class Refuse(E2eTest):
         for target in (f"{VIP4}:7", f"[{VIP6}]:7"):
             with self.assertRaises(ConnectionRefusedError):
                 ask_udp(self.bed, target)
+
+    def test_services_that_share_a_full_backend_and_pool_hear_of_each_others_flows(self):
+        Servers(self.bed, BACKENDS4[:1])
+        one, two = (Service(name, [f"{VIP4}:{port}"], [Backend("b", BACKENDS4[0])], "least-connections") for name, port in (("one", 443), ("two", 444)))
+        daemon = self.start([one, two], [Pool("main", pool4(2), "40000-40499")])
+        of_one, of_two = (Clients(self.bed, f"{VIP4}:{port}") for port in (443, 444))
+        self.assertEqual(of_one.open(700)["ok"], 700)
+        self.assertGreaterEqual(of_two.open(300)["ok"], 290, "99 % of the pool, and then a reset")
+        for name, clients in (("one", of_one), ("two", of_two)):
+            until(lambda: clients.open(1, seconds=20)["failed"].get("Connection refused"), f"{name} is refused at once")
+            self.assertGreater(daemon.service(name)["refused_by"]["full"], 0)
+        of_one.close(600, how="reset")
+        until(lambda: of_two.open(1)["ok"], "there is room for two")
+        self.assertEqual(of_two.open(400, concurrency=64)["ok"], 400)
 
     def test_packets_without_a_flow_are_answered_with_a_reset(self):
         echo_server(self.bed, self.bed.backends, "tcp", f"{BACKENDS4[0]}:7")

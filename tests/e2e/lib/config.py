@@ -11,9 +11,10 @@ from lib.bed import endpoint
 class Pool:
     name: str
     addresses: list  # as the configuration takes them: singles, ranges, prefixes
+    ports: str = "1-65535"
 
     def toml(self):
-        return f'[[pool]]\nname = "{self.name}"\naddresses = {list(self.addresses)!r}\n'.replace("'", '"')
+        return f'[[pool]]\nname = "{self.name}"\naddresses = {list(self.addresses)!r}\nports = "{self.ports}"\n'.replace("'", '"')
 
 
 @dataclasses.dataclass
