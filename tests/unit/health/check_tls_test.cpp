@@ -125,10 +125,10 @@ TEST(CheckTls, ASilentBackendBehindTheHandshakeMeetsItToo) {
     peer.wait_for_end();
   });
   auto health = https();
-  health.timeout = 5 * kShort;  // a handshake takes its time on a busy machine
+  health.timeout = 15 * kShort;  // a handshake takes its time on a busy machine
   const auto result = run_check(silent.endpoint(), health, {}, trusting(certificate));
   EXPECT_EQ(result.outcome, Outcome::kWrongAnswer);
-  EXPECT_EQ(result.detail, "no answer within 1500 ms");
+  EXPECT_EQ(result.detail, "no answer within 4500 ms");
 }
 
 }  // namespace
