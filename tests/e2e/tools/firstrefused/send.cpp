@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <cstring>
 
-extern "C" ssize_t sendto(int fd, const void* data, size_t size, int flags, const sockaddr* address, socklen_t length) {
+extern "C" ssize_t send(int fd, const void* data, size_t size, int flags) {
   static std::atomic<int> refused = 0;
+  int domain = 0;
+  socklen_t length = sizeof domain;
   nlmsghdr header{};
-  if (address != nullptr && address->sa_family == AF_NETLINK && size >= sizeof header) std::memcpy(&header, data, sizeof header);
+  const bool is_netlink = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_NETLINK;
+  if (is_netlink && size >= sizeof header) std::memcpy(&header, data, sizeof header);
   if (header.nlmsg_type == NFNL_MSG_BATCH_BEGIN && refused++ < 2) return errno = ENOMEM, -1;
-  static const auto real = reinterpret_cast<decltype(&sendto)>(::dlsym(RTLD_NEXT, "sendto"));
-  return real(fd, data, size, flags, address, length);
+  static const auto real = reinterpret_cast<decltype(&send)>(::dlsym(RTLD_NEXT, "send"));
+  return real(fd, data, size, flags);
 }
