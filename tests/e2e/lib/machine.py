@@ -89,7 +89,10 @@ class Machine:
             raise Failed(f"systemd-nspawn ended with {self.process.returncode}\n{self.log()}")
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
             children = file.read().split()
-        return int(children[0]) if children and os.path.basename(os.readlink(f"/proc/{children[0]}/exe")) == "systemd" else None
+        try:
+            return int(children[0]) if children and os.path.basename(os.readlink(f"/proc/{children[0]}/exe")) == "systemd" else None
+        except FileNotFoundError:   # a child of nspawn's that has gone since
+            return None
 
     def log(self):
         with open(self.console, encoding="utf-8", errors="replace") as file:
