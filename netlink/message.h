@@ -74,6 +74,10 @@ class MessageWriter {
 
   void put(std::uint16_t type, ByteSpan value);
   void put_u8(std::uint16_t type, std::uint8_t value) { put(type, {&value, 1}); }
+  /// With its terminating zero, as nf_tables wants names.
+  void put_string(std::uint16_t type, const std::string& text) {
+    put(type, {reinterpret_cast<const std::uint8_t*>(text.c_str()), text.size() + 1});
+  }
   void put_be16(std::uint16_t type, std::uint16_t value);
   void put_be32(std::uint16_t type, std::uint32_t value);
   void put_be64(std::uint16_t type, std::uint64_t value);

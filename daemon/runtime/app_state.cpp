@@ -120,10 +120,11 @@ tl::expected<void, std::string> App::load_overlay() {
 
 /// What has been confirmed must survive a crash.
 asio::awaitable<tl::expected<void, std::string>> App::store_overlay(const service::Overlay& overlay) {
-  auto storing = files_.store(overlay_path(), service::to_text(overlay.changes()));
+  const auto text = service::to_text(overlay.changes());
+  auto storing = files_.store(overlay_path(), text);
   const auto stored = co_await std::move(storing);
   if (stored) {
-    share(pair::Document::kOverlay, service::to_text(overlay.changes()));
+    share(pair::Document::kOverlay, text);
   } else {
     keep_overlay();
   }

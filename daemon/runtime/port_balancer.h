@@ -90,7 +90,6 @@ class PortBalancer {
     std::uint64_t capacity = 0;
   };
 
-  using UseOf = std::map<flows::BackendEndpoint, const flows::PortUse*>;
   [[nodiscard]] std::optional<Place> place_of(const service::DesiredState& state, service::BackendId id) const;
   [[nodiscard]] std::vector<std::pair<Place, const flows::PortUse*>> places_of(const std::vector<flows::PortUse>& uses) const;
   [[nodiscard]] static double fullest(const Place& place, const flows::PortUse& use);

@@ -103,8 +103,7 @@ class Lister {
     const auto write = [&](MessageWriter& request, std::uint32_t number) {
       request.begin(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message), NLM_F_REQUEST | NLM_F_DUMP, number);
       request.header(nfgenmsg{family, NFNETLINK_V0, 0});
-      for (const auto& [type, name] : names)
-        request.put(type, {reinterpret_cast<const std::uint8_t*>(name.c_str()), name.size() + 1});
+      for (const auto& [type, name] : names) request.put_string(type, name);
       request.end();
     };
     return kernel_.list(write, what, visit);

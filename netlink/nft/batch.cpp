@@ -88,22 +88,22 @@ class BatchEncoder {
 
   void operator()(const AddTable& table) {
     start(NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    put_string(NFTA_TABLE_NAME, table_);
+    writer_.put_string(NFTA_TABLE_NAME, table_);
     writer_.put_be32(NFTA_TABLE_FLAGS, table.owned ? NFT_TABLE_F_OWNER | kTablePersist : 0);
     put_userdata(NFTA_TABLE_USERDATA, comment_userdata(table.comment));
     writer_.end();
   }
   void operator()(const DeleteTable&) {
     start(NFT_MSG_DELTABLE, 0);
-    put_string(NFTA_TABLE_NAME, table_);
+    writer_.put_string(NFTA_TABLE_NAME, table_);
     writer_.end();
   }
   void operator()(const AddChain& chain) {
     start(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL);
-    put_string(NFTA_CHAIN_TABLE, table_);
-    put_string(NFTA_CHAIN_NAME, chain.name);
+    writer_.put_string(NFTA_CHAIN_TABLE, table_);
+    writer_.put_string(NFTA_CHAIN_NAME, chain.name);
     if (chain.hook) {
-      put_string(NFTA_CHAIN_TYPE, chain.hook->type == Hook::Type::kNat ? "nat" : "filter");
+      writer_.put_string(NFTA_CHAIN_TYPE, chain.hook->type == Hook::Type::kNat ? "nat" : "filter");
       writer_.put_be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
       const auto nest = writer_.begin_nest(NFTA_CHAIN_HOOK);
       writer_.put_be32(NFTA_HOOK_HOOKNUM, hook_number(chain.hook->point));
@@ -115,20 +115,20 @@ class BatchEncoder {
   }
   void operator()(const FlushChain& chain) {
     start(NFT_MSG_DELRULE, 0);
-    put_string(NFTA_RULE_TABLE, table_);
-    put_string(NFTA_RULE_CHAIN, chain.name);
+    writer_.put_string(NFTA_RULE_TABLE, table_);
+    writer_.put_string(NFTA_RULE_CHAIN, chain.name);
     writer_.end();
   }
   void operator()(const DeleteChain& chain) {
     start(NFT_MSG_DELCHAIN, 0);
-    put_string(NFTA_CHAIN_TABLE, table_);
-    put_string(NFTA_CHAIN_NAME, chain.name);
+    writer_.put_string(NFTA_CHAIN_TABLE, table_);
+    writer_.put_string(NFTA_CHAIN_NAME, chain.name);
     writer_.end();
   }
   void operator()(const AddRule& add) {
     start(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    put_string(NFTA_RULE_TABLE, table_);
-    put_string(NFTA_RULE_CHAIN, add.chain);
+    writer_.put_string(NFTA_RULE_TABLE, table_);
+    writer_.put_string(NFTA_RULE_CHAIN, add.chain);
     put_expressions(add.rule);
     put_userdata(NFTA_RULE_USERDATA, rule_userdata(add.rule));
     writer_.end();
@@ -136,8 +136,8 @@ class BatchEncoder {
   void operator()(const AddSet& add) {
     const auto& spec = add.spec;
     start(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
-    put_string(NFTA_SET_TABLE, table_);
-    put_string(NFTA_SET_NAME, add.name);
+    writer_.put_string(NFTA_SET_TABLE, table_);
+    writer_.put_string(NFTA_SET_NAME, add.name);
     writer_.put_be32(NFTA_SET_FLAGS, set_flags(spec));
     writer_.put_be32(NFTA_SET_KEY_TYPE, type_number(spec.key));
     writer_.put_be32(NFTA_SET_KEY_LEN, static_cast<std::uint32_t>(size_of(spec.key)));
@@ -161,15 +161,15 @@ class BatchEncoder {
   }
   void operator()(const DeleteSet& set) {
     start(NFT_MSG_DELSET, 0);
-    put_string(NFTA_SET_TABLE, table_);
-    put_string(NFTA_SET_NAME, set.name);
+    writer_.put_string(NFTA_SET_TABLE, table_);
+    writer_.put_string(NFTA_SET_NAME, set.name);
     writer_.end();
   }
   /// A request without a list of elements means all.
   void operator()(const FlushSet& set) {
     start(NFT_MSG_DELSETELEM, 0);
-    put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
-    put_string(NFTA_SET_ELEM_LIST_SET, set.name);
+    writer_.put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
+    writer_.put_string(NFTA_SET_ELEM_LIST_SET, set.name);
     writer_.end();
   }
   void operator()(const AddElements& add) {
@@ -178,8 +178,8 @@ class BatchEncoder {
   void operator()(const DeleteElements& gone) { put_elements(NFT_MSG_DELSETELEM, 0, gone.set, gone.spec, gone.elements); }
   void operator()(const AddCounter& counter) {
     start(NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL);
-    put_string(NFTA_OBJ_TABLE, table_);
-    put_string(NFTA_OBJ_NAME, counter.name);
+    writer_.put_string(NFTA_OBJ_TABLE, table_);
+    writer_.put_string(NFTA_OBJ_NAME, counter.name);
     writer_.put_be32(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
     writer_.end_nest(writer_.begin_nest(NFTA_OBJ_DATA));
     put_userdata(NFTA_OBJ_USERDATA, comment_userdata(counter.comment));
@@ -187,8 +187,8 @@ class BatchEncoder {
   }
   void operator()(const DeleteCounter& counter) {
     start(NFT_MSG_DELOBJ, 0);
-    put_string(NFTA_OBJ_TABLE, table_);
-    put_string(NFTA_OBJ_NAME, counter.name);
+    writer_.put_string(NFTA_OBJ_TABLE, table_);
+    writer_.put_string(NFTA_OBJ_NAME, counter.name);
     writer_.put_be32(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER);
     writer_.end();
   }
@@ -202,11 +202,6 @@ class BatchEncoder {
     writer_.begin(message_type(message), static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), sequence_++);
     writer_.header(nfgenmsg{NFPROTO_INET, NFNETLINK_V0, 0});
     batch_.operations.push_back(operation_);
-  }
-  void put_string(std::uint16_t type, const std::string& text) {
-    const auto* begin = text.c_str();
-    const Bytes bytes(begin, begin + text.size() + 1);
-    writer_.put(type, bytes);
   }
   void put_userdata(std::uint16_t type, const Bytes& userdata) {
     if (!userdata.empty()) writer_.put(type, userdata);
@@ -228,8 +223,8 @@ class BatchEncoder {
   void put_elements(int message, int flags, const std::string& set, const Set& spec, const ElementList& elements) {
     for (auto element = elements.begin(); element != elements.end();) {
       start(message, flags);
-      put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
-      put_string(NFTA_SET_ELEM_LIST_SET, set);
+      writer_.put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
+      writer_.put_string(NFTA_SET_ELEM_LIST_SET, set);
       const auto list = writer_.begin_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
       const auto limit = writer_.bytes().size() + kElementBytes;
       for (; element != elements.end() && writer_.bytes().size() < limit; ++element)
@@ -258,7 +253,7 @@ class BatchEncoder {
     const auto data = writer_.begin_nest(NFTA_SET_ELEM_DATA);
     const auto nest = writer_.begin_nest(NFTA_DATA_VERDICT);
     writer_.put_be32(NFTA_VERDICT_CODE, static_cast<std::uint32_t>(verdict_code(verdict.kind)));
-    if (!verdict.chain.empty()) put_string(NFTA_VERDICT_CHAIN, verdict.chain);
+    if (!verdict.chain.empty()) writer_.put_string(NFTA_VERDICT_CHAIN, verdict.chain);
     writer_.end_nest(nest);
     writer_.end_nest(data);
   }

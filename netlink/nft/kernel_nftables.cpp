@@ -70,7 +70,7 @@ struct KernelNftables::Impl {
   std::string why(const std::string& table) {
     std::uint32_t owner = 0;
     const auto read = request(
-        NFT_MSG_GETTABLE, "read the owner", [&](MessageWriter& writer) { put_string(writer, NFTA_TABLE_NAME, table); },
+        NFT_MSG_GETTABLE, "read the owner", [&](MessageWriter& writer) { writer.put_string(NFTA_TABLE_NAME, table); },
         [&](ByteSpan payload) {
           AttributeReader attributes(payload.subspan(std::min(payload.size(), sizeof(nfgenmsg))));
           while (const auto attribute = attributes.next()) {
@@ -97,13 +97,7 @@ struct KernelNftables::Impl {
   Result<void> list(int type, std::uint16_t table_attribute, const std::string& table, const std::string& what,
                     const Visit& visit) {
     return list(
-        type, what, [&](MessageWriter& writer) { put_string(writer, table_attribute, table); }, visit);
-  }
-
-  static void put_string(MessageWriter& writer, std::uint16_t type, const std::string& text) {
-    const auto* begin = text.c_str();
-    const Bytes bytes(begin, begin + text.size() + 1);
-    writer.put(type, bytes);
+        type, what, [&](MessageWriter& writer) { writer.put_string(table_attribute, table); }, visit);
   }
 };
 
@@ -127,7 +121,7 @@ Result<std::optional<Table>> KernelNftables::read_table(const std::string& name)
   Table table;
   table.name = name;
   auto done = impl_->request(
-      NFT_MSG_GETTABLE, "read table inet " + name, [&](MessageWriter& writer) { Impl::put_string(writer, NFTA_TABLE_NAME, name); },
+      NFT_MSG_GETTABLE, "read table inet " + name, [&](MessageWriter& writer) { writer.put_string(NFTA_TABLE_NAME, name); },
       [&](ByteSpan payload) { decode_table(payload, table); });
   if (!done && done.error().code == ENOENT) return std::optional<Table>();
   std::map<std::string, CounterValue> values;
@@ -146,8 +140,8 @@ Result<std::optional<Table>> KernelNftables::read_table(const std::string& name)
     if (!done) break;
     if (spec.holds_state()) continue;  // what packets added can be much
     const auto both_names = [&name, &set_name = set](MessageWriter& writer) {
-      Impl::put_string(writer, NFTA_SET_ELEM_LIST_TABLE, name);
-      Impl::put_string(writer, NFTA_SET_ELEM_LIST_SET, set_name);
+      writer.put_string(NFTA_SET_ELEM_LIST_TABLE, name);
+      writer.put_string(NFTA_SET_ELEM_LIST_SET, set_name);
     };
     done = impl_->list(NFT_MSG_GETSETELEM, "list elements of set " + set, both_names,
                        [&](ByteSpan payload) { decode_elements(payload, table); });
