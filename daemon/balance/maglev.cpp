@@ -10,7 +10,7 @@ namespace wsl4::balance {
 namespace {
 
 constexpr std::array<std::uint32_t, 4> kSizes{16381, 65521, 262139, 1048573};  // primes
-constexpr std::size_t kSlotsPerBackend = 800;
+constexpr std::size_t kTableSlotsPerBackend = 800;
 
 /// FNV-1a with a finisher (that of MurmurHash3) that spreads short keys over all bits.
 std::uint64_t hash(std::string_view text, std::uint64_t seed) {
@@ -60,7 +60,7 @@ class Walker {
 }  // namespace
 
 std::uint32_t hash_table_size(std::size_t backends) {
-  const auto fits = [&](std::uint32_t size) { return size >= kSlotsPerBackend * backends; };
+  const auto fits = [&](std::uint32_t size) { return size >= kTableSlotsPerBackend * backends; };
   const auto size = std::ranges::find_if(kSizes, fits);
   return size == kSizes.end() ? kSizes.back() : *size;
 }

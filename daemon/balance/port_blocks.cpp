@@ -8,15 +8,15 @@
 namespace wsl4::balance {
 namespace {
 
-using Counts = std::vector<std::uint64_t>;
+using PortCounts = std::vector<std::uint64_t>;
 
-std::uint64_t sum(const Counts& counts) { return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}); }
+std::uint64_t sum(const PortCounts& counts) { return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}); }
 
 std::size_t blocks_in(PortRange ports) { return block_of(ports.last) - block_of(ports.first) + 1U; }
 
 /// Free ports per block, from the pool's first block on.
-Counts free_in_blocks(const AddressUse& use, PortRange ports) {
-  Counts free(use.excluded ? 0 : blocks_in(ports));
+PortCounts free_in_blocks(const AddressUse& use, PortRange ports) {
+  PortCounts free(use.excluded ? 0 : blocks_in(ports));
   const auto first = block_of(ports.first);
   for (std::size_t i = 0; i < free.size(); ++i) {
     const auto block = static_cast<std::uint16_t>(first + i);
@@ -39,8 +39,8 @@ struct Bid {
 /// Slots for bidders with so much room. Each slot goes to the highest bid, which is the room that each of the bidder's slots would
 /// have, with that one; for a slot that the bidder holds it counts twice. Good bids come first: at least one port for each slot,
 /// and no less room than slots held.
-Counts auction(const Counts& room, const Counts& held, std::size_t slots) {
-  Counts won(room.size());
+PortCounts auction(const PortCounts& room, const PortCounts& held, std::size_t slots) {
+  PortCounts won(room.size());
   const auto bid = [&](std::size_t bidder) {
     const auto price = static_cast<double>(room[bidder]) / static_cast<double>(won[bidder] + 1);
     if (price < 1 || room[bidder] < held[bidder]) return Bid{price, bidder};
@@ -69,11 +69,11 @@ class Dealer {
       : pool_(pool), ports_(ports), previous_(previous), slots_(port_slots(pool.size(), ports)), vacant_(slots_.size(), true) {}
 
   PortDeal deal() && {
-    Counts free;
+    PortCounts free;
     for (const auto& use : pool_) free.push_back(sum(free_in_blocks(use, ports_)));
     const auto total = sum(free);
     if (total == 0) return {};
-    const auto shares = auction(free, Counts(free.size()), slots_.size());
+    const auto shares = auction(free, PortCounts(free.size()), slots_.size());
     const auto places = previous_places();
     for (std::size_t i = 0; i < shares.size(); ++i)
       if (shares[i] > 0) deal_address(pool_[i], shares[i], places[i]);
@@ -99,7 +99,7 @@ class Dealer {
   void deal_address(const AddressUse& use, std::uint64_t share, const std::vector<std::size_t>& places) {
     const auto first = block_of(ports_.first);
     const auto room = free_in_blocks(use, ports_);
-    Counts held(room.size());
+    PortCounts held(room.size());
     for (const auto slot : places) ++held[previous_[slot].number - std::size_t{first}];
     auto won = auction(room, held, share);
     for (std::size_t i = 0; i < won.size(); ++i)

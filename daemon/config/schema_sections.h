@@ -11,6 +11,6 @@ namespace wsl4::config {
 
 extern const Section kNodeSection, kControlSection, kHaSection, kAddressesSection, kPoolSection, kServiceSection;
 
-constexpr std::int64_t milliseconds(std::chrono::milliseconds duration) { return duration.count(); }
+constexpr std::int64_t to_milliseconds(std::chrono::milliseconds duration) { return duration.count(); }
 
 }  // namespace wsl4::config

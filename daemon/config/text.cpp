@@ -14,17 +14,12 @@ namespace {
 using netlink::Family;
 using netlink::IpAddress;
 using netlink::Prefix;
-using std::chrono::milliseconds;
 
 struct Unit {
   std::string_view suffix;
   std::int64_t milliseconds;
 };
 constexpr std::array<Unit, 5> kUnits = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
-
-tl::unexpected<std::string> wrong(std::string what) { return tl::make_unexpected(std::move(what)); }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<std::int64_t> parse_number(std::string_view digits) {
   // Ten digits of the largest unit still fit.
@@ -66,15 +61,15 @@ tl::expected<AddressRange, std::string> range_of_two(std::string_view text, std:
 
 }  // namespace
 
-std::optional<milliseconds> parse_duration(std::string_view text) {
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   const auto digits = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
   const auto number = parse_number(text.substr(0, digits));
   const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& one) { return one.suffix == text.substr(digits); });
   if (!number || unit == kUnits.end()) return std::nullopt;
-  return milliseconds(*number * unit->milliseconds);
+  return std::chrono::milliseconds(*number * unit->milliseconds);
 }
 
-std::string format_duration(milliseconds duration) {
+std::string format_duration(std::chrono::milliseconds duration) {
   if (duration.count() == 0) return "0s";
   const auto unit =
       std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& one) { return duration.count() % one.milliseconds == 0; });

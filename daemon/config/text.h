@@ -13,6 +13,10 @@
 
 namespace wsl4::config {
 
+[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// A parser's error: what is wrong with the text.
+[[nodiscard]] inline tl::unexpected<std::string> wrong(std::string what) { return tl::make_unexpected(std::move(what)); }
+
 /// Both ends included, of one family.
 struct AddressRange {
   netlink::IpAddress first, last;

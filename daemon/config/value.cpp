@@ -24,10 +24,7 @@ constexpr std::size_t kMaxPath = 4095;       // PATH_MAX less its terminator
 constexpr std::size_t kMaxInterface = 15;    // IFNAMSIZ less its terminator
 constexpr std::size_t kMaxText = 1024;
 
-tl::unexpected<std::string> wrong(std::string what) { return tl::make_unexpected(std::move(what)); }
-
 bool all_of(std::string_view text, bool (*test)(char)) { return std::all_of(text.begin(), text.end(), test); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_name(char c) { return is_lower(c) || is_digit(c) || c == '-'; }
 bool is_host(char c) { return is_name(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '_'; }

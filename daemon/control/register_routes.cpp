@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "daemon/control/answers.h"
 #include "daemon/control/json.h"
 #include "daemon/control/query.h"
-#include "daemon/http/json.h"
 #include "daemon/http/problem.h"
 
 namespace wsl4::control {
@@ -18,21 +18,7 @@ using http::PathValues;
 using http::Request;
 using http::Response;
 
-constexpr bool kReads = true;
-constexpr bool kChanges = false;
 constexpr std::string_view kBackend = "/v1/services/{name}/backends/{backend}";
-
-Response refused(const Refusal& refusal) {
-  return http::problem(static_cast<unsigned>(refusal.http_status), refusal.title, refusal.details);
-}
-
-Response done(unsigned status, const boost::json::object& object) {
-  Response response;
-  response.status = status;
-  response.content_type = "application/json";
-  response.body = http::to_text(object) + "\n";
-  return response;
-}
 
 /// Why the request's token does not do; nothing if it does.
 std::optional<Response> denied(const Tokens& tokens, const Request& request, const std::string& service) {
@@ -53,7 +39,7 @@ std::optional<Response> denied(const Tokens& tokens, const Request& request, con
 /// What is wrong with the request before its body is looked at.
 std::optional<Response> rejected(const Joiner& joiner, const Request& request, const PathValues& values) {
   if (auto response = denied(joiner.tokens(), request, values.at("name"))) return response;
-  if (const auto query = parse_no_query(request.target.query); !query) return http::problem(400, "Bad request", {query.error()});
+  if (const auto query = parse_no_query(request.target.query); !query) return bad_query(query.error());
   if (const auto name = service::check_backend_name(values.at("backend")); !name)
     return http::problem(422, "Unprocessable content", {"the backend's name " + name.error()});
   return std::nullopt;
@@ -70,7 +56,7 @@ awaitable<Response> put_backend(Joiner& joiner, const Request& request, const Pa
   object["service"] = values.at("name");
   object["backend"] = values.at("backend");
   object["expires"] = to_iso8601(joined->expires);
-  co_return done(joined->is_new ? 201 : 200, object);
+  co_return json_response(object, joined->is_new ? 201 : 200);
 }
 
 awaitable<Response> delete_backend(Joiner& joiner, const Request& request, const PathValues& values) {
@@ -82,24 +68,19 @@ awaitable<Response> delete_backend(Joiner& joiner, const Request& request, const
   object["service"] = values.at("name");
   object["backend"] = values.at("backend");
   object["drains"] = true;
-  co_return done(200, object);
+  co_return json_response(object);
 }
 
-awaitable<Response> get_healthz() {
-  Response response;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = "ok\n";
-  co_return response;
-}
+awaitable<Response> get_healthz() { co_return text_response("text/plain; charset=utf-8", "ok\n"); }
 
 }  // namespace
 
 std::vector<http::Route> make_register_routes(Joiner& joiner) {
   return {
-      {"GET", "/healthz", kReads, [](const Request&, const PathValues&) { return get_healthz(); }},
-      {"PUT", kBackend, kChanges,
+      {"GET", "/healthz", http::kReads, [](const Request&, const PathValues&) { return get_healthz(); }},
+      {"PUT", kBackend, http::kChanges,
        [&joiner](const Request& request, const PathValues& values) { return put_backend(joiner, request, values); }},
-      {"DELETE", kBackend, kChanges,
+      {"DELETE", kBackend, http::kChanges,
        [&joiner](const Request& request, const PathValues& values) { return delete_backend(joiner, request, values); }},
   };
 }

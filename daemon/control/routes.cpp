@@ -5,44 +5,21 @@
 
 #include <fmt/format.h>
 
+#include "daemon/control/answers.h"
 #include "daemon/control/body.h"
 #include "daemon/control/json.h"
 #include "daemon/control/query.h"
 #include "daemon/control/status_page.h"
-#include "daemon/http/json.h"
 #include "daemon/http/problem.h"
 #include "daemon/metrics/metrics.h"
 
 namespace wsl4::control {
 namespace {
 
-constexpr bool kReads = true;
-constexpr bool kChanges = false;
-
 using boost::asio::awaitable;
 using http::PathValues;
 using http::Request;
 using http::Response;
-
-Response json_response(const boost::json::object& object) {
-  Response response;
-  response.content_type = "application/json";
-  response.body = http::to_text(object) + "\n";
-  return response;
-}
-
-Response text_response(std::string content_type, std::string body) {
-  Response response;
-  response.content_type = std::move(content_type);
-  response.body = std::move(body);
-  return response;
-}
-
-Response bad_query(const std::string& error) { return http::problem(400, "Bad request", {error}); }
-
-Response refused(const Refusal& refusal) {
-  return http::problem(static_cast<unsigned>(refusal.http_status), refusal.title, refusal.details);
-}
 
 awaitable<Response> get_status(Node& node, const Request& request) {
   const auto query = parse_no_query(request.target.query);
@@ -194,33 +171,34 @@ awaitable<Response> get_page() {
 
 std::vector<http::Route> make_routes(Node& node) {
   return {
-      {"GET", "/", kReads, [](const Request&, const PathValues&) { return get_page(); }},
-      {"GET", "/healthz", kReads, [&node](const Request&, const PathValues&) { return get_healthz(node); }},
-      {"GET", "/readyz", kReads, [&node](const Request&, const PathValues&) { return get_readyz(node); }},
-      {"GET", "/metrics", kReads, [&node](const Request&, const PathValues&) { return get_metrics(node); }},
-      {"GET", "/v1/status", kReads, [&node](const Request& request, const PathValues&) { return get_status(node, request); }},
-      {"GET", "/v1/services/{name}", kReads,
+      {"GET", "/", http::kReads, [](const Request&, const PathValues&) { return get_page(); }},
+      {"GET", "/healthz", http::kReads, [&node](const Request&, const PathValues&) { return get_healthz(node); }},
+      {"GET", "/readyz", http::kReads, [&node](const Request&, const PathValues&) { return get_readyz(node); }},
+      {"GET", "/metrics", http::kReads, [&node](const Request&, const PathValues&) { return get_metrics(node); }},
+      {"GET", "/v1/status", http::kReads, [&node](const Request& request, const PathValues&) { return get_status(node, request); }},
+      {"GET", "/v1/services/{name}", http::kReads,
        [&node](const Request& request, const PathValues& values) { return get_service(node, request, values); }},
-      {"GET", "/v1/flows", kReads, [&node](const Request& request, const PathValues&) { return get_flows(node, request); }},
-      {"GET", "/v1/events", kReads, [&node](const Request& request, const PathValues&) { return get_events(node, request); }},
-      {"POST", "/v1/reload", kChanges, [&node](const Request& request, const PathValues&) { return post_reload(node, request); }},
-      {"GET", "/v1/services/{name}/pick", kReads,
+      {"GET", "/v1/flows", http::kReads, [&node](const Request& request, const PathValues&) { return get_flows(node, request); }},
+      {"GET", "/v1/events", http::kReads, [&node](const Request& request, const PathValues&) { return get_events(node, request); }},
+      {"POST", "/v1/reload", http::kChanges,
+       [&node](const Request& request, const PathValues&) { return post_reload(node, request); }},
+      {"GET", "/v1/services/{name}/pick", http::kReads,
        [&node](const Request& request, const PathValues& values) { return get_pick(node, request, values); }},
-      {"POST", "/v1/services/{name}/rebalance", kChanges,
+      {"POST", "/v1/services/{name}/rebalance", http::kChanges,
        [&node](const Request& request, const PathValues& values) { return post_rebalance(node, request, values); }},
-      {"PUT", "/v1/services/{name}/backends/{backend}", kChanges,
+      {"PUT", "/v1/services/{name}/backends/{backend}", http::kChanges,
        [&node](const Request& request, const PathValues& values) {
          return put_or_patch_backend(node, request, values, parse_add);
        }},
-      {"PATCH", "/v1/services/{name}/backends/{backend}", kChanges,
+      {"PATCH", "/v1/services/{name}/backends/{backend}", http::kChanges,
        [&node](const Request& request, const PathValues& values) {
          return put_or_patch_backend(node, request, values, parse_edit);
        }},
-      {"DELETE", "/v1/services/{name}/backends/{backend}", kChanges,
+      {"DELETE", "/v1/services/{name}/backends/{backend}", http::kChanges,
        [&node](const Request& request, const PathValues& values) { return delete_backend(node, request, values); }},
-      {"POST", "/v1/failover", kChanges,
+      {"POST", "/v1/failover", http::kChanges,
        [&node](const Request& request, const PathValues&) { return post_failover(node, request); }},
-      {"POST", "/v1/role", kChanges, [&node](const Request& request, const PathValues&) { return post_role(node, request); }},
+      {"POST", "/v1/role", http::kChanges, [&node](const Request& request, const PathValues&) { return post_role(node, request); }},
   };
 }
 

@@ -12,7 +12,7 @@ using namespace netlink::nft;  // the vocabulary of rules
 
 /// 1 << IPCT_* (linux/netfilter/nf_conntrack_common.h): new and destroy with assured. Half-open flows hold ports too, and here
 /// ports run short.
-constexpr std::uint32_t kTcpEvents = 0x15, kUdpEvents = 0x05;
+constexpr std::uint32_t kTcpBlockEvents = 0x15, kUdpBlockEvents = 0x05;
 
 Chain blocks_chain(const service::DesiredState& state, const service::ServiceState& service, const service::BackendState& backend,
                    std::uint32_t slots) {
@@ -20,7 +20,7 @@ Chain blocks_chain(const service::DesiredState& state, const service::ServiceSta
   const SnatFromBlocks snat{
       backend.address.address.family(), {Selector::Kind::kIncremental, slots, 0}, names::blocks_slots(service, backend)};
   chain.rules.push_back({{MatchL4Proto{service.protocol}, SetCtMark{~state.mark.mask(), state.mark.to_mark(backend.id)},
-                          SetCtEvents{service.protocol == netlink::Protocol::kTcp ? kTcpEvents : kUdpEvents},
+                          SetCtEvents{service.protocol == netlink::Protocol::kTcp ? kTcpBlockEvents : kUdpBlockEvents},
                           CountNamed{names::backend_counter(service, backend)}, snat},
                          ""});
   auto& whole_range = chain.rules.emplace_back().statements;

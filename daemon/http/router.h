@@ -19,10 +19,13 @@ using PathValues = std::map<std::string, std::string, std::less<>>;
 /// May be a coroutine: both arguments live until it has answered.
 using Handler = std::function<boost::asio::awaitable<Response>(const Request&, const PathValues&)>;
 
+/// Of a route: changes nothing, and so may be served to anybody who may look; or not.
+inline constexpr bool kReads = true, kChanges = false;
+
 struct Route {
   std::string_view method;   // "GET" (which serves HEAD too), "POST", …
   std::string_view pattern;  // "/v1/services/{name}": a {name} takes one segment that is not empty
-  bool reads_only = false;   // changes nothing, and so may be served to anybody who may look
+  bool reads_only = false;   // kReads or kChanges
   Handler handler;
 };
 

@@ -8,7 +8,6 @@ namespace wsl4::runtime {
 namespace {
 
 using config::OnBackendDown;
-using health::State;
 
 }  // namespace
 
@@ -50,21 +49,21 @@ void HealthWatch::forget(const std::string& service) {
 service::Verdicts HealthWatch::verdicts(const std::string& service) const {
   service::Verdicts verdicts;
   for (const auto& status : with_peers(scheduler_.snapshot(service)))
-    verdicts[{status.service, status.backend}] = {status.state() == State::kDown, status.dead_sources()};
+    verdicts[{status.service, status.backend}] = {status.state() == health::State::kDown, status.dead_sources()};
   return verdicts;
 }
 
 bool HealthWatch::is_healthy() const {
   std::map<std::string, bool> serving;
-  for (const auto& status : scheduler_.snapshot()) serving[status.service] |= status.standing.state != State::kDown;
+  for (const auto& status : scheduler_.snapshot()) serving[status.service] |= status.standing.state != health::State::kDown;
   return std::ranges::all_of(serving, [](const auto& item) { return item.second; });
 }
 
 health::PeerVerdicts HealthWatch::findings() const {
   health::PeerVerdicts findings{{}, true};
   for (auto& status : scheduler_.snapshot()) {
-    const bool down = status.standing.state == State::kDown;
-    findings.settled &= status.standing.state != State::kChecking;
+    const bool down = status.standing.state == health::State::kDown;
+    findings.settled &= status.standing.state != health::State::kChecking;
     if (!down && status.excluded.empty()) continue;
     findings.named[{std::move(status.service), status.backend}] = {down, down ? std::move(status.standing.detail) : "",
                                                                    std::move(status.excluded)};
@@ -80,7 +79,7 @@ std::set<std::string> HealthWatch::follow(std::optional<health::PeerVerdicts> pe
   }
   // The others count as up, or as this node found them.
   for (const auto& status : scheduler_.snapshot())
-    if (status.standing.state == State::kDown || !status.excluded.empty()) touched.insert(status.service);
+    if (status.standing.state == health::State::kDown || !status.excluded.empty()) touched.insert(status.service);
   peers_ = std::move(peers);
   return touched;
 }
@@ -104,7 +103,7 @@ std::vector<health::Status> HealthWatch::with_peers(std::vector<health::Status> 
 
 void HealthWatch::changed(const health::Status& status) {
   const Key key{status.service, status.backend};
-  if (status.standing.state == State::kDown) {
+  if (status.standing.state == health::State::kDown) {
     down_.insert(key);
   } else {
     down_.erase(key);
@@ -116,7 +115,7 @@ void HealthWatch::changed(const health::Status& status) {
 
 void HealthWatch::note_recovery(const std::string& service) {
   const auto all = scheduler_.snapshot(service);
-  const bool any = std::ranges::any_of(all, [](const auto& status) { return status.standing.state == State::kUp; });
+  const bool any = std::ranges::any_of(all, [](const auto& status) { return status.standing.state == health::State::kUp; });
   for (auto& [key, recovered] : spared_) {
     if (key.first != service) continue;
     if (!any) recovered.reset();
@@ -164,7 +163,7 @@ health::Fault HealthWatch::fault_of(const Key& key) const {
 void HealthWatch::give_back(const Ending& ending) {
   const Key key{ending.service, ending.backend};
   const auto status = status_of(key);
-  if (status && status->standing.state == State::kDown) down_.insert(key);
+  if (status && status->standing.state == health::State::kDown) down_.insert(key);
 }
 
 std::vector<Ending> HealthWatch::take_endings() {

@@ -10,7 +10,7 @@ namespace wsl4::service {
 namespace {
 
 namespace json = boost::json;
-constexpr int kVersion = 1;
+constexpr int kJoinedVersion = 1;
 constexpr std::int64_t kMaxWeight = 1000;  // as in the configuration
 
 json::array to_json(const std::vector<config::Backend>& backends) {
@@ -51,7 +51,7 @@ tl::expected<Discovered, std::string> read_discovered(const json::value& value) 
 }
 
 tl::expected<StoredJoined, std::string> read_document(std::string_view text, Leases::Moment now) {
-  const auto object = read_versioned(text, kVersion);
+  const auto object = read_versioned(text, kJoinedVersion);
   if (!object) return tl::make_unexpected(object.error());
   const auto *leases = object->if_contains("leases"), *discovered = object->if_contains("discovered");
   if (leases == nullptr || discovered == nullptr) return tl::make_unexpected(std::string("lacks leases or discovered"));
@@ -68,7 +68,7 @@ std::string to_text(const Leases& leases, const Discovered& discovered) {
   json::object services;
   for (const auto& [service, backends] : discovered) services[service] = to_json(backends);
   json::object document;
-  document["version"] = kVersion;
+  document["version"] = kJoinedVersion;
   document["leases"] = leases.to_json();
   document["discovered"] = std::move(services);
   return json::serialize(document) + "\n";

@@ -10,7 +10,7 @@ namespace wsl4::service {
 namespace {
 
 namespace json = boost::json;
-constexpr int kVersion = 1;
+constexpr int kOverlayVersion = 1;
 
 json::object to_json(const config::Backend& added) {
   json::object object;
@@ -77,7 +77,7 @@ tl::expected<Changes, std::string> read_changes(const json::object& services) {
 }
 
 tl::expected<Changes, std::string> read_document(std::string_view text) {
-  const auto object = read_versioned(text, kVersion);
+  const auto object = read_versioned(text, kOverlayVersion);
   if (!object) return tl::make_unexpected(object.error());
   const auto* services = object->if_contains("services");
   if (services == nullptr || !services->is_object()) return tl::make_unexpected(std::string("services: must be an object"));
@@ -94,7 +94,7 @@ std::string to_text(const Changes& changes) {
     services[service] = std::move(object);
   }
   json::object document;
-  document["version"] = kVersion;
+  document["version"] = kOverlayVersion;
   document["services"] = std::move(services);
   return json::serialize(document) + "\n";
 }

@@ -13,6 +13,8 @@
 
 namespace wsl4::test {
 
+inline constexpr const char* kGet = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+
 class TemporaryFolder {
  public:
   TemporaryFolder();

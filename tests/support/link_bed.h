@@ -13,6 +13,9 @@
 
 namespace wsl4::test {
 
+/// Of that digit only.
+[[nodiscard]] inline peer::Key key(char digit) { return *peer::Key::parse(std::string(64, digit)); }
+
 /// Says what it is told to say, keeps what it hears. May be asked from any thread.
 class RecordingSession final : public peer::Session {
  public:

@@ -10,6 +10,9 @@
 
 namespace wsl4::test {
 
+/// When changes are made.
+inline constexpr service::Overlay::TimePoint kChangedAt{std::chrono::hours(1000)};
+
 /// Service "chat": IPv4 and IPv6, backends b1 and b2 (198.18.2.11, .12, port 80) and v6 (2001:db8:2::11, port 80); service "dns":
 /// UDP, IPv4, backend n1 (198.18.2.11:80). Pool "main" of 198.18.2.101 and 2001:db8:2::101.
 [[nodiscard]] config::Config changeable_config();

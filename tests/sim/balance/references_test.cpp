@@ -45,28 +45,28 @@ double most_in_interval(const Trace& trace) {
   return static_cast<double>(most);
 }
 
-struct Figures {
+struct Imbalance {
   double dealt = 0, leastconn = 0, chance = 0;
 };
 
-Figures compare(const Shape& shape, std::uint64_t seed, double allowed_part) {
+Imbalance compare(const Shape& shape, std::uint64_t seed, double allowed_part) {
   const auto trace = make_trace(shape, seed);
   Dealt dealt(shape.backends.size(), {Dealt::kLatest, 0, seed});
   LeastConn leastconn;
   Chance chance(seed);
-  const Figures figures{mean_imbalance(trace, dealt), mean_imbalance(trace, leastconn), mean_imbalance(trace, chance)};
+  const Imbalance figures{mean_imbalance(trace, dealt), mean_imbalance(trace, leastconn), mean_imbalance(trace, chance)};
   const double allowed = 3 + allowed_part * most_in_interval(trace);
   EXPECT_LE(figures.dealt, figures.leastconn + allowed);
   EXPECT_LE(figures.dealt, figures.chance + allowed);
   return figures;
 }
 
-constexpr std::uint64_t kServices = 500;
+constexpr std::uint64_t kTraces = 500;
 
 /// Any single trace may be lucky for chance; no hundred of them are.
 void compare_many(const char* what, bool steady, double allowed_part) {
-  Figures sum;
-  for (std::uint64_t seed = 1; seed <= kServices; ++seed) {
+  Imbalance sum;
+  for (std::uint64_t seed = 1; seed <= kTraces; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     auto shape = random_shape(seed, {false, false});
     if (steady) {
@@ -78,7 +78,7 @@ void compare_many(const char* what, bool steady, double allowed_part) {
     EXPECT_TRUE(seed % 100 != 0 || sum.dealt <= sum.chance) << sum.dealt << " and " << sum.chance;
   }
   std::printf("%s: flows off, mean of %llu services: dealt %.2f, leastconn %.2f, chance %.2f\n", what,
-              static_cast<unsigned long long>(kServices), sum.dealt / kServices, sum.leastconn / kServices, sum.chance / kServices);
+              static_cast<unsigned long long>(kTraces), sum.dealt / kTraces, sum.leastconn / kTraces, sum.chance / kTraces);
 }
 
 /// Within 3 flows and 3 % of what begins in 100 ms: a slot is 1/64, counts are late.

@@ -18,7 +18,7 @@ using testing::Each;
 using testing::Not;
 using testing::SizeIs;
 
-constexpr ServiceDealer::TimePoint kStart{1h};
+constexpr ServiceDealer::TimePoint kBegin{1h};
 constexpr service::WallTime kWall{1000h};
 
 class ServiceDealerTest : public testing::Test {
@@ -42,7 +42,7 @@ class ServiceDealerTest : public testing::Test {
 
   service::ServiceState service = test::make_service("chat", {"198.18.0.10:443"}, {"198.18.2.1:80", "198.18.2.2:80"}, 1);
   std::map<service::BackendId, LiveCount> counts;
-  ServiceDealer::TimePoint now = kStart;
+  ServiceDealer::TimePoint now = kBegin;
   ServiceDealer dealer;
 };
 
@@ -91,7 +91,7 @@ TEST_F(ServiceDealerTest, NothingIsDueUntilCountsChange) {
   EXPECT_EQ(dealer.due(), std::nullopt);
   arrive(1, 1);
   ASSERT_TRUE(dealer.due());
-  EXPECT_EQ(*dealer.due(), kStart + DealClock::kInterval);
+  EXPECT_EQ(*dealer.due(), kBegin + DealClock::kInterval);
 }
 
 TEST_F(ServiceDealerTest, AFullBackendGetsNothingWhateverTheScheduler) {
@@ -162,7 +162,7 @@ TEST_F(ServiceDealerTest, TheLessIsFreeTheSoonerItIsDealtAgain) {
   deal();
   arrive(1, 11);  // more than a tenth of its room
   ASSERT_TRUE(dealer.due());
-  EXPECT_EQ(*dealer.due(), kStart + DealClock::kShortestInterval);
+  EXPECT_EQ(*dealer.due(), kBegin + DealClock::kShortestInterval);
 }
 
 TEST_F(ServiceDealerTest, ANewcomerStartsSlowlyAndIsDealtAgainAsItGrows) {

@@ -15,6 +15,8 @@
 
 namespace wsl4::ctl {
 
+using Arguments = std::vector<std::string>;
+
 class Wsl4ctl : public testing::Test {
  protected:
   void serve() {
@@ -27,7 +29,7 @@ class Wsl4ctl : public testing::Test {
     thread_.stop();
     server_.reset();
   }
-  int run_with(std::vector<std::string> arguments) {
+  int run_with(Arguments arguments) {
     arguments.insert(arguments.begin(), {"--socket", path_});
     return run_plainly(arguments);
   }

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/ctl/ctl_bed.h"
+
 namespace wsl4::ctl {
 namespace {
-
-using Arguments = std::vector<std::string>;
 
 TEST(CommandLine, GlobalOptionsStandBeforeOrBehindTheCommand) {
   for (const auto& arguments : {Arguments{"--json", "--socket", "/s", "status"}, Arguments{"status", "--json", "--socket=/s"},

@@ -47,7 +47,6 @@ TEST_F(Wsl4ctl, StatusAsTextAndJson) {
 }
 
 TEST_F(Wsl4ctl, ADaemonThatIsNotThereIsStatus3WithWhatToDo) {
-  using Arguments = std::vector<std::string>;
   for (const auto& arguments :
        {Arguments{"status"}, Arguments{"reload"}, Arguments{"flows"}, Arguments{"events"},
         Arguments{"backend", "reset", "chat", "b1"}, Arguments{"pick", "chat"}, Arguments{"rebalance", "chat", "--rate", "5"}}) {

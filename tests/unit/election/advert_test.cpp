@@ -4,13 +4,13 @@
 
 #include <functional>
 
+#include "tests/unit/election/ip.h"
+
 namespace wsl4::election {
 namespace {
 
 using namespace std::chrono_literals;
 using Bytes = std::vector<std::uint8_t>;
-
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 Bytes bytes(std::string_view hex) {
   Bytes out;

@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "daemon/election/role.h"
+#include "tests/unit/election/ip.h"
 
 namespace wsl4::election {
 
 using Words = std::vector<std::string>;
-
-inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 inline std::string word_of(const Action& action) {
   switch (action.kind) {

@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/election/ip.h"
+
 namespace wsl4::election {
 namespace {
 
 using netlink::rtnl::InterfaceAddress;
 using netlink::rtnl::kAddressProtocol;
-
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 const std::vector<InterfaceAddress> kAddresses{
     {1, ip("127.0.0.1"), 8, 0},      {2, ip("198.18.1.99"), 32, kAddressProtocol},

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/election/ip.h"
+
 namespace wsl4::election {
 namespace {
 
@@ -10,8 +12,7 @@ using State = Vrrp::State;
 using Output = Vrrp::Output;
 using Outputs = std::vector<Output>;
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
-constexpr TimePoint kStart = TimePoint{} + 1h;
+constexpr TimePoint kAtFirst = TimePoint{} + 1h;
 
 /// Priority 100 at 100 ms: Skew_Time is 156 * 100 / 256 = 60.9375 ms, Active_Down_Interval 360.9375 ms.
 constexpr auto kSkew = 60'937'500ns;
@@ -25,13 +26,13 @@ Advert advert(int priority, std::chrono::milliseconds interval = 100ms) {
 
 class Machine : public ::testing::Test {
  protected:
-  explicit Machine(const Vrrp::Settings& of = settings()) : vrrp(of) { vrrp.start(kStart); }
+  explicit Machine(const Vrrp::Settings& of = settings()) : vrrp(of) { vrrp.start(kAtFirst); }
   Outputs tick(Duration at) {
-    vrrp.tick(kStart + at);
+    vrrp.tick(kAtFirst + at);
     return vrrp.take_outputs();
   }
   Outputs hear(Duration at, int priority, std::string_view source = "198.18.0.1", std::chrono::milliseconds interval = 100ms) {
-    vrrp.receive(advert(priority, interval), ip(source), kStart + at);
+    vrrp.receive(advert(priority, interval), ip(source), kAtFirst + at);
     return vrrp.take_outputs();
   }
   void become_active() { tick(kDown); }
@@ -47,7 +48,7 @@ class Eager : public Machine {
 };
 
 TEST_F(Backup, TakesTheRoleAfterThreeIntervalsAndTheSkew) {
-  EXPECT_EQ(vrrp.due(), kStart + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + kDown);
   EXPECT_EQ(tick(kDown - 1ns), Outputs{});
   EXPECT_EQ(tick(kDown), (Outputs{Output::kBecameActive, Output::kAdvertise}));
   EXPECT_EQ(vrrp.state(), State::kActive);
@@ -56,26 +57,26 @@ TEST_F(Backup, TakesTheRoleAfterThreeIntervalsAndTheSkew) {
 TEST_F(Backup, LearnsTheActivesInterval) {
   hear(10ms, 100, "198.18.0.1", 1000ms);
   EXPECT_EQ(vrrp.down_interval(), 3609'375us);
-  EXPECT_EQ(vrrp.due(), kStart + 10ms + 3609'375us);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 10ms + 3609'375us);
 }
 
 TEST_F(Backup, IsKeptBySomebodyLowerUnlessItPreempts) {
   EXPECT_EQ(hear(200ms, 1), Outputs{});
-  EXPECT_EQ(vrrp.due(), kStart + 200ms + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 200ms + kDown);
 }
 
 TEST_F(Eager, IsNotKeptBySomebodyLower) {
   hear(200ms, 99);
-  EXPECT_EQ(vrrp.due(), kStart + kDown);
-  EXPECT_FALSE(vrrp.silent(kStart + kDown)) << "somebody is heard all the same";
+  EXPECT_EQ(vrrp.due(), kAtFirst + kDown);
+  EXPECT_FALSE(vrrp.silent(kAtFirst + kDown)) << "somebody is heard all the same";
   EXPECT_EQ(tick(kDown), (Outputs{Output::kBecameActive, Output::kAdvertise}));
 }
 
 TEST_F(Eager, IsKeptByAnEqualAndAHigherOne) {
   hear(200ms, 100);
-  EXPECT_EQ(vrrp.due(), kStart + 200ms + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 200ms + kDown);
   hear(300ms, 255);
-  EXPECT_EQ(vrrp.due(), kStart + 300ms + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 300ms + kDown);
 }
 
 TEST_F(Eager, ThatPreemptsNoMoreIsKeptByWhomItIgnored) {
@@ -85,13 +86,13 @@ TEST_F(Eager, ThatPreemptsNoMoreIsKeptByWhomItIgnored) {
   EXPECT_TRUE(vrrp.expired());
   vrrp.set_preempt(false);
   EXPECT_FALSE(vrrp.expired());
-  EXPECT_EQ(vrrp.due(), kStart + 300ms + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 300ms + kDown);
 }
 
 TEST_F(Backup, TakesTheRoleAfterTheSkewOnPriorityZero) {
   hear(10ms, 200);
   hear(20ms, 0);
-  EXPECT_EQ(vrrp.due(), kStart + 20ms + kSkew);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 20ms + kSkew);
   EXPECT_EQ(tick(20ms + kSkew), (Outputs{Output::kBecameActive, Output::kAdvertise}));
 }
 
@@ -109,22 +110,22 @@ TEST_F(Backup, ForgetsThatItsTimerRanOutWhenItHearsAnActive) {
   tick(kDown);
   hear(kDown + 10ms, 100);
   EXPECT_FALSE(vrrp.expired());
-  EXPECT_EQ(vrrp.due(), kStart + 10ms + 2 * kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 10ms + 2 * kDown);
 }
 
 TEST_F(Backup, MayBeGivenTheRoleOrToldThatItIsFree) {
-  vrrp.hasten(kStart + 5ms);
+  vrrp.hasten(kAtFirst + 5ms);
   EXPECT_TRUE(vrrp.expired());
-  EXPECT_TRUE(vrrp.silent(kStart + 5ms));
-  vrrp.take(kStart + 6ms);
+  EXPECT_TRUE(vrrp.silent(kAtFirst + 5ms));
+  vrrp.take(kAtFirst + 6ms);
   EXPECT_EQ(vrrp.take_outputs(), (Outputs{Output::kBecameActive, Output::kAdvertise}));
-  vrrp.take(kStart + 7ms);
+  vrrp.take(kAtFirst + 7ms);
   EXPECT_EQ(vrrp.take_outputs(), Outputs{});
 }
 
 TEST_F(Active, AdvertisesAtItsInterval) {
   become_active();
-  EXPECT_EQ(vrrp.due(), kStart + kDown + 100ms);
+  EXPECT_EQ(vrrp.due(), kAtFirst + kDown + 100ms);
   EXPECT_EQ(tick(kDown + 99ms), Outputs{});
   EXPECT_EQ(tick(kDown + 100ms), Outputs{Output::kAdvertise});
 }
@@ -133,13 +134,13 @@ TEST_F(Active, YieldsToAHigherPriority) {
   become_active();
   EXPECT_EQ(hear(400ms, 101, "198.18.0.1", 200ms), Outputs{Output::kBecameBackup});
   EXPECT_EQ(vrrp.state(), State::kBackup);
-  EXPECT_EQ(vrrp.due(), kStart + 400ms + 2 * kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 400ms + 2 * kDown);
 }
 
 TEST_F(Active, AnswersALowerPriorityAtOnce) {
   become_active();
   EXPECT_EQ(hear(400ms, 99), (Outputs{Output::kHeardLower, Output::kAdvertise}));
-  EXPECT_EQ(vrrp.due(), kStart + 500ms);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 500ms);
 }
 
 TEST_F(Active, OfEqualsTheGreaterAddressStays) {
@@ -176,9 +177,9 @@ TEST_F(Backup, StopsSilently) {
 
 TEST_F(Active, YieldsWithoutAWordWhenSomebodyElseIsGivenTheRole) {
   become_active();
-  vrrp.yield(kStart + 400ms);
+  vrrp.yield(kAtFirst + 400ms);
   EXPECT_EQ(vrrp.take_outputs(), Outputs{});
-  EXPECT_EQ(vrrp.due(), kStart + 400ms + kDown);
+  EXPECT_EQ(vrrp.due(), kAtFirst + 400ms + kDown);
 }
 
 TEST_F(Active, APriorityThatChangesDecidesFromThenOn) {
@@ -191,7 +192,7 @@ TEST_F(Active, APriorityThatChangesDecidesFromThenOn) {
 
 TEST(Fast, TenMilliseconds) {
   Vrrp vrrp({254, 10ms, false, ip("198.18.0.2")});
-  vrrp.start(kStart);
+  vrrp.start(kAtFirst);
   EXPECT_EQ(vrrp.down_interval(), 30ms + 78'125ns);
 }
 

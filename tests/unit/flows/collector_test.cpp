@@ -22,18 +22,19 @@ using netlink::conntrack::EventKind;
 using netlink::conntrack::Flow;
 using netlink::conntrack::TcpState;
 
-const service::MarkLayout kMark;
-constexpr std::chrono::seconds kEstablished = 4200s;
+constexpr std::chrono::seconds kHourAndMargin = 4200s;
 constexpr std::chrono::seconds kLongestTimer{2'147'483};  // of a kernel with 1000 ticks a second
 
-Flow flow(std::uint16_t port, service::BackendId id = 1, std::chrono::seconds left = kEstablished) {
+const service::MarkLayout kCollectedMark;
+
+Flow counted(std::uint16_t port, service::BackendId id = 1, std::chrono::seconds left = kHourAndMargin) {
   Flow flow;
   flow.original = {*Endpoint::parse("198.18.1.10:1"), *Endpoint::parse("198.18.1.100:443")};
   flow.reply = {*Endpoint::parse("198.18.2.11:80"), *Endpoint::parse("198.18.2.101:1")};
   flow.original.source.port = flow.reply.destination.port = port;
   flow.id = port;
   flow.status = netlink::conntrack::status::kAssured;
-  flow.mark = kMark.to_mark(id);
+  flow.mark = kCollectedMark.to_mark(id);
   flow.tcp_state = TcpState::kEstablished;
   flow.timeout = left;
   return flow;
@@ -159,12 +160,12 @@ class CollectorTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> make() {
     auto collector = std::make_unique<Collector>(
-        io, kMark,
-        Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender, [] { return kEstablished; },
+        io, kCollectedMark,
+        Collector::Dependencies{conntrack, std::make_unique<ScriptedEvents>(events), ender, [] { return kHourAndMargin; },
                                 [this] { ++overruns; }, [](const auto&) {}, &observer});
     if (keeps_history) {
       using TimePoint = TimeoutHistory::TimePoint;
-      collector->set_timeout_history(TimeoutHistory({{kEstablished, TimePoint{} - 1000h, TimePoint::max()}}));
+      collector->set_timeout_history(TimeoutHistory({{kHourAndMargin, TimePoint{} - 1000h, TimePoint::max()}}));
     }
     return collector;
   }
@@ -184,7 +185,7 @@ class CollectorTest : public testing::Test {
 };
 
 TEST_F(CollectorTest, StartsWithWhatTheKernelHolds) {
-  conntrack.table = {flow(1), flow(2), flow(3, 2)};
+  conntrack.table = {counted(1), counted(2), counted(3, 2)};
   const auto collector = make();
   ASSERT_TRUE(collector->start());
   EXPECT_EQ(collector->counter().backend(1).connections, 2U);
@@ -193,7 +194,7 @@ TEST_F(CollectorTest, StartsWithWhatTheKernelHolds) {
 }
 
 TEST_F(CollectorTest, TheObserverHearsOfADumpAsSoonAsItHasEnded) {
-  conntrack.table = {flow(1), flow(2), flow(3, 0)};
+  conntrack.table = {counted(1), counted(2), counted(3, 0)};
   const auto collector = make();
   ASSERT_TRUE(collector->start());
   EXPECT_EQ(observer.told, (std::vector<std::string>{"began", "dumped", "dumped", "whole"})) << "no event has to come before";
@@ -202,26 +203,26 @@ TEST_F(CollectorTest, TheObserverHearsOfADumpAsSoonAsItHasEnded) {
 TEST_F(CollectorTest, FollowsEvents) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  for (std::uint16_t port = 1; port <= 5000; ++port) events.add(EventKind::kUpdate, flow(port));
+  for (std::uint16_t port = 1; port <= 5000; ++port) events.add(EventKind::kUpdate, counted(port));
   run_until([&] { return collector->counter().size() == 5000; });
-  events.add(EventKind::kDestroy, flow(17));
+  events.add(EventKind::kDestroy, counted(17));
   run_until([&] { return collector->counter().backend(1).connections == 4999; });
 }
 
 TEST_F(CollectorTest, WhileNothingIsHeardWhoeverChangesEntriesTells) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  collector->put(flow(9));
+  collector->put(counted(9));
   EXPECT_EQ(collector->counter().size(), 0U) << "the event tells";
   collector->listen(false);
   EXPECT_FALSE(events.listening);
-  auto copy = flow(1);
+  auto copy = counted(1);
   copy.id = 0;
   collector->put(copy);
-  collector->put(flow(2));
-  collector->erased(flow(2));
+  collector->put(counted(2));
+  collector->erased(counted(2));
   EXPECT_EQ(collector->counter().backend(1).connections, 1U);
-  conntrack.table = {flow(1), flow(3)};
+  conntrack.table = {counted(1), counted(3)};
   collector->listen(true);
   EXPECT_TRUE(events.listening);
   run_until([&] { return collector->stats().resyncs == 2; });
@@ -231,9 +232,9 @@ TEST_F(CollectorTest, WhileNothingIsHeardWhoeverChangesEntriesTells) {
 TEST_F(CollectorTest, AnOverrunIsHealedByADump) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  events.add(EventKind::kUpdate, flow(1));
+  events.add(EventKind::kUpdate, counted(1));
   run_until([&] { return collector->counter().size() == 1; });
-  conntrack.table = {flow(2), flow(3)};  // 1 ended, 2 and 3 began, and nobody told
+  conntrack.table = {counted(2), counted(3)};  // 1 ended, 2 and 3 began, and nobody told
   events.lose();
   run_until([&] { return collector->stats().resyncs == 2; });
   EXPECT_EQ(collector->counter().backend(1).connections, 2U);
@@ -244,7 +245,7 @@ TEST_F(CollectorTest, AnOverrunIsHealedByADump) {
 TEST_F(CollectorTest, AnOverrunDuringADumpMeansAnotherDump) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  conntrack.table = {flow(1), flow(2), flow(3)};
+  conntrack.table = {counted(1), counted(2), counted(3)};
   bool lost_again = false;
   conntrack.during_dump = [&] {
     if (!std::exchange(lost_again, true)) events.lose();
@@ -257,7 +258,7 @@ TEST_F(CollectorTest, AnOverrunDuringADumpMeansAnotherDump) {
 
 /// Events are lost again when a look is due already, and both have waited for the thread.
 TEST_F(CollectorTest, AThreadThatWasBusyBeginsOneDumpOnly) {
-  for (std::uint16_t port = 1; port <= 6; ++port) conntrack.table.push_back(flow(port));
+  for (std::uint16_t port = 1; port <= 6; ++port) conntrack.table.push_back(counted(port));
   int steps = 0;
   conntrack.during_dump = [&, begun = std::chrono::steady_clock::now()] {
     ++steps;
@@ -279,10 +280,10 @@ TEST_F(CollectorTest, AThreadThatWasBusyBeginsOneDumpOnly) {
 TEST_F(CollectorTest, WhatNobodyTellsOfIsLookedFor) {
   const auto collector = make();
   collector->set_unseen_limit(3);
-  conntrack.table = {flow(1), flow(2, 0), flow(3, 0)};  // others' flows are no reason
+  conntrack.table = {counted(1), counted(2, 0), counted(3, 0)};  // others' flows are no reason
   ASSERT_TRUE(collector->start());
   for (std::uint16_t port = 11; port <= 14; ++port) {
-    conntrack.table.push_back(flow(port));
+    conntrack.table.push_back(counted(port));
     conntrack.table.back().status = 0;
     conntrack.table.back().tcp_state = TcpState::kSynSent;
   }
@@ -292,12 +293,12 @@ TEST_F(CollectorTest, WhatNobodyTellsOfIsLookedFor) {
 }
 
 TEST_F(CollectorTest, EntriesOfClosedFlowsAreTakenOutWherePortsRunShort) {
-  auto closed = flow(1), other = flow(2, 2);
+  auto closed = counted(1), other = counted(2, 2);
   for (auto* one : {&closed, &other}) {
-    one->mark |= kMark.closing_bit();
+    one->mark |= kCollectedMark.closing_bit();
     one->tcp_state = TcpState::kTimeWait;
   }
-  conntrack.table = {flow(3), closed, other};
+  conntrack.table = {counted(3), closed, other};
   const auto collector = make();
   ASSERT_TRUE(collector->start());
   EXPECT_EQ(collector->counter().backend(1).held, 2U);
@@ -308,9 +309,9 @@ TEST_F(CollectorTest, EntriesOfClosedFlowsAreTakenOutWherePortsRunShort) {
   EXPECT_EQ(collector->counter().backend(1).held, 1U);
   EXPECT_EQ(std::ranges::count(observer.told, "ended"), 1) << "at once: the event finds it forgotten";
 
-  conntrack.table = {flow(3), flow(4)};
-  auto begins_to_close = flow(4);
-  begins_to_close.mark |= kMark.closing_bit();
+  conntrack.table = {counted(3), counted(4)};
+  auto begins_to_close = counted(4);
+  begins_to_close.mark |= kCollectedMark.closing_bit();
   begins_to_close.tcp_state = TcpState::kFinWait;
   events.add(EventKind::kUpdate, begins_to_close);
   run_until([&] { return collector->counter().backend(1).held == 2; });
@@ -323,10 +324,10 @@ TEST_F(CollectorTest, AFlowThatEndsDuringADumpStaysEnded) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
   constexpr std::uint16_t kFlows = 10;
-  for (std::uint16_t port = 1; port <= kFlows; ++port) conntrack.table.push_back(flow(port));
+  for (std::uint16_t port = 1; port <= kFlows; ++port) conntrack.table.push_back(counted(port));
   bool told = false;
   conntrack.during_dump = [&] {
-    if (!std::exchange(told, true)) events.add(EventKind::kDestroy, flow(kFlows));  // read already, and shown last
+    if (!std::exchange(told, true)) events.add(EventKind::kDestroy, counted(kFlows));  // read already, and shown last
     run_until([&] { return events.events.empty(); });
   };
   events.lose();
@@ -340,12 +341,12 @@ TEST_F(CollectorTest, TheEndOfAFlowThatAnotherHasFollowedIsNoEndOfThatOne) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
   observer.told.clear();
-  auto follower = flow(1);
+  auto follower = counted(1);
   follower.id = 99;
-  events.add(EventKind::kUpdate, flow(1));
+  events.add(EventKind::kUpdate, counted(1));
   events.add(EventKind::kUpdate, follower);
-  events.add(EventKind::kDestroy, flow(1));  // which was lost, and comes again
-  events.add(EventKind::kUpdate, flow(2, 0));
+  events.add(EventKind::kDestroy, counted(1));  // which was lost, and comes again
+  events.add(EventKind::kUpdate, counted(2, 0));
   run_until([&] { return events.events.empty(); });
   EXPECT_EQ(collector->counter().size(), 1U);
   EXPECT_EQ(observer.told, (std::vector<std::string>{"seen", "seen"}));
@@ -358,7 +359,7 @@ TEST_F(CollectorTest, DumpsTakeNoMoreThanHalfOfTheTimeAndOverrunsAreToldSeldom) 
   using std::chrono::steady_clock;
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  conntrack.table = {flow(1), flow(2), flow(3)};  // two steps
+  conntrack.table = {counted(1), counted(2), counted(3)};  // two steps
   std::vector<steady_clock::time_point> steps;
   conntrack.during_dump = [&] {
     steps.push_back(steady_clock::now());
@@ -383,19 +384,20 @@ TEST_F(CollectorTest, ABrokenEventSocketIsNotAskedAgainAtOnce) {
   for (int turn = 0; turn < 1000; ++turn) io.poll();
   EXPECT_LT(events.drains, 100);
   events.broken = false;
-  events.add(EventKind::kUpdate, flow(1));
+  events.add(EventKind::kUpdate, counted(1));
   run_until([&] { return collector->counter().size() == 1; });
 }
 
 /// As on a node that was active, becomes standby, and active again.
 TEST_F(CollectorTest, TimersAreHeldWhereThereAreCopiesOnlyAndRunWhereFlowsAreServed) {
-  auto quiet = flow(1, 1, kEstablished - 61s), closing = flow(2, 1, 100s), datagrams = flow(3, 1, 20s), half_open = flow(4, 1, 50s);
-  closing.mark |= kMark.closing_bit();
+  auto quiet = counted(1, 1, kHourAndMargin - 61s), closing = counted(2, 1, 100s), datagrams = counted(3, 1, 20s),
+       half_open = counted(4, 1, 50s);
+  closing.mark |= kCollectedMark.closing_bit();
   datagrams.original.protocol = datagrams.reply.protocol = netlink::Protocol::kUdp;
   datagrams.tcp_state = TcpState::kNone;
   half_open.tcp_state = TcpState::kSynSent;
   datagrams.status = half_open.status = 0;
-  conntrack.table = {quiet, closing, datagrams, half_open, flow(5, 0, 50s), flow(6, 1, kCopyTimeout - 5s)};
+  conntrack.table = {quiet, closing, datagrams, half_open, counted(5, 0, 50s), counted(6, 1, kCopyTimeout - 5s)};
   const auto before = conntrack.timers();
   const auto collector = make();
   collector->set_idle_timeout(1, 60s);
@@ -408,7 +410,7 @@ TEST_F(CollectorTest, TimersAreHeldWhereThereAreCopiesOnlyAndRunWhereFlowsAreSer
   run_until([&] { return collector->stats().resyncs == 2; });
   const std::vector held{kCopyTimeout, 100s, kCopyTimeout, 50s, 50s, kCopyTimeout - 5s};
   EXPECT_EQ(conntrack.timers(), held);
-  conntrack.table[0].timeout = kEstablished;  // a packet that was under way still
+  conntrack.table[0].timeout = kHourAndMargin;  // a packet that was under way still
   run_until([&] { return collector->stats().resyncs == 3; });
   EXPECT_EQ(conntrack.timers(), held);
   EXPECT_TRUE(conntrack.erased.empty());
@@ -417,23 +419,24 @@ TEST_F(CollectorTest, TimersAreHeldWhereThereAreCopiesOnlyAndRunWhereFlowsAreSer
   collector->set_timers(Collector::Timers::kRun);
   collector->look_soon();
   run_until([&] { return collector->stats().resyncs == 4; });
-  EXPECT_EQ(conntrack.timers(), (std::vector{kEstablished, 100s, kUdpStreamTimeout, 50s, 50s, kEstablished}));
+  EXPECT_EQ(conntrack.timers(), (std::vector{kHourAndMargin, 100s, kUdpStreamTimeout, 50s, 50s, kHourAndMargin}));
   EXPECT_TRUE(conntrack.erased.empty()) << "the clock of what was held begins anew";
 }
 
 TEST_F(CollectorTest, TimersOfWhichNothingIsKnownBeginAnew) {
   keeps_history = false;
-  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 1, kEstablished), flow(3, 1, 87'000s), flow(4, 1, 300s)};
+  conntrack.table = {counted(1, 1, kHourAndMargin - 61s), counted(2, 1, kHourAndMargin), counted(3, 1, 87'000s),
+                     counted(4, 1, 300s)};
   conntrack.table[3].timeout = kUnacknowledgedTimeout;
   const auto collector = make();
   collector->set_idle_timeout(1, 60s);
   ASSERT_TRUE(collector->start());
-  EXPECT_EQ(conntrack.timers(), (std::vector{kEstablished, kEstablished, kEstablished, kUnacknowledgedTimeout}));
+  EXPECT_EQ(conntrack.timers(), (std::vector{kHourAndMargin, kHourAndMargin, kHourAndMargin, kUnacknowledgedTimeout}));
   EXPECT_TRUE(conntrack.erased.empty());
 }
 
 TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
-  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 1, kEstablished - 59s), flow(3, 2, kEstablished - 61s)};
+  conntrack.table = {counted(1, 1, kHourAndMargin - 61s), counted(2, 1, kHourAndMargin - 59s), counted(3, 2, kHourAndMargin - 61s)};
   const auto collector = make();
   collector->set_idle_timeout(1, 60s);
   ASSERT_TRUE(collector->start());
@@ -449,7 +452,7 @@ TEST_F(CollectorTest, IdleFlowsEndAndBothEndsAreAsked) {
 
 /// At a start the table is read before any timeout is known; a timer of the test tells the next look from that of no timeout.
 TEST_F(CollectorTest, AShorterIdleTimeoutBringsTheNextLookForward) {
-  conntrack.table = {flow(1, 1, kEstablished - 61s), flow(2, 2, kEstablished - 61s)};
+  conntrack.table = {counted(1, 1, kHourAndMargin - 61s), counted(2, 2, kHourAndMargin - 61s)};
   const auto collector = make();
   boost::asio::steady_timer late(io, look_interval(0ms, {}) - 1s);
   bool is_late = false;

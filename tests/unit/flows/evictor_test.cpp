@@ -12,15 +12,15 @@ using netlink::Endpoint;
 using netlink::conntrack::Flow;
 using netlink::conntrack::TcpState;
 
-const service::MarkLayout kMark;
+const service::MarkLayout kEvictedMark;
 
-Flow flow(std::uint16_t port, service::BackendId backend, TcpState state = TcpState::kEstablished) {
+Flow flow_over(std::uint16_t port, service::BackendId backend, TcpState state = TcpState::kEstablished) {
   Flow flow;
   flow.original = {*Endpoint::parse("198.18.1.10:1"), *Endpoint::parse("198.18.1.100:443")};
   flow.reply = {*Endpoint::parse("198.18.2.11:80"), *Endpoint::parse("198.18.2.101:1")};
   flow.original.source.port = flow.reply.destination.port = port;
   flow.status = netlink::conntrack::status::kAssured;
-  flow.mark = kMark.to_mark(backend);
+  flow.mark = kEvictedMark.to_mark(backend);
   flow.tcp_state = state;
   flow.timeout = std::chrono::seconds(100);
   return flow;
@@ -29,11 +29,11 @@ Flow flow(std::uint16_t port, service::BackendId backend, TcpState state = TcpSt
 class EvictorTest : public testing::Test {
  protected:
   void add(std::uint16_t first, std::uint16_t count, service::BackendId backend, TcpState state = TcpState::kEstablished) {
-    for (std::uint16_t i = 0; i < count; ++i) kernel.add(flow(static_cast<std::uint16_t>(first + i), backend, state));
+    for (std::uint16_t i = 0; i < count; ++i) kernel.add(flow_over(static_cast<std::uint16_t>(first + i), backend, state));
   }
   std::size_t left(service::BackendId backend) {
     std::size_t number = 0;
-    const auto dump = kernel.dump({kMark.backend_mask(), kMark.to_mark(backend)}).value();
+    const auto dump = kernel.dump({kEvictedMark.backend_mask(), kEvictedMark.to_mark(backend)}).value();
     while (dump->step([&number](const Flow&) { ++number; }).value()) {}
     return number;
   }
@@ -44,7 +44,7 @@ class EvictorTest : public testing::Test {
   test::FakeConntrack kernel;
   test::RecordingProber prober;
   FlowEnder ender{kernel, prober};
-  Evictor evictor{kernel, ender, kMark};
+  Evictor evictor{kernel, ender, kEvictedMark};
 };
 
 TEST_F(EvictorTest, EndsAsManyAsAskedForAndTellsBothEnds) {
@@ -70,7 +70,7 @@ TEST_F(EvictorTest, TakesOthersForThoseThatEndedByThemselves) {
   EXPECT_EQ(evictor.evict(1, 1).value(), 1U);  // finds the first piece of the table
   std::vector<Flow> ended;
   for (std::uint16_t port = 1; port <= 100; ++port)
-    if (const auto there = kernel.find(flow(port, 1).original)) ended.push_back(*there);
+    if (const auto there = kernel.find(flow_over(port, 1).original)) ended.push_back(*there);
   ASSERT_TRUE(kernel.erase(ended));
   EXPECT_EQ(evictor.evict(1, 50).value(), 50U);
   EXPECT_EQ(left(1), 50U);
@@ -85,7 +85,7 @@ TEST_F(EvictorTest, LeavesWhatClosesOrOnlyBegins) {
 
 TEST_F(EvictorTest, ForgetsUdpFlowsAndAsksNobody) {
   for (std::uint16_t port = 1; port <= 10; ++port) {
-    auto datagrams = flow(port, 1, TcpState::kNone);
+    auto datagrams = flow_over(port, 1, TcpState::kNone);
     datagrams.original.protocol = datagrams.reply.protocol = netlink::Protocol::kUdp;
     kernel.add(datagrams);
   }

@@ -16,7 +16,7 @@ using netlink::conntrack::Flow;
 using Change = Injector::Change;
 using Kind = Change::Kind;
 
-Flow flow(unsigned number) {
+Flow copied(unsigned number) {
   Flow flow;
   const auto port = static_cast<std::uint16_t>(number);
   flow.original = {{*netlink::IpAddress::parse("198.18.1.10"), port}, *Endpoint::parse("198.18.1.100:443")};
@@ -36,7 +36,7 @@ class InjectorTest : public testing::Test {
   }
   static std::vector<Change> puts(unsigned from, unsigned to) {
     std::vector<Change> changes;
-    for (unsigned i = from; i < to; ++i) changes.push_back({Kind::kPut, flow(i)});
+    for (unsigned i = from; i < to; ++i) changes.push_back({Kind::kPut, copied(i)});
     return changes;
   }
 
@@ -77,11 +77,11 @@ TEST_F(InjectorTest, AFlowThatCountsForALimitIsAnnouncedRightBeforeItsEntry) {
 TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   apply(1, puts(1, 1001));
   EXPECT_EQ(conntrack.size(), 1000U);
-  Flow longer = flow(5);
+  Flow longer = copied(5);
   longer.timeout = std::chrono::seconds{9000};
-  apply(2, {{Kind::kErase, flow(3)}, {Kind::kErase, flow(2000)}, {Kind::kShorten, longer}});
+  apply(2, {{Kind::kErase, copied(3)}, {Kind::kErase, copied(2000)}, {Kind::kShorten, longer}});
   EXPECT_EQ(conntrack.size(), 999U);
-  EXPECT_FALSE(conntrack.find(flow(3).original));
+  EXPECT_FALSE(conntrack.find(copied(3).original));
   EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].number, 1U);
@@ -98,9 +98,9 @@ TEST_F(InjectorTest, TellsOfEachEntryThatHasComeOrGone) {
   injector.tell({.put = [&](const Flow& flow) { put.push_back(flow.original.source.port); },
                  .erased = [&](const Flow& flow) { erased.push_back(flow.original.source.port); }});
   apply(1, puts(1, 3));
-  Flow heir = flow(3);
-  heir.reply = flow(1).reply;  // somebody makes room
-  apply(2, {{Kind::kErase, flow(2)}, {Kind::kPut, heir}});
+  Flow heir = copied(3);
+  heir.reply = copied(1).reply;  // somebody makes room
+  apply(2, {{Kind::kErase, copied(2)}, {Kind::kPut, heir}});
   conntrack.set_limit(conntrack.size());
   apply(3, puts(7, 8));  // no room
   EXPECT_EQ(put, (std::vector<std::uint16_t>{1, 2, 3}));
@@ -108,8 +108,8 @@ TEST_F(InjectorTest, TellsOfEachEntryThatHasComeOrGone) {
 }
 
 TEST_F(InjectorTest, AnOlderStateOfTheFlowMakesRoom) {
-  apply(1, {{Kind::kPut, flow(1)}});
-  Flow newer = flow(1);
+  apply(1, {{Kind::kPut, copied(1)}});
+  Flow newer = copied(1);
   newer.reply.source = *Endpoint::parse("198.18.2.12:80");
   newer.mark = 0x4200;
   newer.id = 4711;  // the other kernel's
@@ -121,27 +121,27 @@ TEST_F(InjectorTest, AnOlderStateOfTheFlowMakesRoom) {
 }
 
 TEST_F(InjectorTest, WherePresentFlowsAreSparedAPutThatMeetsOneIsRefused) {
-  apply(1, {{Kind::kPut, flow(1)}});
+  apply(1, {{Kind::kPut, copied(1)}});
   injector.spare_present(true);
-  Flow other = flow(2);
-  other.reply = flow(1).reply;
-  apply(2, {{Kind::kPut, other}, {Kind::kPut, flow(3)}});
-  EXPECT_TRUE(conntrack.find(flow(1).original));
+  Flow other = copied(2);
+  other.reply = copied(1).reply;
+  apply(2, {{Kind::kPut, other}, {Kind::kPut, copied(3)}});
+  EXPECT_TRUE(conntrack.find(copied(1).original));
   EXPECT_FALSE(conntrack.find(other.original));
-  EXPECT_TRUE(conntrack.find(flow(3).original));
+  EXPECT_TRUE(conntrack.find(copied(3).original));
   ASSERT_EQ(done[1].refused.size(), 1U);
   EXPECT_EQ(done[1].refused[0].error, EEXIST);
 }
 
 TEST_F(InjectorTest, AFlowWhoseEndWasMissedMakesRoom) {
   apply(1, puts(1, 3));
-  Flow heir = flow(3);
-  heir.reply = flow(1).reply;
-  heir.original = {{*netlink::IpAddress::parse("198.18.1.99"), 2}, flow(1).original.destination};
-  Flow both = flow(2);
-  both.reply = flow(1).reply;  // its own old entry and another's stand in the way
+  Flow heir = copied(3);
+  heir.reply = copied(1).reply;
+  heir.original = {{*netlink::IpAddress::parse("198.18.1.99"), 2}, copied(1).original.destination};
+  Flow both = copied(2);
+  both.reply = copied(1).reply;  // its own old entry and another's stand in the way
   apply(2, {{Kind::kPut, heir}});
-  EXPECT_FALSE(conntrack.find(flow(1).original));
+  EXPECT_FALSE(conntrack.find(copied(1).original));
   EXPECT_TRUE(conntrack.find(heir.original));
   apply(3, {{Kind::kPut, both}});
   EXPECT_FALSE(conntrack.find(heir.original));
@@ -151,9 +151,9 @@ TEST_F(InjectorTest, AFlowWhoseEndWasMissedMakesRoom) {
 
 TEST_F(InjectorTest, WithinABatchWhatGoesGoesFirst) {
   apply(1, puts(1, 2));
-  Flow heir = flow(2);
-  heir.reply = flow(1).reply;
-  apply(2, {{Kind::kPut, heir}, {Kind::kErase, flow(1)}});
+  Flow heir = copied(2);
+  heir.reply = copied(1).reply;
+  apply(2, {{Kind::kPut, heir}, {Kind::kErase, copied(1)}});
   EXPECT_TRUE(conntrack.find(heir.original));
   EXPECT_EQ(injector.stats().clashes, 0U);
 }
@@ -161,14 +161,14 @@ TEST_F(InjectorTest, WithinABatchWhatGoesGoesFirst) {
 TEST_F(InjectorTest, WhatTheKernelRefusesIsTold) {
   conntrack.set_limit(2);
   auto changes = puts(1, 5);
-  changes.push_back({Kind::kShorten, flow(9)});
+  changes.push_back({Kind::kShorten, copied(9)});
   apply(7, changes);
   ASSERT_EQ(done.size(), 1U);
   EXPECT_TRUE(done[0].known);
   ASSERT_EQ(done[0].refused.size(), 3U);
-  EXPECT_EQ(done[0].refused[0].flow.original, flow(3).original);
+  EXPECT_EQ(done[0].refused[0].flow.original, copied(3).original);
   EXPECT_EQ(done[0].refused[0].error, ENOMEM);
-  EXPECT_EQ(done[0].refused[2].flow.original, flow(9).original) << "without an entry it is one to put";
+  EXPECT_EQ(done[0].refused[2].flow.original, copied(9).original) << "without an entry it is one to put";
   EXPECT_EQ(injector.stats().refused, 3U);
 }
 
@@ -199,11 +199,11 @@ TEST_F(InjectorTest, WorksInSlices) {
 }
 
 TEST_F(InjectorTest, MoreThanItsLimitIsNotTaken) {
-  std::vector<Change> many(Injector::kMaxWaiting, {Kind::kErase, flow(1)});
+  std::vector<Change> many(Injector::kMaxWaiting, {Kind::kErase, copied(1)});
   ASSERT_TRUE(injector.submit(1, many));
-  EXPECT_FALSE(injector.submit(2, {{Kind::kErase, flow(1)}}));
+  EXPECT_FALSE(injector.submit(2, {{Kind::kErase, copied(1)}}));
   io.run();
-  EXPECT_TRUE(injector.submit(3, {{Kind::kErase, flow(1)}}));
+  EXPECT_TRUE(injector.submit(3, {{Kind::kErase, copied(1)}}));
 }
 
 TEST_F(InjectorTest, AnEmptyBatchIsDoneToo) {

@@ -10,7 +10,7 @@
 namespace wsl4::flows {
 namespace {
 
-using Kind = FlowChange::Kind;
+using ChangeKind = FlowChange::Kind;
 using sync::Operation;
 using testing::AllOf;
 using testing::Contains;
@@ -52,8 +52,8 @@ class ReplicatorTest : public testing::Test {
     flow.status = netlink::conntrack::status::kAssured;
     return flow;
   }
-  std::vector<Kind> kinds() {
-    std::vector<Kind> kinds;
+  std::vector<ChangeKind> kinds() {
+    std::vector<ChangeKind> kinds;
     for (const auto& change : told_) kinds.push_back(change.kind);
     return kinds;
   }
@@ -134,7 +134,8 @@ TEST_F(ReplicatorTest, TellsInOrderAndOnlyWhatIsCopied) {
   replicator_.dump_ended(true);
   EXPECT_THAT(told_, IsEmpty()) << "in one piece, at the flush";
   replicator_.flush();
-  EXPECT_THAT(kinds(), ElementsAre(Kind::kSeen, Kind::kEnded, Kind::kDumpBegan, Kind::kDumped, Kind::kDumpEnded));
+  EXPECT_THAT(kinds(), ElementsAre(ChangeKind::kSeen, ChangeKind::kEnded, ChangeKind::kDumpBegan, ChangeKind::kDumped,
+                                   ChangeKind::kDumpEnded));
 }
 
 TEST_F(ReplicatorTest, ChangesThatFollowOthersAreGathered) {
@@ -179,7 +180,7 @@ TEST_F(ReplicatorTest, WhatThePairsThreadCannotTakeIsLeftToADump) {
     replicator_.seen(assured(2));
     replicator_.flush();
   }
-  EXPECT_THAT(kinds(), ElementsAre(Kind::kLost)) << "once";
+  EXPECT_THAT(kinds(), ElementsAre(ChangeKind::kLost)) << "once";
   EXPECT_EQ(looks_, 0);
   replicator_.taken(Replicator::kMaxChanges);
   replicator_.flush();
@@ -189,7 +190,7 @@ TEST_F(ReplicatorTest, WhatThePairsThreadCannotTakeIsLeftToADump) {
   EXPECT_EQ(looks_, 1);
   replicator_.seen(assured(2));
   replicator_.flush();
-  EXPECT_THAT(kinds(), ElementsAre(Kind::kLost, Kind::kSeen));
+  EXPECT_THAT(kinds(), ElementsAre(ChangeKind::kLost, ChangeKind::kSeen));
 }
 
 TEST_F(ReplicatorTest, ADumpOfWhichAPartWasLostIsABrokenOne) {
@@ -205,12 +206,14 @@ TEST_F(ReplicatorTest, ADumpOfWhichAPartWasLostIsABrokenOne) {
     replicator_.flush();
   };
   dump(Replicator::kMaxChanges + 1);
-  EXPECT_THAT(kinds(), AllOf(Contains(Kind::kLost), Contains(Kind::kDumpBroken), Not(Contains(Kind::kDumpEnded))));
+  EXPECT_THAT(kinds(),
+              AllOf(Contains(ChangeKind::kLost), Contains(ChangeKind::kDumpBroken), Not(Contains(ChangeKind::kDumpEnded))));
   dump(2000);
-  EXPECT_THAT(kinds(), AllOf(Not(Contains(Kind::kLost)), Contains(Kind::kDumpBroken), Not(Contains(Kind::kDumpEnded))))
+  EXPECT_THAT(kinds(),
+              AllOf(Not(Contains(ChangeKind::kLost)), Contains(ChangeKind::kDumpBroken), Not(Contains(ChangeKind::kDumpEnded))))
       << "of this one too, which the loss was not told of";
   dump(1);
-  EXPECT_THAT(kinds(), ElementsAre(Kind::kDumpBegan, Kind::kDumped, Kind::kDumpEnded));
+  EXPECT_THAT(kinds(), ElementsAre(ChangeKind::kDumpBegan, ChangeKind::kDumped, ChangeKind::kDumpEnded));
 }
 
 }  // namespace

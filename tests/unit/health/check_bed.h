@@ -27,6 +27,8 @@ inline config::Health health_of(HealthType type, std::chrono::milliseconds timeo
   return health;
 }
 
+inline constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 /// For backends that do not answer: the shortest that is surely enough for those that do something at once.
 inline constexpr std::chrono::milliseconds kShort{300};
 

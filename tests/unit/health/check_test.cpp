@@ -19,8 +19,6 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
 
-constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 void never_answer(Peer& peer) { peer.wait_for_end(); }
 
 CheckResult check_http(LoopbackServer::Handler handler, std::chrono::milliseconds timeout = std::chrono::seconds(30)) {

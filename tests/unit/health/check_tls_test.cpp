@@ -13,8 +13,6 @@ namespace {
 
 using testing::StartsWith;
 
-constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
 std::shared_ptr<boost::asio::ssl::context> trusting(const test::Certificate& certificate) {
   auto context = std::make_shared<boost::asio::ssl::context>(make_tls_context());
   context->add_certificate_authority(boost::asio::buffer(certificate.pem()));

@@ -22,7 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using netlink::Endpoint;
 
-constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 constexpr const char* kBad = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
 
 Target target(const Endpoint& backend, HealthType type = HealthType::kHttp, std::chrono::milliseconds interval = 20ms) {

@@ -20,10 +20,9 @@
 namespace wsl4::http {
 namespace {
 
+using test::kGet;
 using test::RawClient;
 using test::RawResponse;
-
-constexpr const char* kGet = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
 
 boost::asio::awaitable<Response> echo(const Request& request) {
   if (request.method == "BOOM") throw std::runtime_error("the handler broke");

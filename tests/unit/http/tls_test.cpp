@@ -16,14 +16,14 @@ namespace wsl4::http {
 namespace {
 
 using test::HandshakeFailed;
+using test::kGet;
 using test::RawClient;
 using test::TlsClient;
 
-constexpr const char* kGet = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
 // The first bytes of a TLS handshake: a record of 512 bytes is to come, which holds a ClientHello.
 const std::string kHalfHello("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
 
-boost::asio::awaitable<Response> echo(const Request& request) {
+boost::asio::awaitable<Response> echo_authorization(const Request& request) {
   Response response;
   response.body = request.method + " " + request.authorization + " " + request.body;
   co_return response;
@@ -34,7 +34,7 @@ class TlsServer : public testing::Test {
   void start(Limits limits = {}) {
     test::make_certificate(certificate_, key_);
     server_.emplace(thread_.io(), limits);
-    const auto port = server_->listen_tls({*netlink::IpAddress::parse("127.0.0.1"), 0}, certificate_, key_, echo);
+    const auto port = server_->listen_tls({*netlink::IpAddress::parse("127.0.0.1"), 0}, certificate_, key_, echo_authorization);
     ASSERT_TRUE(port) << port.error();
     port_ = *port;
     thread_.start();
@@ -51,7 +51,7 @@ class TlsServer : public testing::Test {
   }
   std::string listen_error(const std::string& certificate, const std::string& key) {
     Server server(thread_.io(), {});
-    const auto port = server.listen_tls({*netlink::IpAddress::parse("127.0.0.1"), 0}, certificate, key, echo);
+    const auto port = server.listen_tls({*netlink::IpAddress::parse("127.0.0.1"), 0}, certificate, key, echo_authorization);
     return port ? "" : port.error();
   }
 
@@ -232,7 +232,7 @@ TEST_F(TlsServer, ErrorsNameTheFile) {
 TEST_F(TlsServer, AnAddressInUseIsAnError) {
   start();
   Server second(thread_.io(), {});
-  const auto port = second.listen_tls({*netlink::IpAddress::parse("127.0.0.1"), port_}, certificate_, key_, echo);
+  const auto port = second.listen_tls({*netlink::IpAddress::parse("127.0.0.1"), port_}, certificate_, key_, echo_authorization);
   ASSERT_FALSE(port);
   EXPECT_EQ(port.error(), fmt::format("control.register 127.0.0.1:{}: Address already in use", port_));
 }

@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::eventually;
+using test::key;
 using test::LinkNode;
 using test::PskClient;
 using test::TamperingProxy;
@@ -23,7 +24,6 @@ using test::TamperingProxy;
 const netlink::IpAddress kHere = *netlink::IpAddress::parse("127.0.0.2"), kThere = *netlink::IpAddress::parse("127.0.0.3"),
                          kElsewhere = *netlink::IpAddress::parse("127.0.0.4");
 
-Key key(char digit) { return *Key::parse(std::string(64, digit)); }
 std::string bytes_of(const Key& key) { return {key.bytes().begin(), key.bytes().end()}; }
 
 class HostileTest : public testing::Test {

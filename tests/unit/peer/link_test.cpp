@@ -12,9 +12,8 @@ namespace wsl4::peer {
 namespace {
 
 using test::eventually;
+using test::key;
 using test::LinkNode;
-
-Key key(char digit) { return *Key::parse(std::string(64, digit)); }
 
 class LinkTest : public testing::Test {
  protected:

@@ -10,7 +10,7 @@ namespace {
 
 using netlink::Endpoint;
 
-const service::MarkLayout kMark;
+const service::MarkLayout kAnyMark;
 constexpr std::uint16_t kFlows = 600;
 
 service::ServiceState two_backends(const char* second = "198.18.2.12:80") {
@@ -33,7 +33,7 @@ class EvictionsTest : public testing::Test {
       netlink::conntrack::Flow flow;
       flow.original = {{*netlink::IpAddress::parse("198.18.1.10"), port}, *Endpoint::parse("198.18.1.100:443")};
       flow.reply = {*Endpoint::parse("198.18.2.11:80"), {*netlink::IpAddress::parse("198.18.2.101"), port}};
-      flow.mark = kMark.to_mark(1);
+      flow.mark = kAnyMark.to_mark(1);
       flow.tcp_state = netlink::conntrack::TcpState::kEstablished;
       kernel.add(flow);
     }
@@ -43,7 +43,7 @@ class EvictionsTest : public testing::Test {
   test::FakeConntrack kernel;
   test::RecordingProber prober;
   flows::FlowEnder ender{kernel, prober};
-  Evictions evictions{io, flows::Evictor(kernel, ender, kMark),
+  Evictions evictions{io, flows::Evictor(kernel, ender, kAnyMark),
                       [this](service::BackendId backend) { return backend == 1 ? std::uint64_t{kernel.size()} : 0U; }};
 };
 

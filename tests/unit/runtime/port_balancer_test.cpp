@@ -19,7 +19,7 @@ const service::MarkLayout kMark;
 constexpr std::uint32_t kPorts = 1024;  // of each pool address: 8 blocks
 
 /// Service chat with backend b1 (number 1) and b2 (2) over two pool addresses.
-service::DesiredState desired_state() {
+service::DesiredState two_backends_in_blocks() {
   service::DesiredState state;
   state.pools["main"] = test::make_pool("main", {"198.18.1.1", "198.18.1.2"});
   state.pools["main"].port_min = 1024;
@@ -30,7 +30,7 @@ service::DesiredState desired_state() {
 
 class PortBalancerTest : public testing::Test {
  protected:
-  void SetUp() override { apply(desired_state()); }
+  void SetUp() override { apply(two_backends_in_blocks()); }
 
   /// With their blocks dealt; the service is part of it even if only its pool differs.
   service::StateChange change_to(const service::DesiredState& next) {
@@ -151,7 +151,7 @@ TEST_F(PortBalancerTest, BlocksAreDealtAnewAsFlowsBegin) {
 TEST_F(PortBalancerTest, AnAddressThatDoesNotReachTheBackendIsLeftOut) {
   begin(1, 1, 0, kPorts / 2);
   run_until([&] { return blocks().contains(1); });
-  auto next = desired_state();
+  auto next = two_backends_in_blocks();
   next.services.at("chat").backends[0].dead_sources = {test::address("198.18.1.2")};
   apply(next);
   ASSERT_FALSE(blocks().at(1).empty());
@@ -161,7 +161,7 @@ TEST_F(PortBalancerTest, AnAddressThatDoesNotReachTheBackendIsLeftOut) {
 
 TEST_F(PortBalancerTest, ADaemonThatStartsDealsAtOnce) {
   begin(2, 1, 0, kPorts * 3 / 4);
-  auto all = test::difference({}, desired_state());
+  auto all = test::difference({}, two_backends_in_blocks());
   ports_.deal_all(all);
   ASSERT_TRUE(applier_.apply(all));
   ports_.applied();
@@ -173,11 +173,11 @@ TEST_F(PortBalancerTest, ADaemonThatStartsDealsAtOnce) {
 TEST_F(PortBalancerTest, AddressesMayLeaveThePool) {
   begin(1, 1, 0, kPorts / 2);
   run_until([&] { return blocks().contains(1); });
-  auto next = desired_state();
+  auto next = two_backends_in_blocks();
   next.pools.at("main").addresses.pop_back();
   apply(next);
   EXPECT_EQ(blocks().at(1).size(), 8U);
-  apply(desired_state());
+  apply(two_backends_in_blocks());
   EXPECT_EQ(blocks().at(1).size(), 16U);
   expect_kernel_as_planned();
   EXPECT_EQ(ports_.free_ports(1), 2 * kPorts - kPorts / 2) << "without a flow that begins or ends";
@@ -186,15 +186,15 @@ TEST_F(PortBalancerTest, AddressesMayLeaveThePool) {
 TEST_F(PortBalancerTest, FreePortsAreThoseOfTheChangeThatIsBeingMade) {
   begin(1, 1, 0, kPorts);
   run_until([&] { return blocks().contains(1); });
-  auto smaller = desired_state();
+  auto smaller = two_backends_in_blocks();
   smaller.pools.at("main").addresses.pop_back();
   apply(smaller);
   EXPECT_EQ(ports_.free_ports(1), 0U);
-  const auto change = change_to(desired_state());
+  const auto change = change_to(two_backends_in_blocks());
   EXPECT_EQ(ports_.free_ports(1), kPorts) << "the shares of the same change go by them";
   ports_.dropped();
   EXPECT_EQ(ports_.free_ports(1), 0U);
-  ASSERT_TRUE(applier_.apply(change_to(desired_state())));
+  ASSERT_TRUE(applier_.apply(change_to(two_backends_in_blocks())));
   ports_.applied();
   EXPECT_EQ(ports_.free_ports(1), kPorts);
   expect_kernel_as_planned();
@@ -203,7 +203,7 @@ TEST_F(PortBalancerTest, FreePortsAreThoseOfTheChangeThatIsBeingMade) {
 TEST_F(PortBalancerTest, AServiceThatGoesTakesItsBlocksAlong) {
   begin(1, 1, 0, kPorts / 2);
   run_until([&] { return blocks().contains(1); });
-  auto next = desired_state();
+  auto next = two_backends_in_blocks();
   next.services.clear();
   apply(next);
   EXPECT_FALSE(ports_.free_ports(1));

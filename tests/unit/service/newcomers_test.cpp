@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr WallTime kNow{1000h};
+constexpr WallTime kSeen{1000h};
 constexpr WallTime kLongAgo{};
 
 /// Service chat with backends at .1, .2 and .3.
@@ -32,7 +32,7 @@ using Times = std::vector<WallTime>;
 
 TEST(Newcomers, BackendsThatBeginTogetherAreNone) {
   Newcomers newcomers;
-  EXPECT_EQ(update(newcomers, state(), kNow), (Times{kLongAgo, kLongAgo, kLongAgo}));
+  EXPECT_EQ(update(newcomers, state(), kSeen), (Times{kLongAgo, kLongAgo, kLongAgo}));
   EXPECT_TRUE(newcomers.starting().empty());
 }
 
@@ -40,44 +40,44 @@ TEST(Newcomers, OneThatJoinsIsOneUntilItsTimeIsOver) {
   Newcomers newcomers;
   auto two = state();
   two.services.at("chat").backends.pop_back();
-  update(newcomers, two, kNow);
-  EXPECT_EQ(update(newcomers, state(), kNow + 5s), (Times{kLongAgo, kLongAgo, kNow + 5s}));
-  EXPECT_EQ(update(newcomers, state(), kNow + 64s), (Times{kLongAgo, kLongAgo, kNow + 5s})) << "other changes do not restart it";
-  EXPECT_EQ(update(newcomers, state(), kNow + 65s), (Times{kLongAgo, kLongAgo, kLongAgo}));
+  update(newcomers, two, kSeen);
+  EXPECT_EQ(update(newcomers, state(), kSeen + 5s), (Times{kLongAgo, kLongAgo, kSeen + 5s}));
+  EXPECT_EQ(update(newcomers, state(), kSeen + 64s), (Times{kLongAgo, kLongAgo, kSeen + 5s})) << "other changes do not restart it";
+  EXPECT_EQ(update(newcomers, state(), kSeen + 65s), (Times{kLongAgo, kLongAgo, kLongAgo}));
 }
 
 TEST(Newcomers, OneThatComesBackStartsAgain) {
   Newcomers newcomers;
-  update(newcomers, state(), kNow);
+  update(newcomers, state(), kSeen);
   auto down = state();
   down.services.at("chat").backends[1].share_weight = 0;
-  update(newcomers, down, kNow + 1s);
-  EXPECT_EQ(update(newcomers, state(), kNow + 2s)[1], kNow + 2s);
+  update(newcomers, down, kSeen + 1s);
+  EXPECT_EQ(update(newcomers, state(), kSeen + 2s)[1], kSeen + 2s);
 }
 
 TEST(Newcomers, ARestartGoesOnWhereItWas) {
   const auto address = [](int host) { return test::endpoint("198.18.2." + std::to_string(host) + ":80"); };
-  Newcomers newcomers({{"chat", address(1)}, {"chat", address(2)}}, {{"chat", address(2), kNow - 30s}});
-  EXPECT_EQ(update(newcomers, state(), kNow), (Times{kLongAgo, kNow - 30s, kNow})) << "the third joined while no daemon ran";
-  EXPECT_EQ(newcomers.starting(), (std::vector<Newcomer>{{"chat", address(2), kNow - 30s}, {"chat", address(3), kNow}}));
+  Newcomers newcomers({{"chat", address(1)}, {"chat", address(2)}}, {{"chat", address(2), kSeen - 30s}});
+  EXPECT_EQ(update(newcomers, state(), kSeen), (Times{kLongAgo, kSeen - 30s, kSeen})) << "the third joined while no daemon ran";
+  EXPECT_EQ(newcomers.starting(), (std::vector<Newcomer>{{"chat", address(2), kSeen - 30s}, {"chat", address(3), kSeen}}));
 }
 
 TEST(Newcomers, OneWhoseBeginningIsStillToComeBeginsNow) {
   Newcomers newcomers;
   auto two = state();
   two.services.at("chat").backends.pop_back();
-  update(newcomers, two, kNow);
-  update(newcomers, state(), kNow);
-  EXPECT_EQ(update(newcomers, state(), kNow - 1h)[2], kNow - 1h) << "the clock was set back";
-  EXPECT_EQ(update(newcomers, state(), kNow - 1h + 60s)[2], kLongAgo);
+  update(newcomers, two, kSeen);
+  update(newcomers, state(), kSeen);
+  EXPECT_EQ(update(newcomers, state(), kSeen - 1h)[2], kSeen - 1h) << "the clock was set back";
+  EXPECT_EQ(update(newcomers, state(), kSeen - 1h + 60s)[2], kLongAgo);
 }
 
 TEST(Newcomers, WithoutASlowStartThereAreNone) {
   Newcomers newcomers;
   auto one = state(0s);
   one.services.at("chat").backends.resize(1);
-  update(newcomers, one, kNow);
-  EXPECT_EQ(update(newcomers, state(0s), kNow + 1s), (Times{kLongAgo, kLongAgo, kLongAgo}));
+  update(newcomers, one, kSeen);
+  EXPECT_EQ(update(newcomers, state(0s), kSeen + 1s), (Times{kLongAgo, kLongAgo, kLongAgo}));
 }
 
 }  // namespace

@@ -12,8 +12,6 @@
 namespace wsl4::service {
 namespace {
 
-using Standing = Mark::Standing;
-const Overlay::TimePoint kNow{std::chrono::hours(1000)};
 constexpr unsigned kSeeds = 500;
 constexpr int kSteps = 25;
 
@@ -43,7 +41,7 @@ void check_marks(const config::Config& file, const test::Effective& effective) {
     for (const auto& backend : service.backends) before[{service.name, backend.address}] = backend;
   }
   for (const auto& [key, mark] : effective.marks) {
-    EXPECT_EQ(mark.standing == Standing::kRemoved, !present.contains(key)) << mark.name;
+    EXPECT_EQ(mark.standing == Mark::Standing::kRemoved, !present.contains(key)) << mark.name;
     if (present.contains(key)) { EXPECT_EQ(present[key].name, mark.name); }
   }
   for (const auto& [key, backend] : present) {
@@ -97,7 +95,7 @@ void run_sequence(std::mt19937& random, Seen& seen) {
     }
     const auto change = test::random_change(random);
     const auto before = overlay.changes();
-    const auto applied = overlay.change(file, change.service, change.backend, change.change, kNow);
+    const auto applied = overlay.change(file, change.service, change.backend, change.change, test::kChangedAt);
     if (!applied) {
       using Kind = ChangeError::Kind;
       ++(applied.error().kind == Kind::kNotFound ? seen.not_found : applied.error().kind == Kind::kBad ? seen.bad : seen.conflict);
@@ -119,7 +117,8 @@ void run_sequence(std::mt19937& random, Seen& seen) {
   const auto changes = overlay.changes();
   for (const auto& [service, backends] : changes) {
     for (const auto& [backend, change] : backends) {
-      EXPECT_EQ(overlay.change(file, service, backend, ResetBackend{}, kNow), Applied::kChanged) << service << "/" << backend;
+      EXPECT_EQ(overlay.change(file, service, backend, ResetBackend{}, test::kChangedAt), Applied::kChanged)
+          << service << "/" << backend;
     }
   }
   EXPECT_TRUE(overlay.changes().empty());

@@ -14,10 +14,7 @@ using test::endpoint;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using Kind = ChangeError::Kind;
-using Standing = Mark::Standing;
 using namespace std::chrono_literals;
-
-const Overlay::TimePoint kNow{1000h};
 
 const config::Service& service_of(const config::Config& config, const std::string& name = "chat") {
   return *std::ranges::find(config.services, name, &config::Service::name);
@@ -39,7 +36,7 @@ class OverlayTest : public testing::Test {
  protected:
   tl::expected<Applied, ChangeError> change(const std::string& backend, const BackendChange& change,
                                             const std::string& service = "chat") {
-    return overlay_.change(file_, service, backend, change, kNow);
+    return overlay_.change(file_, service, backend, change, test::kChangedAt);
   }
   Applied done(const std::string& backend, const BackendChange& what) {
     const auto applied = change(backend, what);
@@ -82,7 +79,7 @@ TEST_F(OverlayTest, AnAddedBackendIsInTheConfiguration) {
   EXPECT_EQ(done("b3", AddBackend{endpoint("198.18.2.13:80"), 7, 9, "ws://b3"}), Applied::kCreated);
   EXPECT_THAT(names(effective().config), ElementsAre("b1", "b2", "v6", "b3"));
   EXPECT_EQ(*find(effective().config, "b3"), (config::Backend{"b3", endpoint("198.18.2.13:80"), 7, 9, "ws://b3"}));
-  EXPECT_EQ(mark("198.18.2.13:80"), (Mark{"b3", Standing::kServing, 0}));
+  EXPECT_EQ(mark("198.18.2.13:80"), (Mark{"b3", Mark::Standing::kServing, 0}));
   EXPECT_EQ(effective().marks.size(), 1U);
 }
 
@@ -92,7 +89,7 @@ TEST_F(OverlayTest, AddingTheSameAgainIsNothing) {
   done("b3", at("198.18.2.13:80"));
   done("b3", state(AdminState::kDraining));
   EXPECT_EQ(done("b3", at("198.18.2.13:80")), Applied::kNothing);
-  EXPECT_EQ(mark("198.18.2.13:80").standing, Standing::kDraining);
+  EXPECT_EQ(mark("198.18.2.13:80").standing, Mark::Standing::kDraining);
 }
 
 TEST_F(OverlayTest, WhatCannotBeAdded) {
@@ -142,16 +139,16 @@ TEST_F(OverlayTest, AChangeToWhatTheFileSaysIsNone) {
 
 TEST_F(OverlayTest, DrainDisableAndEnable) {
   EXPECT_EQ(done("b1", state(AdminState::kDraining, 20)), Applied::kChanged);
-  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Standing::kDraining, 20}));
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kDraining, 20}));
   EXPECT_EQ(effective().config, file_) << "it keeps its weight";
   EXPECT_EQ(done("b1", EditBackend{{}, {}, {}, 30, {}}), Applied::kChanged) << "another pace";
   EXPECT_EQ(mark("198.18.2.11:80").evict, 30U);
   done("b1", weight(7));
   EXPECT_EQ(mark("198.18.2.11:80").evict, 30U);
   done("b1", state(AdminState::kDisabled));
-  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Standing::kDisabled, 0})) << "a state without a pace ends evicting";
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kDisabled, 0})) << "a state without a pace ends evicting";
   EXPECT_EQ(done("b1", state(AdminState::kEnabled)), Applied::kChanged);
-  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Standing::kServing, 0}));
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kServing, 0}));
   done("b1", weight(100));
   EXPECT_TRUE(overlay_.changes().empty());
   EXPECT_EQ(done("b1", state(AdminState::kEnabled)), Applied::kNothing);
@@ -170,7 +167,7 @@ TEST_F(OverlayTest, ARemovedBackendLeavesTheConfiguration) {
   done("b1", state(AdminState::kDraining, 20));
   EXPECT_EQ(done("b1", RemoveBackend{}), Applied::kChanged);
   EXPECT_THAT(names(effective().config), ElementsAre("b2", "v6"));
-  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Standing::kRemoved, 20})) << "evicting goes on";
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kRemoved, 20})) << "evicting goes on";
   EXPECT_THAT(refused(Kind::kConflict, "b1", RemoveBackend{}),
               ElementsAre("chat/b1 was removed at run time: reset it or add it to have it back"));
   refused(Kind::kConflict, "b1", state(AdminState::kEnabled));
@@ -185,15 +182,15 @@ TEST_F(OverlayTest, ARemovedBackendCanBeAddedAgain) {
   done("b1", RemoveBackend{});
   done("b1", at("198.18.2.19:80", 7));
   EXPECT_EQ(find(effective().config, "b1")->address, endpoint("198.18.2.19:80"));
-  EXPECT_EQ(mark("198.18.2.19:80").standing, Standing::kServing);
-  EXPECT_EQ(mark("198.18.2.11:80").standing, Standing::kRemoved) << "the one of the file drains";
+  EXPECT_EQ(mark("198.18.2.19:80").standing, Mark::Standing::kServing);
+  EXPECT_EQ(mark("198.18.2.11:80").standing, Mark::Standing::kRemoved) << "the one of the file drains";
   EXPECT_THAT(names(effective().config), ElementsAre("b2", "v6", "b1"));
 }
 
 TEST_F(OverlayTest, TheAddressOfARemovedBackendIsFree) {
   done("b1", RemoveBackend{});
   done("b3", at("198.18.2.11:80"));
-  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b3", Standing::kServing, 0}));
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b3", Mark::Standing::kServing, 0}));
   // Should the old one come back, the address is its own.
   done("b1", ResetBackend{});
   EXPECT_EQ(effective().config, file_);
@@ -237,7 +234,7 @@ TEST_F(OverlayTest, AnAddedBackendTakesThePlaceOfTheFilesWhileItFits) {
   done("b3", at("198.18.2.13:80", 7));
   file_.services[0].backends.push_back({"b3", endpoint("198.18.2.33:80"), 100, 0, ""});
   EXPECT_EQ(find(effective().config, "b3")->address, endpoint("198.18.2.13:80"));
-  EXPECT_EQ(mark("198.18.2.33:80").standing, Standing::kRemoved);
+  EXPECT_EQ(mark("198.18.2.33:80").standing, Mark::Standing::kRemoved);
   file_.services[0].backends.push_back({"b4", endpoint("198.18.2.13:80"), 100, 0, ""});
   EXPECT_EQ(*find(effective().config, "b3"), file_.services[0].backends[3]);
   EXPECT_EQ(*find(effective().config, "b4"), file_.services[0].backends[4]);
@@ -279,17 +276,17 @@ TEST_F(OverlayTest, ARemovalIsForgottenWhenTheFileHasItTooAndItHasDrained) {
 TEST_F(OverlayTest, ReportsHoldForAMinute) {
   const EditBackend report{{}, {}, {}, {}, 41};
   EXPECT_EQ(done("b1", report), Applied::kReported);
-  EXPECT_EQ(overlay_.reported("chat", "b1", kNow + kReportLifetime - 1ms), 41U);
-  EXPECT_EQ(overlay_.reported("chat", "b1", kNow + kReportLifetime), std::nullopt);
-  EXPECT_EQ(overlay_.reported("chat", "b2", kNow), std::nullopt);
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt + kReportLifetime - 1ms), 41U);
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt + kReportLifetime), std::nullopt);
+  EXPECT_EQ(overlay_.reported("chat", "b2", test::kChangedAt), std::nullopt);
   EXPECT_TRUE(overlay_.changes().empty());
   EXPECT_TRUE(effective().marks.empty());
   EXPECT_EQ(done("b1", EditBackend{7, {}, {}, {}, 42}), Applied::kChanged);
-  EXPECT_EQ(overlay_.reported("chat", "b1", kNow), 42U);
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt), 42U);
   done("b1", at("198.18.2.11:80", 7));
-  EXPECT_EQ(overlay_.reported("chat", "b1", kNow), 42U) << "nothing was added";
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt), 42U) << "nothing was added";
   done("b1", RemoveBackend{});
-  EXPECT_EQ(overlay_.reported("chat", "b1", kNow), std::nullopt);
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt), std::nullopt);
 }
 
 TEST_F(OverlayTest, OnlySoManyBackendsAreRemembered) {

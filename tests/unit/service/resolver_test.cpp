@@ -1,15 +1,16 @@
 #include "daemon/service/resolver.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
-
 #include <set>
+
+#include "tests/support/desired_states.h"
 
 namespace wsl4::service {
 namespace {
 
-netlink::Endpoint endpoint(const std::string& text) { return *netlink::Endpoint::parse(text); }
+using test::endpoint;
 
 config::Backend backend(const std::string& name, const std::string& address, int weight = 100) {
   config::Backend made;

@@ -19,10 +19,9 @@ std::vector<int> shares(const DesiredState& state) {
 
 TEST(ApplyStanding, WhoDrainsIsDisabledOrDownGetsNoShare) {
   auto state = test::two_services();
-  using Standing = Mark::Standing;
-  const Marks marks{{{"chat", endpoint("198.18.2.1:8888")}, {"b1", Standing::kDraining, 20}},
-                    {{"chat", endpoint("198.18.2.2:8888")}, {"b2", Standing::kServing, 0}},
-                    {{"chat", endpoint("[2001:db8:2::1]:8888")}, {"b3", Standing::kDisabled, 0}}};
+  const Marks marks{{{"chat", endpoint("198.18.2.1:8888")}, {"b1", Mark::Standing::kDraining, 20}},
+                    {{"chat", endpoint("198.18.2.2:8888")}, {"b2", Mark::Standing::kServing, 0}},
+                    {{"chat", endpoint("[2001:db8:2::1]:8888")}, {"b3", Mark::Standing::kDisabled, 0}}};
   const Verdicts verdicts{{{"chat", endpoint("[2001:db8:2::2]:8888")}, {true, {}}},
                           {{"dns", endpoint("198.18.2.2:8888")}, {true, {}}}};
   apply_standing(state.services.at("chat"), marks, verdicts);

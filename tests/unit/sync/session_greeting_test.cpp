@@ -9,7 +9,7 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 constexpr Time kNow{1};
 
-Options options(std::string node, std::uint64_t incarnation) {
+Options options_of(std::string node, std::uint64_t incarnation) {
   Options result;
   result.node = std::move(node);
   result.incarnation = incarnation;
@@ -53,7 +53,7 @@ void expect_both_refuse(Session& one, Session& other, Reason reason, const std::
 
 /// What a session says of bytes that come first, or after a greeting.
 std::optional<Error> verdict(const Bytes& bytes, bool greeted) {
-  Session session(options("lb-a", 1)), peer(options("lb-b", 2));
+  Session session(options_of("lb-a", 1)), peer(options_of("lb-b", 2));
   session.connected(kNow);
   peer.connected(kNow);
   if (greeted) session.receive(pull(peer), kNow);
@@ -71,9 +71,9 @@ Bytes frame(const Message& message) {
 }
 
 TEST(Greeting, NegotiatesNeighbouringVersions) {
-  auto newer = options("lb-b", 2);
+  auto newer = options_of("lb-b", 2);
   newer.versions = {1, 2};
-  Session a(options("lb-a", 1)), b(newer);
+  Session a(options_of("lb-a", 1)), b(newer);
   connect(a, b);
   EXPECT_EQ(last<event::Connected>(a)->peer.node, "lb-b");
   EXPECT_EQ(a.state(), State::kBulk);
@@ -81,9 +81,9 @@ TEST(Greeting, NegotiatesNeighbouringVersions) {
 }
 
 TEST(Greeting, RefusesVersionsThatNobodyShares) {
-  auto newer = options("lb-b", 2);
+  auto newer = options_of("lb-b", 2);
   newer.versions = {2, 3};
-  Session a(options("lb-a", 1)), b(newer);
+  Session a(options_of("lb-a", 1)), b(newer);
   a.connected(kNow);
   b.connected(kNow);
   b.receive(pull(a), kNow);
@@ -95,7 +95,7 @@ TEST(Greeting, RefusesVersionsThatNobodyShares) {
 }
 
 TEST(Greeting, RefusesADifferenceThatMatters) {
-  auto one = options("lb-a", 1), other = options("lb-b", 2);
+  auto one = options_of("lb-a", 1), other = options_of("lb-b", 2);
   one.configuration = {{"ha.virtual_router_id", 51, true}, {"services", 1, true}, {"service.chat", 1, false}};
   other.configuration = {{"ha.virtual_router_id", 52, true}, {"services", 2, true}, {"service.chat", 2, false}};
   Session a(one), b(other);
@@ -111,7 +111,7 @@ TEST(Greeting, RefusesADifferenceThatMatters) {
 }
 
 TEST(Greeting, TellsOfOtherDifferences) {
-  auto one = options("lb-a", 1), other = options("lb-b", 2);
+  auto one = options_of("lb-a", 1), other = options_of("lb-b", 2);
   one.configuration = {{"services", 1, true}, {"service.chat", 1, false}};
   other.configuration = {{"services", 1, true}, {"service.chat", 2, false}};
   Session a(one), b(other);
@@ -128,13 +128,13 @@ TEST(Greeting, TellsOfOtherDifferences) {
 }
 
 TEST(Greeting, FindsAConnectionToItself) {
-  Session a(options("lb-a", 1)), b(options("lb-a", 1));
+  Session a(options_of("lb-a", 1)), b(options_of("lb-a", 1));
   connect(a, b);
   EXPECT_EQ(last<event::Ended>(a)->error.reason, Reason::kItself);
 }
 
 TEST(Greeting, SaysGoodbye) {
-  Session a(options("lb-a", 1)), b(options("lb-b", 2));
+  Session a(options_of("lb-a", 1)), b(options_of("lb-b", 2));
   connect(a, b);
   a.leave();
   b.receive(pull(a), kNow);
