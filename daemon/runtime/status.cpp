@@ -105,6 +105,7 @@ control::SnatStatus describe_snat(const service::ServiceState& service, const se
   control::SnatStatus snat;
   snat.pool = pool.name;
   std::map<netlink::IpAddress, control::SnatAddressStatus> addresses;
+  for (const auto& address : pool.addresses) addresses[address].address = address;
   const std::uint64_t ports = std::uint64_t{pool.port_max} - pool.port_min + 1;
   for (const auto& backend : service.backends) {
     if (known.backend({service.name, backend.address}) != nullptr)
@@ -113,18 +114,17 @@ control::SnatStatus describe_snat(const service::ServiceState& service, const se
     const auto pairs = tables.pairs_of.find(backend.id);
     if (pairs == tables.pairs_of.end()) continue;
     for (const auto* pair : pairs->second) {
-      addresses[pair->snat].connections += pair->connections;
-      addresses[pair->snat].used += pair->held;
+      const auto address = addresses.find(pair->snat);
+      if (address == addresses.end()) continue;  // flows over an address that has left the pool take none of its ports
+      address->second.connections += pair->connections;
+      address->second.used += pair->held;
       snat.used += pair->held;
       const auto held = tables.use.at({pair->snat, backend.address, service.protocol});
       snat.worst_use = std::max(snat.worst_use, static_cast<double>(held) / static_cast<double>(ports));
       snat.pairs_full += held >= ports ? 1 : 0;
     }
   }
-  for (const auto& address : pool.addresses) {
-    auto& described = snat.addresses.emplace_back(addresses[address]);
-    described.address = address;
-  }
+  for (const auto& address : pool.addresses) snat.addresses.push_back(addresses.at(address));
   return snat;
 }
 

@@ -118,6 +118,19 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
       << status.warnings[1];
 }
 
+/// A full pool that is mended by other addresses is full no more, though its old flows live on.
+TEST(DescribeServices, FlowsOverAddressesThatHaveLeftThePoolTakeNoneOfItsPorts) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.pairs.push_back({address("198.18.2.109"), 1, 990, 1000});
+  const auto status = describe(desired, counts);
+  const auto& snat = *status.services[0].snat;
+  EXPECT_EQ(snat.used, 50U);
+  EXPECT_EQ(snat.pairs_full, 0U);
+  EXPECT_DOUBLE_EQ(snat.worst_use, 0.033);
+  EXPECT_TRUE(status.warnings.empty());
+}
+
 TEST(DescribeServices, WhenAPoolWillBeFullIsToldAndWarnedOf) {
   const auto desired = desired_state();
   auto counts = counts_of(desired);
