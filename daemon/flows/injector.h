@@ -27,7 +27,7 @@ class Injector {
       kPut,    // the kernel shall have the flow just so. Who holds one of its tuples makes room: an older state of the flow, or one
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
-      kShorten  // the entry gets `timeout` anew, by the original tuple; a kPut where there is none
+      kShorten  // the entry gets `timeout` anew, and the closing bit, by the original tuple; a kPut where there is none
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;
@@ -58,6 +58,8 @@ class Injector {
       : io_(io), conntrack_(conntrack), limits_(limits), on_done_(std::move(on_done)), slice_(slice) {}
 
   void tell(Told told) { told_ = std::move(told); }
+  /// What kShorten sets in an entry's mark; without it a look at the table takes the entry for a connection that lives.
+  void set_closing_bit(std::uint32_t bit) { closing_bit_ = bit; }
   /// True: a kPut whose tuples somebody holds is refused (EEXIST). For a node that serves: its own flows live.
   void spare_present(bool spare) { spares_ = spare; }
 
@@ -91,6 +93,7 @@ class Injector {
   std::deque<Batch> batches_;
   std::size_t waiting_ = 0;
   bool scheduled_ = false, spares_ = false;
+  std::uint32_t closing_bit_ = 0;
   Stats stats_;
   Told told_;
 };

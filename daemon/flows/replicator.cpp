@@ -19,6 +19,7 @@ Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct
       gather_time_(gather_time),
       timer_(io) {
   injector_.tell(std::move(callbacks_.told));
+  injector_.set_closing_bit(mark_.closing_bit());
 }
 
 void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) {

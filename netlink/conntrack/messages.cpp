@@ -102,10 +102,14 @@ void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t se
   out.end();
 }
 
-void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence) {
   begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
   put_tuple(out, CTA_TUPLE_ORIG, flow.original);
   out.put_be32(CTA_TIMEOUT, static_cast<std::uint32_t>(flow.timeout.count()));
+  if (mark_bits != 0) {
+    out.put_be32(CTA_MARK, mark_bits);
+    out.put_be32(CTA_MARK_MASK, mark_bits);
+  }
   out.end();
 }
 

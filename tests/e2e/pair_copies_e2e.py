@@ -61,6 +61,30 @@ class Timers(PairTest):
         until(lambda: max(self.timers(active)) < HELD, "timers that run on the active")
         self.end_load()
 
+    def test_what_has_closed_is_no_connection_after_a_takeover(self):
+        active, standby = self.start_pair()
+        self.load(FLOWS)
+        chat = lambda node: next(service["connections"] for service in node.status()["services"] if service["name"] == "chat")
+        before = chat(active)
+        short = Clients(self.bed, f"{VIP4}:443", source="198.19.200.1", sources=1)
+        self.assertEqual(short.open(FLOWS)["ok"], FLOWS)
+        self.live += FLOWS
+        self.until_copied()
+        self.until_held(standby)
+        short.close(FLOWS)
+        self.live -= FLOWS
+        until(lambda: chat(standby) == before, lambda: f"{before} connections: {chat(standby)}", 30)
+        for _ in range(3):
+            self.until_looked(standby)      # it holds what lives, and only that
+        self.assertEqual(chat(standby), before)
+        active.ctl("failover")
+        self.until_active(standby)
+        for _ in range(3):
+            self.until_looked(standby)
+        self.assertEqual(chat(standby), before)
+        self.goes_on()
+        self.end_load()
+
 
 class Leftovers(PairTest):
     def test_flows_of_a_service_and_of_a_port_that_have_gone_from_the_file_survive_a_new_standby(self):

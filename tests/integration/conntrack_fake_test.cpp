@@ -185,13 +185,14 @@ TEST_P(AnyConntrack, TimeoutsAreSetOfEntriesThatAreThere) {
     ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 299)));
     auto longer = flows;
     for (Flow& flow : longer) flow.timeout = std::chrono::seconds{2'147'483};
-    const auto outcomes = conntrack.set_timeouts(longer).value();
+    const auto outcomes = conntrack.set_timeouts(longer, 0x40000000).value();
     ASSERT_EQ(outcomes.size(), 300U);
     for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i], i < 299 ? 0 : ENOENT) << i;
     const auto found = dump(conntrack);
     EXPECT_EQ(found.size(), 299U);
     for (const Flow& flow : found) {
       EXPECT_GT(flow.timeout.count(), 2'147'000);
+      EXPECT_EQ(flow.mark, flows[0].mark | 0x40000000U);
       EXPECT_EQ(flow.reply.destination.address, flows[0].reply.destination.address);
     }
   });

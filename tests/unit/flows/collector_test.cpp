@@ -82,7 +82,7 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
   }
   Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
   Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
-  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override {
+  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows, std::uint32_t /*mark_bits*/) override {
     for (const auto& wanted : flows)
       std::ranges::find(table, wanted.id, &Flow::id)->timeout = std::min(wanted.timeout, kLongestTimer);
     return std::vector<int>(flows.size(), 0);

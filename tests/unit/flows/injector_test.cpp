@@ -79,10 +79,12 @@ TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   EXPECT_EQ(conntrack.size(), 1000U);
   Flow longer = copied(5);
   longer.timeout = std::chrono::seconds{9000};
+  injector.set_closing_bit(0x40000000);
   apply(2, {{Kind::kErase, copied(3)}, {Kind::kErase, copied(2000)}, {Kind::kShorten, longer}});
   EXPECT_EQ(conntrack.size(), 999U);
   EXPECT_FALSE(conntrack.find(copied(3).original));
   EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
+  EXPECT_EQ(conntrack.find(longer.original)->mark, copied(5).mark | 0x40000000);
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].number, 1U);
   EXPECT_EQ(done[1].number, 2U);
