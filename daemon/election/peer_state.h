@@ -4,8 +4,10 @@
 // again with each heartbeat, in order.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "netlink/ip.h"
@@ -31,6 +33,16 @@ struct Ballot {
   friend auto operator<=>(const Ballot&, const Ballot&) = default;
 };
 
+/// election = "external", of an active: the operator's word that made it so, as an age, since the clocks of two nodes differ.
+struct Word {
+  std::chrono::milliseconds age{0};  // at most kOldest
+  /// Two actives have met, and this one stays: its word is the later one. Only the one of them that comes first by priority and
+  /// address compares, so that a word that ages on its way never has both step down.
+  bool last = false;
+  static constexpr std::chrono::milliseconds kOldest{0xffffffff};
+  friend bool operator==(const Word&, const Word&) = default;
+};
+
 struct PeerState {
   Role role = Role::kInit;
   Offer offer = Offer::kNone;
@@ -39,6 +51,7 @@ struct PeerState {
   std::uint32_t claim = 0, grant = 0;
   bool healthy = true;  // no service with all its backends failed together
   Ballot ballot;        // as it was when the claim was made; without one its flows are 0
+  std::optional<Word> word = std::nullopt;
   friend bool operator==(const PeerState&, const PeerState&) = default;
 };
 

@@ -22,6 +22,7 @@ RoleMachine::RoleMachine(const Settings& settings, TimePoint now)
       vrrp_(settings.vrrp),
       started_at_(now),
       met_at_(now - kMeetPause),
+      said_at_(now - settings.promoted_ago),
       promoted_(settings.promoted),
       remembered_(settings.promoted) {
   vrrp_.set_preempt(false);
@@ -129,6 +130,7 @@ RoleMachine::Answer RoleMachine::promote(TimePoint now) {
   }
   promoted_ = true;
   remembered_ = false;
+  said_at_ = now;
   settle(now);
   return {};
 }
@@ -154,9 +156,14 @@ void RoleMachine::finished(Step step, TimePoint now) {
 
 void RoleMachine::tick(TimePoint now) { settle(now); }
 
-PeerState RoleMachine::state() const {
-  return {role_,  offer_,   claim_,
-          grant_, healthy_, claim_ != 0 ? claimed_with_ : Ballot{0, settings_.vrrp.priority, settings_.vrrp.address}};
+PeerState RoleMachine::state(TimePoint now) const {
+  std::optional<Word> word;
+  if (settings_.external && active()) {
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - said_at_);
+    word = Word{std::min(age, Word::kOldest), last_word_};
+  }
+  const Ballot standing{0, settings_.vrrp.priority, settings_.vrrp.address};
+  return {role_, offer_, claim_, grant_, healthy_, claim_ != 0 ? claimed_with_ : standing, word};
 }
 
 void RoleMachine::become(Role role, Cause cause) {
@@ -173,6 +180,7 @@ void RoleMachine::become_active(Cause cause, TimePoint now) {
   claim_ = grant_ = 0;
   offer_ = Offer::kNone;
   resting_ = unsent_ = resign_at_end_ = false;
+  if (!promoted_) said_at_ = now;  // a failover is an operator's word too
   promoted_ = true;
   vrrp_.take(now);
   begin(Plan::kTake, now);

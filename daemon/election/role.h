@@ -15,8 +15,9 @@
 //     by `promote`                                  after a hand-over, if synced
 //
 // A hand-over takes the addresses off before it grants. Two actives that meet, by advert or by heartbeat: the lower one (priority,
-// then address) steps down after it has sent its flows, at most Takeover::kMeetLimit later; the other one drops packets of no flow
-// meanwhile. Against a router without a session (keepalived) it is the RFC alone, without preemption: such a node is never synced.
+// then address; under external election the one whose operator's word is older) steps down after it has sent its flows, at most
+// Takeover::kMeetLimit later; the other one drops packets of no flow meanwhile. Against a router without a session (keepalived) it
+// is the RFC alone, without preemption: such a node is never synced.
 #pragma once
 
 #include <chrono>
@@ -58,6 +59,7 @@ struct Action {
     kResign,          // the same with priority 0
     kTell,            // `state` to the peer, now
     kRole,            // the role is `role` now, because of `cause`
+    kStays,           // another active was met, and has given the role up: whatever moves with it may point there
     kFollow,          // the peer is active and has all of ours: flows that it does not hold may go
     kHandOverFailed,  // the peer did not take the role, or the queue did not drain: this node stays active
     kStopped,         // after `stop`: nothing is left to do; the last action
@@ -98,6 +100,7 @@ class RoleMachine {
     std::vector<std::string> track;
     std::string sync_link;  // is not tracked; empty where VIPs or pool addresses are on it too
     bool promoted = false;  // external: what was said last, before this daemon started
+    std::chrono::milliseconds promoted_ago{0};
   };
   using Answer = tl::expected<void, std::string>;  // the error says why it is refused and what to do
 
@@ -125,7 +128,7 @@ class RoleMachine {
 
   [[nodiscard]] std::optional<TimePoint> due() const;
   [[nodiscard]] std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
-  [[nodiscard]] PeerState state() const;
+  [[nodiscard]] PeerState state(TimePoint now) const;
   [[nodiscard]] Role role() const { return role_; }
   /// The last one begun; none before the first.
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return sequence_; }
@@ -142,6 +145,7 @@ class RoleMachine {
   [[nodiscard]] bool wants_role(TimePoint now) const;
   [[nodiscard]] bool wants_from_active() const;
   [[nodiscard]] bool comes_first(const Ballot& other) const;
+  [[nodiscard]] std::optional<bool> stays(TimePoint now) const;
   [[nodiscard]] Ballot ballot() const { return {flows_, settings_.vrrp.priority, settings_.vrrp.address}; }
 
   void settle(TimePoint now);
@@ -158,7 +162,7 @@ class RoleMachine {
   void mind_following(TimePoint now);
   void mind_stop(TimePoint now);
   void mind_end(TimePoint now);
-  void tell_changes();
+  void tell_changes(TimePoint now);
 
   void become(Role role, Cause cause);
   void become_active(Cause cause, TimePoint now);
@@ -183,6 +187,7 @@ class RoleMachine {
   Ballot claimed_with_;
   Offer offer_ = Offer::kNone;
   TimePoint offer_until_, met_at_, hand_over_from_;
+  TimePoint said_at_;              // external: when an operator's word last made this node active
   TimePoint health_stands_since_;  // `healthy_` is so, and the role is had
   std::chrono::seconds health_patience_ = kHealthPatience;
   std::uint64_t flows_ = 0;
@@ -191,6 +196,8 @@ class RoleMachine {
   bool resting_ = false;        // after `failover`: does not preempt before it has been active again
   bool unsent_ = false;         // what it had as an active may be unknown to the peer
   bool following_ = false;      // kFollow has been said
+  bool met_ = false;            // another active, which has not been seen to step down yet
+  bool last_word_ = false;      // it is this node's, of the two
   bool resign_at_end_ = false;  // of the sequence: not before the addresses are off
   std::optional<Takeover> sequence_;
   std::optional<PeerState> told_;

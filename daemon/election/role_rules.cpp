@@ -51,7 +51,7 @@ void RoleMachine::settle(TimePoint now) {
     mind_sequence(now);
   }
   mind_following(now);
-  tell_changes();
+  tell_changes(now);
   mind_end(now);
   settled_at_ = now;
   due_at_ = due();
@@ -63,13 +63,25 @@ void RoleMachine::mind_sleep(TimePoint now) {
   claim_ = 0;  // a grant may have waited too long: whoever gave it may have taken the role back in the silence
 }
 
+/// Beside another active; unknown until the one that compares has said so. A peer of a version that tells no word goes by priority.
+std::optional<bool> RoleMachine::stays(TimePoint now) const {
+  const bool first = comes_first(peer_->ballot);
+  if (!settings_.external || !peer_->word) return first;
+  if (first) return last_word_ || now - said_at_ <= peer_->word->age + (now - *heard_at_);
+  return peer_->word->last ? std::optional(false) : std::nullopt;
+}
+
 void RoleMachine::mind_other_active(TimePoint now) {
-  if (!active() || !stands(now) || peer_->role != Role::kActive) return;
-  if (comes_first(peer_->ballot)) {
-    meet(now);
-  } else {
-    step_down(Cause::kHigher, now);
+  const bool meets = active() && stands(now) && peer_->role == Role::kActive;
+  if (meets) {
+    const auto staying = stays(now);
+    last_word_ = staying == true;
+    met_ = staying != false;
+    return met_ ? meet(now) : step_down(Cause::kHigher, now);
   }
+  last_word_ = false;
+  if (active() && !stands(now)) return;  // it may be active still
+  if (std::exchange(met_, false) && active()) act(Action::Kind::kStays);
 }
 
 void RoleMachine::mind_offer(TimePoint now) {
@@ -215,9 +227,11 @@ void RoleMachine::mind_end(TimePoint now) {
   act(Action::Kind::kStopped);
 }
 
-void RoleMachine::tell_changes() {
-  if (!session_.connected || told_ == state()) return;
-  told_ = state();
+void RoleMachine::tell_changes(TimePoint now) {
+  auto state = this->state(now);
+  if (state.word) state.word->age = {};  // grows all the time
+  if (!session_.connected || told_ == state) return;
+  told_ = state;
   act(Action::Kind::kTell);
 }
 

@@ -68,7 +68,8 @@ Pair::Pair(const config::Config& config, Callbacks callbacks)
       work_(io_.get_executor()),
       replication_(io_, session_options(config), replication_callbacks()) {}
 
-tl::expected<std::unique_ptr<Pair>, std::string> Pair::open(const config::Config& config, bool promoted, Callbacks callbacks) {
+tl::expected<std::unique_ptr<Pair>, std::string> Pair::open(const config::Config& config, RoleRunner::Promoted promoted,
+                                                            Callbacks callbacks) {
   std::unique_ptr<Pair> pair(new Pair(config, std::move(callbacks)));
   auto keys = peer::load_keys(config.ha->key_file);
   if (!keys) return tl::make_unexpected(fmt::format("ha.key_file: {}", fmt::join(keys.error(), "; ")));
@@ -175,6 +176,7 @@ RoleRunner::Callbacks Pair::runner_callbacks() {
     if (link_) link_->wake();
   };
   callbacks.on_role = [this](Role role, Cause cause) { change_role(role, cause); };
+  callbacks.on_kept = callbacks_.on_kept;
   callbacks.on_event = callbacks_.on_event;
   callbacks.on_stopped = [this] {
     replication_.session().leave();

@@ -51,6 +51,8 @@ class Pair {
   /// All are called on the pair's thread.
   struct Callbacks {
     std::function<void(election::Role role, election::Cause cause)> on_role;
+    /// This node was active beside the other one, which has given the role up.
+    std::function<void()> on_kept;
     std::function<void(std::string name, std::string detail)> on_event;
     /// Whether the peer can take the place of this node: it is connected, both have the same flows, and it has no fault. As
     /// `wsl4d --release` has to know.
@@ -60,8 +62,8 @@ class Pair {
     std::function<void()> on_stopped;
   };
 
-  [[nodiscard]] static tl::expected<std::unique_ptr<Pair>, std::string> open(const config::Config& config, bool promoted,
-                                                                             Callbacks callbacks);
+  [[nodiscard]] static tl::expected<std::unique_ptr<Pair>, std::string> open(const config::Config& config,
+                                                                             RoleRunner::Promoted promoted, Callbacks callbacks);
   ~Pair();
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;

@@ -2,6 +2,7 @@
 // it: the kernel marks those that are ours.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -11,8 +12,9 @@
 namespace wsl4::pair {
 
 struct PairState {
-  bool peer_synced = false;  // the peer was connected and synced: it can take over, so a crash gives the addresses up
-  bool promoted = false;     // election external: what an operator said last
+  bool peer_synced = false;      // the peer was connected and synced: it can take over, so a crash gives the addresses up
+  bool promoted = false;         // election external: what an operator said last
+  std::int64_t promoted_at = 0;  // and when, in milliseconds of this node's clock; 0: not known
   friend bool operator==(const PairState&, const PairState&) = default;
 };
 

@@ -75,14 +75,14 @@ RoleRunner::RoleRunner(boost::asio::io_context& io, const config::Config& config
       tend_timer_(io) {}
 
 tl::expected<std::unique_ptr<RoleRunner>, std::string> RoleRunner::open(boost::asio::io_context& io, const config::Config& config,
-                                                                        bool promoted, Replication& replication,
+                                                                        Promoted promoted, Replication& replication,
                                                                         Callbacks callbacks) {
   std::unique_ptr<RoleRunner> runner(new RoleRunner(io, config, replication, std::move(callbacks)));
   if (auto prepared = runner->prepare(config, promoted); !prepared) return tl::make_unexpected(prepared.error());
   return runner;
 }
 
-tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config, bool promoted) {
+tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config, Promoted promoted) {
   const auto message = [](const netlink::Error& error) { return error.message(); };
   auto rtnl = netlink::rtnl::open_rtnl();
   if (!rtnl) return tl::make_unexpected(message(rtnl.error()));
@@ -107,7 +107,8 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
 
   election::RoleMachine::Settings settings;
   settings.external = ha.election == config::Election::kExternal;
-  settings.promoted = promoted;
+  settings.promoted = promoted.has_value();
+  settings.promoted_ago = promoted.value_or(std::chrono::milliseconds{});
   settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
   find_track(*links, *present);
   settings.track = tracked_;
@@ -326,9 +327,11 @@ void RoleRunner::perform(const Action& action) {
     case Action::Kind::kResign:
       return advertise(0);
     case Action::Kind::kTell:
-      return callbacks_.tell(machine_->state());
+      return callbacks_.tell(state());
     case Action::Kind::kRole:
       return change_role(action.role, action.cause);
+    case Action::Kind::kStays:
+      return callbacks_.on_kept();
     case Action::Kind::kFollow:
       return callbacks_.on_event("following", "the peer is active: connections that it does not know are dropped here");
     case Action::Kind::kHandOverFailed:

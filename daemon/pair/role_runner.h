@@ -43,13 +43,16 @@ class RoleRunner {
     /// To the peer, now.
     std::function<void(const election::PeerState& state)> tell;
     std::function<void(election::Role role, election::Cause cause)> on_role;
+    /// Another active has given the role up to this one.
+    std::function<void()> on_kept;
     std::function<void(std::string name, std::string detail)> on_event;
     std::function<void()> on_stopped;
   };
 
+  using Promoted = std::optional<std::chrono::milliseconds>;  // how long ago, if it was said last
   /// The error is one line that says what is missing: the interface, its address, a capability.
   [[nodiscard]] static tl::expected<std::unique_ptr<RoleRunner>, std::string> open(boost::asio::io_context& io,
-                                                                                   const config::Config& config, bool promoted,
+                                                                                   const config::Config& config, Promoted promoted,
                                                                                    Replication& replication, Callbacks callbacks);
 
   /// The session holds all that the kernel has; from now on roles may change.
@@ -58,7 +61,7 @@ class RoleRunner {
   /// The session's state, or what is pending, may have changed.
   void session_changed();
   void heartbeat();
-  [[nodiscard]] election::PeerState state() const { return machine_->state(); }
+  [[nodiscard]] election::PeerState state() const { return machine_->state(std::chrono::steady_clock::now()); }
 
   void set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle);
   void set_priority(int priority);
@@ -77,7 +80,7 @@ class RoleRunner {
 
  private:
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
-  [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, bool promoted);
+  [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, Promoted promoted);
   [[nodiscard]] tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(
       const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& addresses) const;
   void find_track(const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present);

@@ -14,6 +14,9 @@ namespace {
 using netlink::Family;
 using netlink::IpAddress;
 
+/// What version 1 began without; 0 bytes where there is none.
+constexpr std::size_t kWordSize = 5;
+
 /// An enumeration from 0 to `highest`.
 template <class Enum>
 Enum read_enum(sync::ByteReader& in, Enum highest) {
@@ -61,6 +64,10 @@ std::vector<std::uint8_t> encode(const election::PeerState& state) {
   out.u8(static_cast<std::uint8_t>(state.ballot.priority));
   out.u8(state.ballot.address.family() == Family::kIpv4 ? 4 : 6);
   out.bytes(state.ballot.address.bytes());
+  if (state.word) {
+    out.u32(static_cast<std::uint32_t>(state.word->age.count()));
+    out.u8(state.word->last ? 1 : 0);
+  }
   return bytes;
 }
 
@@ -75,6 +82,11 @@ std::optional<election::PeerState> decode(std::span<const std::uint8_t> bytes) {
   state.ballot.flows = in.u64();
   state.ballot.priority = in.u8();
   state.ballot.address = read_address(in);
+  if (in.left() >= kWordSize) {
+    state.word.emplace();
+    state.word->age = std::chrono::milliseconds(in.u32());
+    state.word->last = read_bool(in);
+  }
   if (!in.ok()) return std::nullopt;
   return state;
 }

@@ -129,7 +129,9 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> learn_gone(const flows::BackendNumbers::Place& place);
   void tell_gone();
   void save_pair_state();
-  void keep_promotion(bool promoted);
+  void keep_promotion(bool promoted, bool said_again = false);
+  [[nodiscard]] std::optional<std::chrono::milliseconds> promoted_ago() const;
+  void role_kept();
   void run_hook();
   void update_pair();
   void share(pair::Document kind, std::string_view text);

@@ -110,7 +110,8 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
-  auto pair = pair::Pair::open(*wanted_.file, pair_state_.promoted, std::move(told));
+  told.on_kept = [this] { asio::post(io_, [this] { role_kept(); }); };
+  auto pair = pair::Pair::open(*wanted_.file, promoted_ago(), std::move(told));
   if (!pair) return tl::make_unexpected(pair.error());
   pair_ = std::move(*pair);
   sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); },
@@ -156,6 +157,13 @@ void App::role_changed(Role role, Cause cause) {
   asio::co_spawn(io_, follow_role(), asio::detached);
 }
 
+/// While both were active the other one's hook, or its switches, may have led the addresses there.
+void App::role_kept() {
+  if (!is_active()) return;
+  events_.add("role-kept", "the other active node has given the role up; this one keeps it");
+  run_hook();
+}
+
 void App::run_hook() {
   const auto& program = is_active() ? wanted_.file->ha->hook_active : wanted_.file->ha->hook_standby;
   if (program.empty()) return;
@@ -185,10 +193,19 @@ void App::peer_synced(bool synced) {
 }
 
 /// election = "external": who has the role by an operator's word, for the next start.
-void App::keep_promotion(bool promoted) {
-  if (wanted_.file->ha->election != config::Election::kExternal || pair_state_.promoted == promoted) return;
+void App::keep_promotion(bool promoted, bool said_again) {
+  if (wanted_.file->ha->election != config::Election::kExternal || (pair_state_.promoted == promoted && !said_again)) return;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
   pair_state_.promoted = promoted;
+  pair_state_.promoted_at = promoted ? std::chrono::duration_cast<std::chrono::milliseconds>(now).count() : 0;
   save_pair_state();
+}
+
+std::optional<std::chrono::milliseconds> App::promoted_ago() const {
+  if (!pair_state_.promoted) return std::nullopt;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const auto ago = now - std::chrono::milliseconds(std::clamp<std::int64_t>(pair_state_.promoted_at, 0, now.count()));
+  return std::min(ago, election::Word::kOldest);
 }
 
 void App::save_pair_state() { files_.keep(pair_file_->path(), pair::PairFile::content(pair_state_)); }
@@ -281,7 +298,7 @@ asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
   if (!pair_) co_return refused(409, "single node: there is no peer to change roles with");
   const auto begun = co_await pair_->set_role(active);
   if (!begun) co_return refused(409, begun.error());
-  keep_promotion(active);
+  keep_promotion(active, true);
   const auto wanted = active ? Role::kActive : Role::kStandby;
   if (!co_await comes_to(wanted)) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
   co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));

@@ -195,6 +195,20 @@ class External(PairTest):
         self.assertIn("this node has given the active role up; lb-b is not connected", self.a.ctl("failover", "--force").stdout)
         self.assertEqual(self.a.role(), "standby")
 
+    def test_of_two_actives_the_last_promoted_stays(self):
+        # lb-a has the higher priority; its daemon starts again meanwhile, which is no later word.
+        self.start_promoted()
+        self.a.links("down", "sync")
+        until(lambda: all(node.sync()["state"] == "disconnected" for node in (self.a, self.b)), "the loss of the session noticed")
+        self.b.ctl("promote")
+        self.a.restart(signal.SIGKILL)
+        until(lambda: self.roles() == {"lb-a": "active", "lb-b": "active"}, lambda: f"two actives: {self.roles()}")
+        before = self.hooks().count(f"lb-b active {VIP4} {VIP6}")
+        self.a.links("up", "sync")
+        self.assertIs(self.until_synced()[0], self.b)
+        self.assertIn("role-kept", self.b.ctl("events").stdout)
+        until(lambda: self.hooks().count(f"lb-b active {VIP4} {VIP6}") == before + 1, lambda: f"once more the hook of lb-b: {self.hooks()}")
+
     def test_what_was_said_last_moves_with_the_role(self):
         def promoted():
             said = []

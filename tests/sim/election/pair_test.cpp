@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/sim/election/world.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::sim {
 namespace {
@@ -79,7 +80,7 @@ std::string live_through(std::uint64_t seed) {
 }
 
 TEST(Pair, HasOneActiveWhateverHappens) {
-  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(2000U); ++seed) {
     const auto problem = live_through(seed);
     ASSERT_EQ(problem, "") << "seed " << seed;
   }
@@ -95,7 +96,7 @@ void settle(World& world) {
 }
 
 TEST(Pair, TakesNothingBecauseOnlyAdvertsOrOnlyHeartbeatsAreMissing) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(200U); ++seed) {
     World world(calm(), seed);
     settle(world);
     const int before = world.changes();
@@ -114,7 +115,7 @@ TEST(Pair, TakesNothingBecauseOnlyAdvertsOrOnlyHeartbeatsAreMissing) {
 }
 
 TEST(Pair, OfTwoThatWereHiddenFromEachOtherTheLowerOneStepsDown) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(200U); ++seed) {
     World world(calm(), seed);
     settle(world);
     world.cut_session(true);
@@ -130,8 +131,32 @@ TEST(Pair, OfTwoThatWereHiddenFromEachOtherTheLowerOneStepsDown) {
   }
 }
 
+/// In a split each is promoted, some more than once; whoever was last stays, whatever the priorities, and is told when it is alone.
+TEST(Pair, UnderExternalElectionTheLastPromotedStays) {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    const int last = seed % 2 == 0 ? 0 : 1;
+    World world({false, {seed % 4 < 2 ? 150 : 100, 100}, 100ms, true}, seed);
+    ASSERT_TRUE(world.run(3s)) << "seed " << seed << ": " << world.problem();
+    ASSERT_TRUE(world.promote(1 - last)) << "seed " << seed;
+    ASSERT_TRUE(world.run(2s)) << "seed " << seed << ": " << world.problem();
+    world.cut_session(true);
+    ASSERT_TRUE(world.run(3s)) << "seed " << seed << ": " << world.problem();
+    for (const int node : {last, 1 - last, last}) {
+      ASSERT_TRUE(world.promote(node)) << "seed " << seed;
+      ASSERT_TRUE(world.run(1500ms)) << "seed " << seed << ": " << world.problem();
+    }
+    ASSERT_EQ(world.actives(), 2) << "seed " << seed;
+    world.cut_session(false);
+    ASSERT_TRUE(world.run(8s)) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.role(last), Role::kActive) << "seed " << seed;
+    ASSERT_EQ(world.role(1 - last), Role::kStandby) << "seed " << seed;
+    ASSERT_EQ(world.kept(last), 1) << "seed " << seed;
+    ASSERT_EQ(world.kept(1 - last), 0) << "seed " << seed;
+  }
+}
+
 TEST(Pair, HandsOverBackAndForth) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
     World world(calm(), seed);
     settle(world);
     for (int i = 0; i < 10; ++i) {
@@ -148,7 +173,7 @@ TEST(Pair, HandsOverBackAndForth) {
 
 TEST(Pair, AStopHandsOverAndTheReturningNodePreemptsOnlyIfItMay) {
   for (const bool preempt : {false, true}) {
-    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
       auto shape = calm();
       shape.preempt = preempt;
       World world(shape, seed);
@@ -163,7 +188,7 @@ TEST(Pair, AStopHandsOverAndTheReturningNodePreemptsOnlyIfItMay) {
 }
 
 TEST(Pair, AMoverRestsUntilTheNextFailure) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
     auto shape = calm();
     shape.preempt = true;
     World world(shape, seed);

@@ -37,6 +37,7 @@ void World::start(int node) {
   election::RoleMachine::Settings settings;
   settings.vrrp = {shape_.priority.at(index(node)), shape_.interval, shape_.preempt, address_of(node)};
   settings.track = {"eth0"};
+  settings.external = shape_.external;
   ++self.life;
   self.restarts = false;
   self.last_advert = self.last_word = self.last_read_word = std::nullopt;
@@ -82,6 +83,13 @@ void World::healthy(int node, bool healthy) {
 bool World::failover(int node, bool force) {
   if (!awake(node)) return false;
   const bool done = at(node).machine->failover(force, now_).has_value();
+  obey(node);
+  return done;
+}
+
+bool World::promote(int node) {
+  if (!awake(node)) return false;
+  const bool done = at(node).machine->promote(now_).has_value();
   obey(node);
   return done;
 }
@@ -184,6 +192,9 @@ void World::obey(int node, const Action& action) {
       return say(node);
     case Action::Kind::kRole:
       return note_role(node, action);
+    case Action::Kind::kStays:
+      ++at(node).kept;
+      return;
     case Action::Kind::kStopped:
       if (at(node).addresses) fail("stopped with its addresses on");
       return crash(node, between(500, 3000));
@@ -196,7 +207,7 @@ void World::obey_step(int node, Step step) {
   auto& self = at(node);
   const auto& peer = at(other(node));
   if (step == Step::kAddAddresses) {
-    const bool hidden = self.taken_by == Cause::kSilence || peer.addresses_by == Cause::kSilence;
+    const bool hidden = self.taken_by == alone() || peer.addresses_by == alone();
     if (peer.addresses && !hidden) fail(fmt::format("node {} adds addresses that the other one has", node));
     self.addresses = true;
     self.addresses_by = self.taken_by;
@@ -226,7 +237,7 @@ void World::note_role(int node, const Action& action) {
                      ago(self.last_word)));
   }
   const bool both = role(other(node)) == Role::kActive;
-  if (both && action.cause != Cause::kSilence && at(other(node)).taken_by != Cause::kSilence) {
+  if (both && action.cause != alone() && at(other(node)).taken_by != alone()) {
     fail(fmt::format("node {} was granted a role that the other one has", node));
   }
 }
@@ -240,7 +251,7 @@ void World::check() {
   if (two && now_ > *two_since_ + kHealing) fail("two actives that see each other");
 
   const bool somebody = (running(0) && at(0).carrier) || (running(1) && at(1).carrier);
-  const bool none = clear && nobody_sleeps && somebody && actives() == 0;
+  const bool none = !shape_.external && clear && nobody_sleeps && somebody && actives() == 0;
   if (!none) none_since_.reset();
   if (none && !none_since_) none_since_ = now_;
   if (none && now_ > *none_since_ + kTakeTime) fail("nobody takes the role");

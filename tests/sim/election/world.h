@@ -25,6 +25,7 @@ class World {
     bool preempt = false;
     std::array<int, 2> priority{100, 100};
     milliseconds interval{100};
+    bool external = false;
   };
 
   World(const Shape& shape, std::uint64_t seed);
@@ -43,6 +44,7 @@ class World {
   void carrier(int node, bool up);
   void healthy(int node, bool healthy);
   bool failover(int node, bool force);
+  bool promote(int node);
   void stop(int node);
   void start(int node);
   void mend_all();
@@ -53,6 +55,8 @@ class World {
   [[nodiscard]] bool has_addresses(int node) const { return nodes_.at(index(node)).addresses; }
   [[nodiscard]] bool synced(int node) const { return nodes_.at(index(node)).session.synced; }
   [[nodiscard]] int actives() const;
+  /// How often it was told that the other active has stepped down.
+  [[nodiscard]] int kept(int node) const { return nodes_.at(index(node)).kept; }
   [[nodiscard]] int changes() const { return changes_; }
 
  private:
@@ -85,6 +89,7 @@ class World {
     std::optional<TimePoint> last_advert, last_word, last_read_word;
     TimePoint last_bytes;
     std::uint64_t flows = 0;
+    int kept = 0;
   };
 
   static netlink::IpAddress address_of(int node);
@@ -113,6 +118,8 @@ class World {
   void say_advert(int node, std::uint8_t priority);
   void mind_session();
   void disconnect(int node);
+  /// Why the role is taken with no peer in sight.
+  [[nodiscard]] election::Cause alone() const { return shape_.external ? election::Cause::kPromoted : election::Cause::kSilence; }
   void check();
   void fail(const std::string& what);
 

@@ -73,7 +73,7 @@ void World::handle(const Event& event) {
 void World::say(int node) {
   auto& self = at(node);
   if (self.connection == 0 || !self.machine) return;
-  const Event event{other(node), self.connection, self.machine->state()};
+  const Event event{other(node), self.connection, self.machine->state(now_)};
   if (session_cut_) {
     held_.push_back(event);
     return;

@@ -1,5 +1,5 @@
 // A role machine with what it does written down in words: "role active silence", "step drain", "advertise", "resign", "tell",
-// "follow", "hand-over-failed", "stopped". Times are milliseconds since its start; priority 100 at 100 ms, so that
+// "stays", "follow", "hand-over-failed", "stopped". Times are milliseconds since its start; priority 100 at 100 ms, so that
 // Active_Down_Interval is 360.9 ms.
 #pragma once
 
@@ -27,6 +27,8 @@ inline std::string word_of(const Action& action) {
       return "resign";
     case Action::Kind::kTell:
       return "tell";
+    case Action::Kind::kStays:
+      return "stays";
     case Action::Kind::kFollow:
       return "follow";
     case Action::Kind::kHandOverFailed:

@@ -26,16 +26,16 @@ TEST(Failover, GrantsAfterTheAddressesAreOff) {
   bed.prompt = false;
   ASSERT_TRUE(bed.machine.failover(false, bed.now()));
   bed.note();
-  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kFailover);
   bed.peer.claim = 3;
   bed.hear();
   for (const auto step : {Step::kDrain, Step::kGuardStandby, Step::kRemoveAddresses}) {
     EXPECT_EQ(bed.machine.role(), Role::kActive);
-    EXPECT_EQ(bed.machine.state().grant, 0U);
+    EXPECT_EQ(bed.machine.state(bed.now()).grant, 0U);
     bed.finish(step);
   }
-  EXPECT_EQ(bed.machine.state().grant, 3U);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 3U);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone);
   EXPECT_EQ(bed.done(), kHandedOver);
 }
 
@@ -44,9 +44,9 @@ TEST(Failover, WithoutAnAnswerIsOver) {
   bed.pair_up();
   ASSERT_TRUE(bed.machine.failover(false, bed.now()));
   bed.pass(2900);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kFailover);
   bed.pass(200);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone);
   EXPECT_EQ(bed.done(), Words{"hand-over-failed"});
   EXPECT_EQ(bed.machine.role(), Role::kActive);
 }
@@ -60,7 +60,7 @@ TEST(Failover, AQueueThatDoesNotDrainChangesNothing) {
   bed.hear();
   bed.pass(1000);
   EXPECT_EQ(bed.done(), (Words{"step drain", "hand-over-failed"}));
-  EXPECT_EQ(bed.machine.state().grant, 0U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 0U);
 }
 
 TEST(Failover, ForcedItGoesOnWithoutADrainedQueue) {
@@ -75,7 +75,7 @@ TEST(Failover, ForcedItGoesOnWithoutADrainedQueue) {
   bed.finish(Step::kGuardStandby);
   bed.finish(Step::kRemoveAddresses);
   EXPECT_EQ(bed.done(), kHandedOver);
-  EXPECT_EQ(bed.machine.state().grant, 3U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 3U);
 }
 
 TEST(Failover, APeerThatVanishesBeforeTheGrantGetsNothing) {
@@ -107,7 +107,7 @@ TEST(Failover, TheMoverRestsUntilItHasBeenActiveAgain) {
     bed.hear_advert(50);
     bed.pass(100);
   }
-  EXPECT_EQ(bed.machine.state().claim, 0U);
+  EXPECT_EQ(bed.machine.state(bed.now()).claim, 0U);
   bed.disconnect();
   bed.pass(400);
   EXPECT_EQ(bed.machine.role(), Role::kActive) << "the next failure";
@@ -118,7 +118,7 @@ TEST(Failover, TheMoverRestsUntilItHasBeenActiveAgain) {
     bed.hear_advert(50);
     bed.pass(100);
   }
-  EXPECT_NE(bed.machine.state().claim, 0U);
+  EXPECT_NE(bed.machine.state(bed.now()).claim, 0U);
 }
 
 TEST(Failover, ForcedWithoutAPeerResignsWhenTheAddressesAreOff) {
@@ -145,24 +145,24 @@ TEST(AnActive, HandsOverToASyncedPeerThatClaims) {
   EXPECT_EQ(bed.done(), Words{}) << "not synced";
   bed.sync();
   EXPECT_EQ(bed.done(), kHandedOver);
-  EXPECT_EQ(bed.machine.state().grant, 9U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 9U);
 }
 
 TEST(AnActive, OffersTheRoleWhenAllOfAServiceFailedHereButNotThere) {
   RoleBed bed;
   bed.pair_up();
   bed.machine.set_healthy(false, bed.now());
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone) << "the peer may be about to notice the same";
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone) << "the peer may be about to notice the same";
   ASSERT_TRUE(bed.machine.due());
   bed.pass(10'000);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kHealth);
   bed.peer.healthy = false;
   bed.hear();
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone);
   bed.peer.healthy = true;
   bed.hear();
   bed.machine.session({true, false, false}, bed.now());
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone) << "not synced";
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone) << "not synced";
 }
 
 /// Each of two nodes sees as the active what it does not as the standby.
@@ -171,21 +171,21 @@ TEST(AnActive, OffersTheRoleEverLessOftenWhereItCameForHealth) {
   bed.stand_by();
   bed.peer.offer = Offer::kHealth;
   bed.hear();
-  bed.peer.grant = bed.machine.state().claim;
+  bed.peer.grant = bed.machine.state(bed.now()).claim;
   bed.hear();
   ASSERT_EQ(bed.machine.role(), Role::kActive);
   bed.peer = {.role = Role::kStandby, .ballot = {0, 50, ip("198.18.0.1")}};
   bed.hear();
   bed.machine.set_healthy(false, bed.now());
   bed.pass(39'000);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kNone);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kNone);
   bed.pass(1000);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kHealth);
   bed.machine.set_healthy(true, bed.now());
   bed.pass(40'000);
   bed.machine.set_healthy(false, bed.now());
   bed.pass(10'000);
-  EXPECT_EQ(bed.machine.state().offer, Offer::kHealth) << "it was healthy for long enough";
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kHealth) << "it was healthy for long enough";
 }
 
 TEST(TwoActives, TheLowerStepsDownAfterItsFlowsWereSent) {
@@ -207,6 +207,78 @@ TEST(TwoActives, TheLowerStepsDownAfterItsFlowsWereSent) {
     EXPECT_EQ(bed.done(), (Words{"step guard-standby", "step remove-addresses"})) << "what it had may not be known yet";
     bed.sync();
     EXPECT_EQ(bed.done(), Words{"follow"});
+  }
+}
+
+/// Promoted 500 ms ago, and so was the peer, in a split.
+RoleBed promoted_bed(int peers_priority, std::optional<Word> peers) {
+  RoleBed bed(settings(false, true));
+  bed.pass(1100);
+  EXPECT_TRUE(bed.machine.promote(bed.now()));
+  bed.pass(500);
+  bed.peer.ballot.priority = peers_priority;
+  bed.peer.word = peers;
+  bed.done();
+  bed.connect(Role::kActive);
+  return bed;
+}
+
+TEST(TwoActives, UnderExternalElectionTheLaterWordCounts) {
+  using std::chrono::milliseconds;
+  constexpr int kLower = 50, kHigher = 150;
+  auto later = promoted_bed(kLower, Word{milliseconds(400)});
+  EXPECT_EQ(later.machine.role(), Role::kStandby) << "the peer was promoted later, whatever the priorities";
+  auto earlier = promoted_bed(kLower, Word{milliseconds(600)});
+  EXPECT_EQ(earlier.machine.role(), Role::kActive);
+  EXPECT_TRUE(earlier.machine.state(earlier.now()).word->last) << "which the peer waits for";
+  earlier.peer.word = Word{milliseconds(1)};
+  earlier.hear();
+  EXPECT_EQ(earlier.machine.role(), Role::kActive) << "what was said once holds, or both step down";
+  auto told = promoted_bed(kHigher, Word{milliseconds(400)});
+  EXPECT_EQ(told.machine.role(), Role::kActive) << "the higher one compares";
+  EXPECT_FALSE(told.machine.state(told.now()).word->last);
+  told.peer.word->last = true;
+  told.hear();
+  EXPECT_EQ(told.machine.role(), Role::kStandby);
+  EXPECT_EQ(promoted_bed(kHigher, {}).machine.role(), Role::kStandby) << "of the version before: by priority";
+  EXPECT_EQ(promoted_bed(kLower, {}).machine.role(), Role::kActive);
+}
+
+TEST(TwoActives, APromotionOfAnActiveIsALaterWord) {
+  auto bed = RoleBed(settings(false, true));
+  bed.pass(1100);
+  EXPECT_TRUE(bed.machine.promote(bed.now()));
+  bed.pass(500);
+  EXPECT_EQ(bed.machine.state(bed.now()).word->age, std::chrono::milliseconds(500));
+  EXPECT_TRUE(bed.machine.promote(bed.now()));
+  EXPECT_EQ(bed.machine.state(bed.now()).word->age, std::chrono::milliseconds(0));
+}
+
+TEST(TwoActives, AWordThatWasSaidBeforeTheStartIsAsOldAsItIs) {
+  auto remembered = settings(false, true);
+  remembered.promoted = true;
+  remembered.promoted_ago = std::chrono::hours(1);
+  RoleBed bed(remembered);
+  bed.pass(1100);
+  EXPECT_EQ(bed.machine.state(bed.now()).word->age, std::chrono::hours(1) + std::chrono::milliseconds(1100));
+}
+
+TEST(TwoActives, TheOneThatStaysSaysSoOnceTheOtherHasSteppedDown) {
+  for (const bool external : {false, true}) {
+    RoleBed bed(settings(false, external));
+    bed.pass(1100);
+    EXPECT_EQ(bed.machine.promote(bed.now()).has_value(), external);
+    bed.pass(100);
+    bed.connect(Role::kActive);
+    EXPECT_FALSE(bed.did("stays"));
+    bed.disconnect();
+    bed.pass(1000);
+    EXPECT_FALSE(bed.did("stays")) << "it may be active still";
+    bed.connect(Role::kStandby);
+    EXPECT_TRUE(bed.did("stays"));
+    bed.done();
+    bed.pass(1000);
+    EXPECT_FALSE(bed.did("stays"));
   }
 }
 
@@ -281,9 +353,9 @@ TEST(Carrier, AFaultyNodeGrantsWhenItsAddressesAreOff) {
   bed.peer.claim = 4;
   bed.hear();
   bed.finish(Step::kGuardStandby);
-  EXPECT_EQ(bed.machine.state().grant, 0U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 0U);
   bed.finish(Step::kRemoveAddresses);
-  EXPECT_EQ(bed.machine.state().grant, 4U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 4U);
 }
 
 TEST(Stop, HandsOverToASyncedPeer) {
@@ -291,7 +363,7 @@ TEST(Stop, HandsOverToASyncedPeer) {
   bed.pair_up();
   bed.machine.stop(bed.now());
   bed.note();
-  EXPECT_EQ(bed.machine.state().offer, Offer::kFailover);
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kFailover);
   bed.peer.claim = 5;
   bed.hear();
   EXPECT_EQ(bed.done(), kHandedOver);

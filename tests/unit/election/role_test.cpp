@@ -39,7 +39,7 @@ TEST(RoleWithoutAnActive, IsTakenWithThePeersGrantOnly) {
   bed.connect(Role::kInit);
   bed.pass(2000);
   EXPECT_EQ(bed.machine.role(), Role::kInit) << "the peer has granted nothing";
-  const auto claim = bed.machine.state().claim;
+  const auto claim = bed.machine.state(bed.now()).claim;
   ASSERT_NE(claim, 0U);
   bed.peer.grant = claim + 1;
   bed.hear();
@@ -47,7 +47,7 @@ TEST(RoleWithoutAnActive, IsTakenWithThePeersGrantOnly) {
   bed.peer.grant = claim;
   bed.hear();
   EXPECT_TRUE(bed.did("role active granted"));
-  EXPECT_EQ(bed.machine.state().claim, 0U);
+  EXPECT_EQ(bed.machine.state(bed.now()).claim, 0U);
 }
 
 TEST(RoleWithoutAnActive, GoesToWhoHasMoreFlowsThenToTheHigherPriority) {
@@ -64,8 +64,8 @@ TEST(RoleWithoutAnActive, GoesToWhoHasMoreFlowsThenToTheHigherPriority) {
     bed.peer.claim = 7;
     bed.peer.ballot = {peers, priority, ip("198.18.0.1")};
     bed.hear();
-    EXPECT_EQ(bed.machine.state().grant, wins ? 0U : 7U) << own << " " << peers << " " << priority;
-    EXPECT_EQ(bed.machine.state().claim != 0, wins) << own << " " << peers << " " << priority;
+    EXPECT_EQ(bed.machine.state(bed.now()).grant, wins ? 0U : 7U) << own << " " << peers << " " << priority;
+    EXPECT_EQ(bed.machine.state(bed.now()).claim != 0, wins) << own << " " << peers << " " << priority;
   }
 }
 
@@ -76,7 +76,7 @@ TEST(RoleWithoutAnActive, AClaimKeepsItsBallot) {
   bed.pass(500);
   bed.machine.set_flows(50);
   bed.pass(100);
-  EXPECT_EQ(bed.machine.state().ballot.flows, 5U);
+  EXPECT_EQ(bed.machine.state(bed.now()).ballot.flows, 5U);
 }
 
 TEST(RoleWithoutAnActive, AGrantBindsUntilTheClaimIsGone) {
@@ -85,15 +85,15 @@ TEST(RoleWithoutAnActive, AGrantBindsUntilTheClaimIsGone) {
   bed.peer.claim = 7;
   bed.peer.ballot.flows = 1;
   bed.hear();
-  ASSERT_EQ(bed.machine.state().grant, 7U);
+  ASSERT_EQ(bed.machine.state(bed.now()).grant, 7U);
   bed.machine.set_flows(100);
   bed.pass(3000);
-  EXPECT_EQ(bed.machine.state().grant, 7U);
-  EXPECT_EQ(bed.machine.state().claim, 0U);
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 7U);
+  EXPECT_EQ(bed.machine.state(bed.now()).claim, 0U);
   bed.peer.claim = 0;
   bed.hear();
-  EXPECT_EQ(bed.machine.state().grant, 0U);
-  EXPECT_NE(bed.machine.state().claim, 0U) << "nobody is active, so it wants the role itself";
+  EXPECT_EQ(bed.machine.state(bed.now()).grant, 0U);
+  EXPECT_NE(bed.machine.state(bed.now()).claim, 0U) << "nobody is active, so it wants the role itself";
 }
 
 TEST(RoleInSilence, IsNotTakenBecauseAdvertsAreMissing) {
@@ -179,13 +179,13 @@ TEST(RoleInSilence, ANodeThatSleptTakesNoOldGrant) {
   RoleBed bed;
   bed.connect(Role::kInit);
   bed.pass(500);
-  const auto claim = bed.machine.state().claim;
+  const auto claim = bed.machine.state(bed.now()).claim;
   ASSERT_NE(claim, 0U);
   bed.ms += 5000;
   bed.peer.grant = claim;
   bed.hear();
   EXPECT_EQ(bed.machine.role(), Role::kInit);
-  EXPECT_EQ(bed.machine.state().claim, claim + 1);
+  EXPECT_EQ(bed.machine.state(bed.now()).claim, claim + 1);
 }
 
 TEST(RoleOfALivingActive, IsClaimedByASyncedNodeOfHigherPriorityThatPreempts) {
@@ -203,7 +203,7 @@ TEST(RoleOfALivingActive, IsClaimedByASyncedNodeOfHigherPriorityThatPreempts) {
       bed.hear_advert(priority);
       bed.pass(100);
     }
-    EXPECT_EQ(bed.machine.state().claim != 0, claims) << preempt << synced << priority;
+    EXPECT_EQ(bed.machine.state(bed.now()).claim != 0, claims) << preempt << synced << priority;
     EXPECT_EQ(bed.machine.role(), Role::kStandby);
   }
 }
@@ -222,7 +222,7 @@ TEST(RoleOfALivingActive, IsClaimedWhenItIsOffered) {
     bed.machine.set_healthy(healthy, bed.now());
     bed.peer.offer = offer;
     bed.hear();
-    EXPECT_EQ(bed.machine.state().claim != 0, claims) << static_cast<int>(offer) << synced << healthy;
+    EXPECT_EQ(bed.machine.state(bed.now()).claim != 0, claims) << static_cast<int>(offer) << synced << healthy;
   }
 }
 
@@ -232,7 +232,7 @@ TEST(RoleOfALivingActive, IsClaimedAtOnceWhenTheActiveSaysThatItIsNoMore) {
   bed.hear_advert(200);
   bed.peer.role = Role::kFault;
   bed.hear();
-  EXPECT_NE(bed.machine.state().claim, 0U);
+  EXPECT_NE(bed.machine.state(bed.now()).claim, 0U);
 }
 
 TEST(RoleExternal, IsSetByPromoteAndDemoteAndNothingElse) {
@@ -263,7 +263,7 @@ TEST(RoleExternal, PromoteAsksAnActivePeerToHandOver) {
   EXPECT_TRUE(bed.machine.promote(bed.now()));
   EXPECT_EQ(bed.machine.role(), Role::kStandby);
   bed.peer.role = Role::kStandby;
-  bed.peer.grant = bed.machine.state().claim;
+  bed.peer.grant = bed.machine.state(bed.now()).claim;
   bed.hear();
   EXPECT_TRUE(bed.did("role active granted"));
 }
@@ -284,9 +284,9 @@ TEST(RoleExternal, ForgetsWhatWasSaidOnceThePeerIsActive) {
   RoleBed bed(promoted);
   bed.stand_by(false);
   bed.sync();
-  EXPECT_EQ(bed.machine.state().claim, 0U) << "the peer was promoted later";
+  EXPECT_EQ(bed.machine.state(bed.now()).claim, 0U) << "the peer was promoted later";
   EXPECT_TRUE(bed.machine.promote(bed.now()));
-  EXPECT_NE(bed.machine.state().claim, 0U);
+  EXPECT_NE(bed.machine.state(bed.now()).claim, 0U);
 }
 
 TEST(RoleExternal, WithVrrpNobodyPromotes) {

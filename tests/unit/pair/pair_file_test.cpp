@@ -24,7 +24,8 @@ class PairFileTest : public testing::Test {
 TEST_F(PairFileTest, NoFileIsTheDefault) { EXPECT_EQ(file_.load(), PairState{}); }
 
 TEST_F(PairFileTest, WhatIsSavedIsLoaded) {
-  for (const PairState state : {PairState{true, false}, PairState{false, true}, PairState{true, true}, PairState{}}) {
+  for (const PairState state :
+       {PairState{true, false}, PairState{false, true, 1'764'000'000'000}, PairState{true, true}, PairState{}}) {
     ASSERT_TRUE(file_.save(state));
     EXPECT_EQ(file_.load(), state);
   }
@@ -37,8 +38,8 @@ TEST_F(PairFileTest, WhatIsMissingIsFalseAndWhatIsUnknownIsLeftOut) {
 }
 
 TEST_F(PairFileTest, ABrokenFileIsAnErrorThatNamesIt) {
-  for (const std::string text :
-       {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "peer_synced": 1})", R"({"version": 1, "promoted": "yes"})"}) {
+  for (const std::string text : {"", "{", "[]", "{}", R"({"version": 2})", R"({"version": 1, "peer_synced": 1})",
+                                 R"({"version": 1, "promoted": "yes"})", R"({"version": 1, "promoted_at": "now"})"}) {
     write(text);
     const auto loaded = file_.load();
     ASSERT_FALSE(loaded) << text;

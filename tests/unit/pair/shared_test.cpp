@@ -36,6 +36,21 @@ TEST(ElectionTopic, HasTheBytesOfThePage) {
               ElementsAre(2, 2, 1, 2, 3, 4, 0xff, 0xfe, 0xfd, 0xfc, 0, 1, 2, 3, 4, 5, 6, 7, 8, 254, 4, 198, 51, 100, 1));
 }
 
+TEST(ElectionTopic, TheWordFollowsTheAddressAndMayBeMissing) {
+  auto state = some_state("198.51.100.1");
+  const auto without = encode(state);
+  state.word = election::Word{std::chrono::milliseconds(0x01020304), true};
+  auto bytes = encode(state);
+  EXPECT_THAT(std::vector(bytes.begin() + static_cast<std::ptrdiff_t>(without.size()), bytes.end()), ElementsAre(1, 2, 3, 4, 1));
+  EXPECT_EQ(decode(bytes), state);
+  for (auto length = without.size(); length < bytes.size(); ++length)
+    EXPECT_EQ(decode(std::span(bytes).first(length)), some_state("198.51.100.1")) << length;
+  bytes.push_back(7);
+  EXPECT_EQ(decode(bytes), state) << "of a later version";
+  bytes[bytes.size() - 2] = 2;
+  EXPECT_FALSE(decode(bytes));
+}
+
 TEST(ElectionTopic, WhatIsCutOffIsNobodys) {
   for (const char* address : {"198.51.100.1", "2001:db8::1"}) {
     const auto bytes = encode(some_state(address));
