@@ -29,7 +29,8 @@ class Digest {
 }  // namespace
 
 std::vector<KeyDigest> fit(std::vector<KeyDigest> keys) {
-  std::ranges::stable_partition(keys, &KeyDigest::required);
+  // clang 14 cannot take the one of std::ranges, which returns a view.
+  std::stable_partition(keys.begin(), keys.end(), [](const KeyDigest& key) { return key.required; });
   std::size_t size = 0;
   const auto first_left_out = std::ranges::find_if(keys, [&size](const KeyDigest& key) {
     const bool full = size > kRoom;

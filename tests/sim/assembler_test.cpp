@@ -7,11 +7,12 @@
 
 #include "daemon/config/changes.h"
 #include "tests/support/overlay_bed.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::service {
 namespace {
 
-constexpr unsigned kSeeds = 2000;
+constexpr auto kSeeds = test::seeds(2000U);
 constexpr int kSteps = 20;
 const auto kBegin = WallTime(std::chrono::hours(1000));
 

@@ -79,9 +79,9 @@ CommandResult run_shell(const std::string& command, const std::string& input) {
   }
   input_child.reset();
   output_child.reset();
-  std::thread feeder([&] {
-    write_all(input_parent.get(), input);
-    input_parent.reset();
+  std::thread feeder([&input, writer = std::move(input_parent)]() mutable {
+    write_all(writer.get(), input);
+    writer.reset();
   });
   CommandResult result;
   result.output = read_all(output_parent.get());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/sim/balance/replay.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::sim {
 namespace {
@@ -93,7 +94,7 @@ class Watch {
   bool broken_ = false;
 };
 
-constexpr std::uint64_t kServices = 1000;
+constexpr auto kServices = test::seeds<std::uint64_t>(1000);
 
 TEST(AnyService, NoDealBreaksABound) {
   std::int64_t most_over = 0;

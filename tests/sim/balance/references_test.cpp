@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "tests/sim/balance/replay.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::sim {
 namespace {
@@ -61,7 +62,7 @@ Imbalance compare(const Shape& shape, std::uint64_t seed, double allowed_part) {
   return figures;
 }
 
-constexpr std::uint64_t kTraces = 500;
+constexpr auto kTraces = test::seeds<std::uint64_t>(500);
 
 /// Any single trace may be lucky for chance; no hundred of them are.
 void compare_many(const char* what, bool steady, double allowed_part) {

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "daemon/election/vrrp.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::sim {
 namespace {
@@ -112,7 +113,7 @@ class Lan {
 };
 
 TEST(Lan, HasOneActiveInTheEnd) {
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(1000U); ++seed) {
     std::mt19937_64 random(seed);
     const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
     const bool preempt = draw(0, 1) == 1;
@@ -134,7 +135,7 @@ TEST(Lan, HasOneActiveInTheEnd) {
 }
 
 TEST(Lan, WithoutTroubleItHasOneActiveAtAnyTime) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
     Lan lan(false, {100, 150, 200}, seed);
     lan.run(1s);
     const auto actives = lan.actives();

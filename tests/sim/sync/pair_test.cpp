@@ -5,10 +5,12 @@
 
 #include <cstdlib>
 
+#include "tests/support/seeds.h"
+
 namespace wsl4::pair_sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 500;  // in each of four parts, which may run side by side
+constexpr auto kSeeds = test::seeds<std::uint64_t>(500);  // in each of four parts, which may run side by side
 constexpr int kSteps = 400;
 
 class Pairs : public testing::TestWithParam<std::uint64_t> {

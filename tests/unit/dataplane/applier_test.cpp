@@ -9,6 +9,7 @@
 
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_nftables.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -93,7 +94,7 @@ TEST_F(ApplierTest, AFailureOfTheFirstTableIsMended) {
 }
 
 TEST_F(ApplierTest, RandomStatesWithFailuresFollowEachOther) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (unsigned seed = 0; seed < test::seeds(40U); ++seed) {
     std::mt19937 random(seed);
     test::FakeNftables kernel;
     Applier applier(kernel, {});

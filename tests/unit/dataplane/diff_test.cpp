@@ -6,6 +6,7 @@
 #include "daemon/dataplane/diff.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_nftables.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -16,7 +17,7 @@ using netlink::nft::Table;
 using netlink::nft::Transaction;
 using netlink::nft::Verdict;
 
-constexpr unsigned kRounds = 300;
+constexpr auto kRounds = test::seeds(300U);
 
 /// Commits, and returns what the kernel then has.
 Table after(test::FakeNftables& kernel, const Transaction& transaction) {

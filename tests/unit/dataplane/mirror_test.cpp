@@ -5,6 +5,7 @@
 #include "daemon/dataplane/diff.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_nftables.h"
+#include "tests/support/seeds.h"
 
 namespace wsl4::dataplane {
 namespace {
@@ -53,7 +54,7 @@ TEST(Mirror, WithoutACommitItStaysWhereItWas) {
 }
 
 TEST(Mirror, RandomStatesFollowEachOther) {
-  for (unsigned seed = 0; seed < 40; ++seed) {
+  for (unsigned seed = 0; seed < test::seeds(40U); ++seed) {
     std::mt19937 random(seed);
     service::DesiredState nothing;
     nothing.double_dnat = seed % 2 == 0;

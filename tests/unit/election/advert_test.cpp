@@ -42,10 +42,11 @@ std::string outcome(const Packet& packet, const Listening& listening = kListenin
 /// The message with one byte another and the checksum right again.
 Bytes changed(std::size_t at, std::uint8_t value) {
   Bytes message = kKeepalived4;
-  const unsigned old_word = message[at & ~1U] << 8U | message[at | 1U];
+  const auto word_at = [&message](std::size_t first) { return message[first] * 256U + message[first + 1]; };
+  const auto old_word = word_at(at & ~std::size_t{1});
   message[at] = value;
-  const unsigned new_word = message[at & ~1U] << 8U | message[at | 1U];
-  unsigned sum = message[6] << 8U | message[7];  // RFC 1624 eqn. 4 is enough here
+  const auto new_word = word_at(at & ~std::size_t{1});
+  auto sum = word_at(6);  // RFC 1624 eqn. 4 is enough here
   sum = sum + old_word + (~new_word & 0xffffU);
   while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
   message[6] = static_cast<std::uint8_t>(sum >> 8U);
@@ -63,7 +64,7 @@ TEST(Advert, IsWhatKeepalivedSends) {
 TEST(Advert, IsTakenWithoutAPseudoHeaderInIpv4Only) {
   const auto four = encode(kAdvert4, ip("0.0.0.0"), ip("0.0.0.0")).value();
   Bytes plain = four;  // its checksum covers length and protocol too: take them out
-  unsigned sum = (plain[6] << 8U | plain[7]) + 16U + kVrrpProtocol;
+  unsigned sum = plain[6] * 256U + plain[7] + 16U + kVrrpProtocol;
   sum = (sum & 0xffffU) + (sum >> 16U);
   plain[6] = static_cast<std::uint8_t>(sum >> 8U);
   plain[7] = static_cast<std::uint8_t>(sum);

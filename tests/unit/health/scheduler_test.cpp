@@ -57,7 +57,7 @@ class HealthScheduler : public testing::Test {
     std::map<std::string, std::vector<Target>> of_services;
     for (const auto& status : snapshot()) of_services[status.service];
     for (auto& target : targets) of_services[target.service].push_back(std::move(target));
-    for (auto& [service, its] : of_services) thread_.run([&] { scheduler_->set_targets(service, std::move(its)); });
+    for (auto& each : of_services) thread_.run([&] { scheduler_->set_targets(each.first, std::move(each.second)); });
   }
   std::vector<Status> snapshot() {
     std::vector<Status> result;

@@ -169,7 +169,7 @@ TEST_F(TlsServer, WhoHasBeenSilentLongestMakesRoom) {
     silent.back().send(i % 2 == 0 ? kHalfHello : "");
   }
   EXPECT_EQ(status_of_a_request(), 200U);
-  for (int i = 0; i < 12; ++i) EXPECT_TRUE(silent[i].closed()) << i;
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_TRUE(silent[i].closed()) << i;
   silent.back().send(kHalfHello + std::string(600, 'a'));
   EXPECT_FALSE(silent.back().receive()) << "the last ones are waited for still, and get an alert";
 }

@@ -20,11 +20,11 @@ TEST(SecretFile, IsReadAtMode0640AndStricter) {
   const test::TemporaryFolder folder;
   const auto path = folder.file("tokens");
   std::ofstream(path) << "secret";
-  for (const mode_t mode : {0640, 0600, 0440, 0400}) {
+  for (const auto mode : std::initializer_list<mode_t>{0640, 0600, 0440, 0400}) {
     ASSERT_EQ(::chmod(path.c_str(), mode), 0);
     EXPECT_EQ(read_secret_file(path), "secret") << std::oct << mode;
   }
-  for (const mode_t mode : {0644, 0641, 0642, 0660, 0650, 0666, 0604, 04640}) {
+  for (const auto mode : std::initializer_list<mode_t>{0644, 0641, 0642, 0660, 0650, 0666, 0604, 04640}) {
     ASSERT_EQ(::chmod(path.c_str(), mode), 0);
     const auto content = read_secret_file(path);
     ASSERT_FALSE(content) << std::oct << mode;
