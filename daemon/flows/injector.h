@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "daemon/flows/client_limits.h"
+#include "daemon/service/desired_state.h"
 #include "netlink/conntrack/conntrack.h"
 
 namespace wsl4::flows {
@@ -27,7 +28,8 @@ class Injector {
       kPut,    // the kernel shall have the flow just so. Who holds one of its tuples makes room: an older state of the flow, or one
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
-      kShorten  // the entry gets `timeout` anew, and the closing bit, by the original tuple; a kPut where there is none
+      kShorten  // the entry gets `timeout` anew, and the closing bit, by the original tuple; a kPut where there is none. Without
+                // the bit a look at the table would take it for a connection that lives
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;
@@ -53,13 +55,11 @@ class Injector {
   };
 
   /// `on_done` is called once for each batch, in order, on the io_context's thread. `slice`: for so long at a time it works.
-  Injector(boost::asio::io_context& io, netlink::conntrack::Conntrack& conntrack, ClientLimits& limits,
+  Injector(boost::asio::io_context& io, netlink::conntrack::Conntrack& conntrack, ClientLimits& limits, service::MarkLayout mark,
            std::function<void(Done)> on_done, std::chrono::milliseconds slice = std::chrono::milliseconds{10})
-      : io_(io), conntrack_(conntrack), limits_(limits), on_done_(std::move(on_done)), slice_(slice) {}
+      : io_(io), conntrack_(conntrack), limits_(limits), mark_(mark), on_done_(std::move(on_done)), slice_(slice) {}
 
   void tell(Told told) { told_ = std::move(told); }
-  /// What kShorten sets in an entry's mark; without it a look at the table takes the entry for a connection that lives.
-  void set_closing_bit(std::uint32_t bit) { closing_bit_ = bit; }
   /// True: a kPut whose tuples somebody holds is refused (EEXIST). For a node that serves: its own flows live.
   void spare_present(bool spare) { spares_ = spare; }
 
@@ -88,12 +88,12 @@ class Injector {
   boost::asio::io_context& io_;
   netlink::conntrack::Conntrack& conntrack_;
   ClientLimits& limits_;
+  const service::MarkLayout mark_;
   std::function<void(Done)> on_done_;
   std::chrono::milliseconds slice_;
   std::deque<Batch> batches_;
   std::size_t waiting_ = 0;
   bool scheduled_ = false, spares_ = false;
-  std::uint32_t closing_bit_ = 0;
   Stats stats_;
   Told told_;
 };

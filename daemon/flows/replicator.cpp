@@ -15,11 +15,10 @@ Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct
     : mark_(mark),
       callbacks_(std::move(callbacks)),
       limits_(prober),
-      injector_(io, conntrack, limits_, [this](Injector::Done finished) { done(std::move(finished)); }),
+      injector_(io, conntrack, limits_, mark_, [this](Injector::Done finished) { done(std::move(finished)); }),
       gather_time_(gather_time),
       timer_(io) {
   injector_.tell(std::move(callbacks_.told));
-  injector_.set_closing_bit(mark_.closing_bit());
 }
 
 void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) {

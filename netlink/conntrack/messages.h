@@ -24,7 +24,7 @@ void write_erase(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 /// Deletes the entry with the flow's reply tuple. ENOENT if there is none.
 void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 
-/// Sets the remaining time of the entry with the flow's original tuple. ENOENT if there is none.
+/// Sets the remaining time of the entry with the flow's original tuple, and these bits of its mark. ENOENT if there is none.
 void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence);
 
 /// Creates the entry, which must not exist (EEXIST). What has to be in it and why: kernel.md 3.1.

@@ -46,7 +46,7 @@ double rate(netlink::conntrack::Conntrack& conntrack, netlink::TcpProber& prober
   boost::asio::io_context io;
   bool refused = false;
   flows::ClientLimits limits(prober);
-  Injector injector(io, conntrack, limits,
+  Injector injector(io, conntrack, limits, service::MarkLayout(),
                     [&](const Injector::Done& done) { refused = refused || !done.known || !done.refused.empty(); });
   const double begin = bench::processor_seconds();
   for (std::uint32_t n = 0; n < count;) {

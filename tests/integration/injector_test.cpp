@@ -38,7 +38,7 @@ Injector::Done apply(const Namespace& router, std::vector<Injector::Change> chan
     Injector::Done done{0, false, {}};
     test::RecordingProber prober;
     ClientLimits limits(prober);
-    Injector injector(io, *conntrack, limits, [&](Injector::Done batch) { done = std::move(batch); });
+    Injector injector(io, *conntrack, limits, service::MarkLayout(), [&](Injector::Done batch) { done = std::move(batch); });
     EXPECT_TRUE(injector.submit(1, std::move(changes)));
     io.run();
     if (stats != nullptr) *stats = injector.stats();

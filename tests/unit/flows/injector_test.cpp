@@ -45,7 +45,8 @@ class InjectorTest : public testing::Test {
   std::vector<Injector::Done> done;
   test::RecordingProber prober;
   ClientLimits limits{prober};
-  Injector injector{io, conntrack, limits, [this](Injector::Done batch) { done.push_back(std::move(batch)); }};
+  Injector injector{io, conntrack, limits, service::MarkLayout(),
+                    [this](Injector::Done batch) { done.push_back(std::move(batch)); }};
 };
 
 TEST_F(InjectorTest, AFlowThatCountsForALimitIsAnnouncedRightBeforeItsEntry) {
@@ -79,12 +80,11 @@ TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   EXPECT_EQ(conntrack.size(), 1000U);
   Flow longer = copied(5);
   longer.timeout = std::chrono::seconds{9000};
-  injector.set_closing_bit(0x40000000);
   apply(2, {{Kind::kErase, copied(3)}, {Kind::kErase, copied(2000)}, {Kind::kShorten, longer}});
   EXPECT_EQ(conntrack.size(), 999U);
   EXPECT_FALSE(conntrack.find(copied(3).original));
   EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
-  EXPECT_EQ(conntrack.find(longer.original)->mark, copied(5).mark | 0x40000000);
+  EXPECT_EQ(conntrack.find(longer.original)->mark, copied(5).mark | service::MarkLayout().closing_bit());
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].number, 1U);
   EXPECT_EQ(done[1].number, 2U);
@@ -188,7 +188,7 @@ TEST_F(InjectorTest, LostAnswersMakeABatchUnknownAndNoOther) {
 
 TEST_F(InjectorTest, WorksInSlices) {
   Injector slicing(
-      io, conntrack, limits, [](Injector::Done) {}, std::chrono::milliseconds{0});
+      io, conntrack, limits, service::MarkLayout(), [](Injector::Done) {}, std::chrono::milliseconds{0});
   ASSERT_TRUE(slicing.submit(1, puts(1, 3 * Injector::kPiece + 1)));
   std::vector<std::size_t> seen;
   std::function<void()> look = [&] {

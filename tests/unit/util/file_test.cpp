@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <initializer_list>
 #include <thread>
 
 #include <fmt/format.h>
