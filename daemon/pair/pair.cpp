@@ -218,11 +218,7 @@ void Pair::handle(const sync::Event& event) {
     synced_ = synced;
     note_protection();
   } else if (const auto* shared = std::get_if<sync::SharedState>(&event)) {
-    // A node that was active once tells what it shared then again with each connection.
-    if (shared->topic != kElectionTopic) {
-      if (peer_state_ && peer_state_->role == Role::kActive) callbacks_.on_shared(*shared);
-      return;
-    }
+    if (shared->topic != kElectionTopic) return callbacks_.on_shared(*shared, peer_state_ && peer_state_->role == Role::kActive);
     if (const auto state = decode(shared->bytes)) {
       silent_ = false;
       peer_state_ = *state;

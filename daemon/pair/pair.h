@@ -57,8 +57,9 @@ class Pair {
     /// Whether the peer can take the place of this node: it is connected, both have the same flows, and it has no fault. As
     /// `wsl4d --release` has to know.
     std::function<void(bool is_protected)> on_protected;
-    /// The peer's document of this topic is another one.
-    std::function<void(const sync::SharedState&)> on_shared;
+    /// A piece of one of the peer's documents, and whether it is active: a node that was active once tells what it shared then
+    /// again with each connection.
+    std::function<void(const sync::SharedState&, bool from_active)> on_shared;
     std::function<void()> on_stopped;
   };
 

@@ -131,13 +131,15 @@ class App final : public control::Node {
   void save_pair_state();
   void keep_promotion(bool promoted, bool said_again = false);
   [[nodiscard]] std::optional<std::chrono::milliseconds> promoted_ago() const;
+  [[nodiscard]] static std::int64_t clock_milliseconds();
   void role_kept();
   void run_hook();
   void update_pair();
   void share(pair::Document kind, std::string_view text);
+  void share_overlay(const std::string& text);
   void share_all();
-  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document);
-  boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text);
+  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document, bool from_active);
+  boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text, bool from_active);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
   boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.

@@ -89,6 +89,12 @@ control::HaStatus to_status(pair::PairStatus pair) {
 
 }  // namespace
 
+/// Of this node's clock, since the epoch.
+std::int64_t App::clock_milliseconds() {
+  const auto now = control::WallClock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
 tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   pair_file_ = std::make_unique<pair::PairFile>(wanted_.file->node.state_dir);
   auto state = pair_file_->load();
@@ -104,9 +110,10 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
     });
   };
   told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { peer_synced(is_protected); }); };
-  told.on_shared = [this](const sync::SharedState& piece) {
-    asio::post(io_, [this, piece] {
-      if (auto document = sharing_->take(piece)) asio::co_spawn(io_, follow_peer(std::move(*document)), asio::detached);
+  told.on_shared = [this](const sync::SharedState& piece, bool from_active) {
+    asio::post(io_, [this, piece, from_active] {
+      if (auto document = sharing_->take(piece))
+        asio::co_spawn(io_, follow_peer(std::move(*document), from_active), asio::detached);
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
@@ -127,6 +134,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
 
 tl::expected<void, std::string> App::begin_pair() {
   update_pair();
+  share_overlay(service::to_text(wanted_.overlay));
   pair_->set_configuration(pair::config_digests(joining_.file()));
   return pair_->begin();
 }
@@ -195,16 +203,15 @@ void App::peer_synced(bool synced) {
 /// election = "external": who has the role by an operator's word, for the next start.
 void App::keep_promotion(bool promoted, bool said_again) {
   if (wanted_.file->ha->election != config::Election::kExternal || (pair_state_.promoted == promoted && !said_again)) return;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   pair_state_.promoted = promoted;
-  pair_state_.promoted_at = promoted ? std::chrono::duration_cast<std::chrono::milliseconds>(now).count() : 0;
+  pair_state_.promoted_at = promoted ? clock_milliseconds() : 0;
   save_pair_state();
 }
 
 std::optional<std::chrono::milliseconds> App::promoted_ago() const {
   if (!pair_state_.promoted) return std::nullopt;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  const auto ago = now - std::chrono::milliseconds(std::clamp<std::int64_t>(pair_state_.promoted_at, 0, now.count()));
+  const auto now = clock_milliseconds();
+  const std::chrono::milliseconds ago(now - std::clamp<std::int64_t>(pair_state_.promoted_at, 0, now));
   return std::min(ago, election::Word::kOldest);
 }
 
@@ -317,8 +324,13 @@ void App::share(pair::Document kind, std::string_view text) {
   if (pair_ && is_active()) sharing_->publish(kind, text);
 }
 
+/// Either node's: a standby may have changes that the active one has missed.
+void App::share_overlay(const std::string& text) {
+  if (pair_) sharing_->publish(pair::Document::kOverlay, text);
+}
+
 void App::share_all() {
-  share(pair::Document::kOverlay, service::to_text(wanted_.overlay.changes()));
+  share_overlay(service::to_text(wanted_.overlay));
   share(pair::Document::kJoined, joining_.text());
   share(pair::Document::kHealth, health::to_text(health_->findings()));
 }
@@ -331,12 +343,13 @@ std::optional<Refusal> App::refusal_of_follower() const {
       {}};
 }
 
-asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
+asio::awaitable<void> App::follow_peer(pair::WholeDocument document, bool from_active) {
   const auto held = co_await changing_.acquire();
-  if (is_active()) co_return;
   tl::expected<void, std::string> followed;
   if (document.kind == pair::Document::kOverlay) {
-    followed = co_await follow_overlay(std::move(document.text));
+    followed = co_await follow_overlay(std::move(document.text), from_active);
+  } else if (is_active() || !from_active) {
+    co_return;
   } else if (document.kind == pair::Document::kJoined) {
     followed = co_await joining_.follow(std::move(document.text));
   } else {
@@ -345,19 +358,34 @@ asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
   if (!followed) events_.add("peer-not-followed", followed.error());
 }
 
-asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string text) {
-  auto changes = service::parse_changes(text, "the peer's changes at run time");
-  if (!changes) co_return tl::make_unexpected(changes.error());
-  if (*changes == wanted_.overlay.changes()) co_return tl::expected<void, std::string>{};
+/// The copy that has missed nothing counts, whoever is active: a node may have become so without the last changes. What was changed
+/// apart cannot be brought together; there the active's counts.
+asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string text, bool from_active) {
+  using Order = service::VersionVector::Order;
+  const auto theirs = service::parse_overlay(text, "the peer's changes at run time");
+  if (!theirs) co_return tl::make_unexpected(theirs.error());
+  const auto before = wanted_.overlay;
+  const auto order = theirs->versions().compare(before.versions());
+  if (order == Order::kOlder || (order != Order::kNewer && (is_active() || !from_active)))
+    co_return tl::expected<void, std::string>{};
+  auto next = wanted_.overlay;
+  next.follow(*theirs);
+  const auto others = service::differing(before.changes(), next.changes());
+  if (others.empty() && next.versions() == before.versions()) co_return tl::expected<void, std::string>{};
   Names touched;
-  for (const auto& [service, backends] : *changes) touched.insert(service);
-  for (const auto& [service, backends] : wanted_.overlay.changes()) touched.insert(service);
-  const service::Overlay overlay(std::move(*changes));
-  auto pending = apply_new({wanted_.file, overlay}, std::move(touched));
+  for (const auto& [service, backends] : before.changes()) touched.insert(service);
+  for (const auto& [service, backends] : next.changes()) touched.insert(service);
+  auto pending = apply_new({wanted_.file, std::move(next)}, std::move(touched));
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error().title);
-  events_.add("changes-followed", "what was changed at run time on the active is in effect here");
   keep_overlay();
+  if (others.empty()) co_return tl::expected<void, std::string>{};
+  const auto names = fmt::format("{}", fmt::join(others, ", "));
+  if (order == Order::kConcurrent) {
+    events_.add("changes-dropped", "both nodes were changed at run time while apart, and the active's changes count: " + names);
+  } else {
+    events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + names);
+  }
   co_return tl::expected<void, std::string>{};
 }
 

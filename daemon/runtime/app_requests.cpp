@@ -211,6 +211,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
   if (*applied < service::Applied::kChanged) {
     wanted_.overlay = std::move(overlay);
   } else {
+    overlay.count_change(wanted_.file->node.name, clock_milliseconds());
     // Stored first: what has been confirmed must survive a crash.
     auto storing = store_overlay(overlay);
     if (const auto stored = co_await std::move(storing); !stored) co_return refused(500, stored.error());

@@ -112,19 +112,19 @@ tl::expected<void, std::string> App::load_overlay() {
   const auto text = util::read_file_if_there(overlay_path());
   if (!text) return tl::make_unexpected(text.error());
   if (!*text) return {};
-  auto changes = service::parse_changes(**text, overlay_path());
-  if (!changes) return tl::make_unexpected(changes.error());
-  wanted_.overlay = service::Overlay(std::move(*changes));
+  auto overlay = service::parse_overlay(**text, overlay_path());
+  if (!overlay) return tl::make_unexpected(overlay.error());
+  wanted_.overlay = std::move(*overlay);
   return {};
 }
 
 /// What has been confirmed must survive a crash.
 asio::awaitable<tl::expected<void, std::string>> App::store_overlay(const service::Overlay& overlay) {
-  const auto text = service::to_text(overlay.changes());
+  const auto text = service::to_text(overlay);
   auto storing = files_.store(overlay_path(), text);
   const auto stored = co_await std::move(storing);
   if (stored) {
-    share(pair::Document::kOverlay, text);
+    share_overlay(text);
   } else {
     keep_overlay();
   }
@@ -132,9 +132,9 @@ asio::awaitable<tl::expected<void, std::string>> App::store_overlay(const servic
 }
 
 void App::keep_overlay() {
-  const auto text = service::to_text(wanted_.overlay.changes());
+  const auto text = service::to_text(wanted_.overlay);
   files_.keep(overlay_path(), {text});
-  share(pair::Document::kOverlay, text);
+  share_overlay(text);
 }
 
 std::string App::overlay_path() const { return wanted_.file->node.state_dir + "/runtime.json"; }

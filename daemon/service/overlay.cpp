@@ -1,6 +1,7 @@
 #include "daemon/service/overlay.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -186,12 +187,33 @@ bool Overlay::settle(const config::Config& file,
   return changes_ != before;
 }
 
+void Overlay::follow(const Overlay& theirs) {
+  changes_ = theirs.changes_;
+  versions_.merge(theirs.versions_);
+}
+
 void Overlay::note_report(const Key& key, const BackendChange& change, Applied applied, TimePoint now) {
   const auto* edit = std::get_if<EditBackend>(&change);
   if (edit == nullptr && applied != Applied::kNothing) reports_.erase(key);  // another backend from now on
   if (edit == nullptr || !edit->connections) return;
   std::erase_if(reports_, [now](const auto& item) { return now - item.second.at >= kReportLifetime; });
   reports_[key] = {*edit->connections, now};
+}
+
+std::vector<std::string> differing(const Changes& one, const Changes& other) {
+  std::set<std::string> names;
+  const auto note = [&names](const Changes& some, const Changes& others) {
+    for (const auto& [service, backends] : some) {
+      const auto& theirs = changes_of(others, service);
+      for (const auto& [backend, change] : backends) {
+        const auto place = theirs.find(backend);
+        if (place == theirs.end() || place->second != change) names.insert(fmt::format("{}/{}", service, backend));
+      }
+    }
+  };
+  note(one, other);
+  note(other, one);
+  return {names.begin(), names.end()};
 }
 
 std::optional<std::uint64_t> Overlay::reported(const std::string& service, const std::string& backend, TimePoint now) const {

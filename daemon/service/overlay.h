@@ -22,6 +22,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/service/change.h"
+#include "daemon/service/version_vector.h"
 
 namespace wsl4::service {
 
@@ -80,7 +81,7 @@ class Overlay {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   Overlay() = default;
-  explicit Overlay(Changes changes) : changes_(std::move(changes)) {}
+  explicit Overlay(Changes changes, VersionVector versions = {}) : changes_(std::move(changes)), versions_(std::move(versions)) {}
 
   /// `file` is the configuration as loaded. What is accepted is in effect under the same file. An error changes nothing.
   [[nodiscard]] tl::expected<Applied, ChangeError> change(const config::Config& file, const std::string& service,
@@ -99,6 +100,12 @@ class Overlay {
 
   /// What is to be stored: all but the reports.
   [[nodiscard]] const Changes& changes() const { return changes_; }
+  /// Of the nodes' changes, which are in this one. What `settle` forgets is none.
+  [[nodiscard]] const VersionVector& versions() const { return versions_; }
+  /// From now on what the other node's says holds, and counts as made from this one.
+  void follow(const Overlay& theirs);
+  /// A change by this node, as VersionVector::count has it.
+  void count_change(const std::string& node, std::int64_t milliseconds) { versions_.count(node, milliseconds); }
 
  private:
   using Key = std::pair<std::string, std::string>;  // service, backend
@@ -110,7 +117,11 @@ class Overlay {
   void note_report(const Key& key, const BackendChange& change, Applied applied, TimePoint now);
 
   Changes changes_;
+  VersionVector versions_;
   std::map<Key, Report> reports_;
 };
+
+/// The backends, as "chat/b1", of which the two do not say the same.
+[[nodiscard]] std::vector<std::string> differing(const Changes& one, const Changes& other);
 
 }  // namespace wsl4::service

@@ -76,19 +76,36 @@ tl::expected<Changes, std::string> read_changes(const json::object& services) {
   return changes;
 }
 
-tl::expected<Changes, std::string> read_document(std::string_view text) {
+/// What an earlier release has stored has none.
+tl::expected<VersionVector, std::string> read_versions(const json::value* nodes) {
+  VersionVector::Versions versions;
+  if (nodes == nullptr) return VersionVector();
+  if (!nodes->is_object()) return tl::make_unexpected(std::string("changed_by: must be an object"));
+  for (const auto& node : nodes->get_object()) {
+    const std::string name(node.key());
+    if (!node.value().is_int64()) return tl::make_unexpected(fmt::format("changed_by.{}: must be a number", name));
+    versions[name] = node.value().get_int64();
+  }
+  return VersionVector(std::move(versions));
+}
+
+tl::expected<Overlay, std::string> read_document(std::string_view text) {
   const auto object = read_versioned(text, kOverlayVersion);
   if (!object) return tl::make_unexpected(object.error());
   const auto* services = object->if_contains("services");
   if (services == nullptr || !services->is_object()) return tl::make_unexpected(std::string("services: must be an object"));
-  return read_changes(services->get_object());
+  auto changes = read_changes(services->get_object());
+  if (!changes) return tl::make_unexpected(changes.error());
+  auto versions = read_versions(object->if_contains("changed_by"));
+  if (!versions) return tl::make_unexpected(versions.error());
+  return Overlay(std::move(*changes), std::move(*versions));
 }
 
 }  // namespace
 
-std::string to_text(const Changes& changes) {
+std::string to_text(const Overlay& overlay) {
   json::object services;
-  for (const auto& [service, backends] : changes) {
+  for (const auto& [service, backends] : overlay.changes()) {
     json::object object;
     for (const auto& [name, change] : backends) object[name] = to_json(change);
     services[service] = std::move(object);
@@ -96,10 +113,13 @@ std::string to_text(const Changes& changes) {
   json::object document;
   document["version"] = kOverlayVersion;
   document["services"] = std::move(services);
+  json::object nodes;
+  for (const auto& [node, version] : overlay.versions().versions()) nodes[node] = version;
+  document["changed_by"] = std::move(nodes);
   return json::serialize(document) + "\n";
 }
 
-tl::expected<Changes, std::string> parse_changes(std::string_view text, const std::string& file) {
+tl::expected<Overlay, std::string> parse_overlay(std::string_view text, const std::string& file) {
   return read_document(text).map_error([&file](const std::string& what) {
     return fmt::format("{} is broken ({}); it holds what was changed at run time: mend or remove it", file, what);
   });

@@ -1,4 +1,5 @@
-// The file of run-time changes in the state directory: {"version": 1, "services": {"chat": {"erlang-1": {"state": "draining"}}}}.
+// The file of run-time changes in the state directory: {"version": 1, "services": {"chat": {"erlang-1": {"state": "draining"}}},
+// "changed_by": {"lb-a": 1764208800000}}, the latter as VersionVector has it.
 // A backend has the members "added" (an object as PUT takes it) and "weight", "max_connections", "state", "evict" (as PATCH), or
 // "removed" (its address) and "evict". Pure.
 #pragma once
@@ -12,9 +13,9 @@
 
 namespace wsl4::service {
 
-[[nodiscard]] std::string to_text(const Changes& changes);
+[[nodiscard]] std::string to_text(const Overlay& overlay);
 
 /// `file` is its name for messages. The error says what is broken, and what to do.
-[[nodiscard]] tl::expected<Changes, std::string> parse_changes(std::string_view text, const std::string& file);
+[[nodiscard]] tl::expected<Overlay, std::string> parse_overlay(std::string_view text, const std::string& file);
 
 }  // namespace wsl4::service

@@ -240,6 +240,50 @@ class External(PairTest):
             self.assertEqual(states(node), [False, True])
 
 
+class ChangedApart(PairTest):
+    """What was changed at run time while the other node was away."""
+
+    def disabled(self, node, *names):
+        return [node.backend("chat", name)["state"] == "disabled" for name in names]
+
+    def states(self, *names):
+        return [self.disabled(node, *names) for node in (self.a, self.b)]
+
+    def alone(self, node, other):
+        """`other` goes, and `node` comes, who has not heard of it."""
+        other.stop()
+        node.start()
+        self.until_active(node)
+
+    def test_reaches_a_node_that_became_active_without_it(self):
+        self.start_pair()
+        self.b.stop()
+        self.a.ctl("backend", "disable", "chat", "b0")
+        self.alone(self.b, self.a)
+        self.assertEqual(self.b.backend("chat", "b0")["state"], "up")
+        self.a.start()
+        self.assertIs(self.until_synced()[0], self.b)
+        until(lambda: self.states("b0") == [[True], [True]], lambda: f"b0 disabled on both: {self.states('b0')}")
+        self.b.ctl("backend", "enable", "chat", "b0")
+        until(lambda: self.states("b0") == [[False], [False]], lambda: f"b0 enabled on both: {self.states('b0')}")
+
+    def test_on_both_is_told_and_the_actives_counts(self):
+        self.start_pair()
+        self.b.stop()
+        self.a.ctl("backend", "disable", "chat", "b0")
+        self.alone(self.b, self.a)
+        self.b.ctl("backend", "disable", "chat", "b1")
+        self.a.start()
+        self.assertIs(self.until_synced()[0], self.b)
+        until(lambda: self.states("b0", "b1") == [[False, True]] * 2, lambda: f"lb-b's changes on both: {self.states('b0', 'b1')}")
+        dropped = self.a.events("changes-dropped")
+        self.assertEqual(len(dropped), 1, dropped)
+        self.assertRegex(dropped[0], "chat/b0, chat/b1$")
+        self.b.stop()
+        self.until_active(self.a)
+        self.assertEqual(self.disabled(self.a, "b0", "b1"), [False, True])
+
+
 class OtherAddresses(PairTest):
     """What a reload, or a link that was made anew, changes of the addresses that move."""
     MANY = [f"[2001:db8:1::1:{n:x}]:443" for n in range(300)]

@@ -33,9 +33,10 @@ void check_bodies(const std::string& text) {
 }
 
 void check_file(const std::string& text) {
-  const auto changes = service::parse_changes(text, "f");
-  if (!changes) return check(changes.error().starts_with("f is broken ("));
-  check(service::parse_changes(service::to_text(*changes), "f") == *changes);
+  const auto overlay = service::parse_overlay(text, "f");
+  if (!overlay) return check(overlay.error().starts_with("f is broken ("));
+  const auto again = service::parse_overlay(service::to_text(*overlay), "f");
+  check(again && again->changes() == overlay->changes() && again->versions() == overlay->versions());
 }
 
 }  // namespace

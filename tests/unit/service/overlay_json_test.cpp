@@ -25,25 +25,27 @@ Changes every_kind() {
 constexpr const char* kText =
     R"({"version":1,"services":{"chat":{"b1":{"state":"draining","evict":20,"weight":0,"max_connections":0},)"
     R"("b4":{"added":{"address":"198.18.2.14:80","weight":7,"max_connections":9,"public":"wss://b4.example.com/ws"},"state":"disabled"}},)"
-    R"("dns":{"198.18.2.11:53":{"removed":"[2001:db8:2::11]:53"}}}})"
+    R"("dns":{"198.18.2.11:53":{"removed":"[2001:db8:2::11]:53"}}},"changed_by":{"lb-a":1764208800000,"lb-b":2}})"
     "\n";
 
 TEST(RuntimeFile, HoldsEveryKindOfChange) {
-  EXPECT_EQ(to_text(every_kind()), kText);
-  const auto read = parse_changes(kText, "runtime.json");
+  const VersionVector versions({{"lb-a", 1764208800000}, {"lb-b", 2}});
+  EXPECT_EQ(to_text(Overlay(every_kind(), versions)), kText);
+  const auto read = parse_overlay(kText, "runtime.json");
   ASSERT_TRUE(read) << read.error();
-  EXPECT_EQ(*read, every_kind());
-  EXPECT_EQ(parse_changes(to_text({}), "runtime.json"), Changes{});
+  EXPECT_EQ(read->changes(), every_kind());
+  EXPECT_EQ(read->versions(), versions);
+  EXPECT_EQ(parse_overlay(to_text({}), "runtime.json")->changes(), Changes{});
 }
 
 TEST(RuntimeFile, WhatIsNoChangeIsNotRemembered) {
-  EXPECT_EQ(parse_changes(R"({"version":1,"services":{"chat":{"b1":{}}}})", "f"), Changes{});
+  EXPECT_EQ(parse_overlay(R"({"version":1,"services":{"chat":{"b1":{}}}})", "f")->changes(), Changes{});
 }
 
 TEST(RuntimeFile, ThatIsCutAnywhereIsAnError) {
   const std::string text = kText;
   for (std::size_t length = 0; length + 2 < text.size(); ++length)
-    EXPECT_FALSE(parse_changes(text.substr(0, length), "f")) << length;
+    EXPECT_FALSE(parse_overlay(text.substr(0, length), "f")) << length;
 }
 
 TEST(RuntimeFile, ThatIsBrokenIsNamedWithWhatIsWrong) {
@@ -55,6 +57,8 @@ TEST(RuntimeFile, ThatIsBrokenIsNamedWithWhatIsWrong) {
            Case{"{}", "not of version 1"},
            Case{R"({"version": 2, "services": {}})", "not of version 1"},
            Case{R"({"version": 1})", "services: must be an object"},
+           Case{R"({"version": 1, "services": {}, "changed_by": []})", "changed_by: must be an object"},
+           Case{R"({"version": 1, "services": {}, "changed_by": {"lb-a": "x"}})", "changed_by.lb-a: must be a number"},
            Case{R"({"version": 1, "services": {"chat": 5}})", "chat: must be an object"},
            Case{R"({"version": 1, "services": {"chat": {"b1": []}}})", "chat/b1: must be an object"},
            Case{R"({"version": 1, "services": {"chat": {"b1": {"weight": 1001}}}})",
@@ -68,10 +72,10 @@ TEST(RuntimeFile, ThatIsBrokenIsNamedWithWhatIsWrong) {
                 "chat/b1: \"weight\": there is no such member (here: removed, evict)"},
        }) {
     EXPECT_EQ(
-        parse_changes(one.text, "/s/runtime.json").error(),
+        parse_overlay(one.text, "/s/runtime.json").error(),
         std::string("/s/runtime.json is broken (") + one.what + "); it holds what was changed at run time: mend or remove it");
   }
-  EXPECT_TRUE(parse_changes("{", "/s/runtime.json").error().starts_with("/s/runtime.json is broken (not JSON: "));
+  EXPECT_TRUE(parse_overlay("{", "/s/runtime.json").error().starts_with("/s/runtime.json is broken (not JSON: "));
 }
 
 }  // namespace

@@ -54,9 +54,9 @@ void check_marks(const config::Config& file, const test::Effective& effective) {
 }
 
 void check_stored(const Overlay& overlay) {
-  const auto read = parse_changes(to_text(overlay.changes()), "runtime.json");
+  const auto read = parse_overlay(to_text(overlay), "runtime.json");
   ASSERT_TRUE(read) << read.error();
-  EXPECT_EQ(*read, overlay.changes());
+  EXPECT_EQ(read->changes(), overlay.changes());
 }
 
 /// What was accepted is in effect.

@@ -289,6 +289,22 @@ TEST_F(OverlayTest, ReportsHoldForAMinute) {
   EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt), std::nullopt);
 }
 
+TEST_F(OverlayTest, FollowsAnotherNodesChanges) {
+  done("b1", EditBackend{7, {}, {}, {}, 42});
+  done("b2", weight(3));
+  overlay_.count_change("lb-a", 1000);
+  Changes theirs;
+  theirs["chat"]["b1"].weight = 7;
+  theirs["chat"]["b3"].weight = 9;
+  theirs["other"]["b1"].state = AdminState::kDraining;
+  EXPECT_THAT(differing(overlay_.changes(), theirs), ElementsAre("chat/b2", "chat/b3", "other/b1"));
+  overlay_.follow(Overlay(theirs, VersionVector({{"lb-b", 5}})));
+  EXPECT_EQ(overlay_.changes(), theirs);
+  EXPECT_TRUE(differing(overlay_.changes(), theirs).empty());
+  EXPECT_EQ(overlay_.versions(), VersionVector({{"lb-a", 1000}, {"lb-b", 5}}));
+  EXPECT_EQ(overlay_.reported("chat", "b1", test::kChangedAt), 42U) << "what a backend said of itself is not touched";
+}
+
 TEST_F(OverlayTest, OnlySoManyBackendsAreRemembered) {
   Changes full;
   for (std::size_t i = 0; i < kMaxChangedBackends; ++i) full["gone"][std::to_string(i)].weight = 5;
