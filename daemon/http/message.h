@@ -25,7 +25,7 @@ struct Limits {
   std::chrono::milliseconds write_timeout{30'000};  // of one response
   std::chrono::milliseconds linger_timeout{2'000};  // for the client to close, so that it surely reads the last response
   bool keep_alive = true;                           // false: one request a connection
-  bool make_room = false;  // true: where there is no room, who has been waited for longest is ended, not the newcomer refused
+  bool make_room = false;  // true: no newcomer is refused, but the host with most connections loses the one waited for longest
 };
 
 struct Request {

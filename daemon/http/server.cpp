@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,14 +41,20 @@ void share_port(int socket, bool share) {
   (void)::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
 }
 
-/// Ends the session whose client has kept it waiting longest, if not all are being answered.
+/// Ends a session that is not being answered, if there is one: of the host that has most, so that it keeps no other one out, and of
+/// these the one whose client has kept it waiting longest.
 void make_room(const Listening& listening) {
-  Session* longest = nullptr;
+  std::map<std::string_view, std::size_t> of_host;
+  for (const Session* session : listening.sessions) of_host[session->host()] += session->is_served() ? 1 : 0;
+  const auto rank = [&of_host](const Session& session) {
+    return std::pair(of_host.at(session.host()), Session::Clock::now() - *session.owes_nothing_since());
+  };
+  Session* first = nullptr;
   for (Session* session : listening.sessions) {
     if (!session->is_served() || !session->owes_nothing_since()) continue;
-    if (longest == nullptr || session->owes_nothing_since() < longest->owes_nothing_since()) longest = session;
+    if (first == nullptr || rank(*session) > rank(*first)) first = session;
   }
-  if (longest != nullptr) longest->give_way();
+  if (first != nullptr) first->give_way();
 }
 
 asio::awaitable<void> run_session(std::shared_ptr<Session> session) { co_await session->run(); }

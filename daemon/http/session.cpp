@@ -1,6 +1,11 @@
 #include "daemon/http/session.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -29,6 +34,24 @@ constexpr std::size_t kReadSize = 4096;                     // bytes asked for a
 constexpr std::size_t kLingerBytes = std::size_t{4} << 20;  // thrown away while the client is still sending
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+std::string host_of(const Session::Protocol::socket& socket) {
+  constexpr std::size_t kNetwork = 8;  // of an IPv6 address
+  error_code error;
+  const auto client = socket.remote_endpoint(error);
+  if (error) return {};
+  if (client.protocol().family() == AF_INET) {
+    sockaddr_in address{};
+    std::memcpy(&address, client.data(), std::min(sizeof address, client.size()));
+    return {reinterpret_cast<const char*>(&address.sin_addr), sizeof address.sin_addr};
+  }
+  if (client.protocol().family() == AF_INET6) {
+    sockaddr_in6 address{};
+    std::memcpy(&address, client.data(), std::min(sizeof address, client.size()));
+    return {reinterpret_cast<const char*>(&address.sin6_addr), kNetwork};
+  }
+  return {};
+}
+
 template <class Body>
 beast_http::response<Body> make_header(const Response& response, unsigned version, bool keep_alive) {
   beast_http::response<Body> message(static_cast<beast_http::status>(response.status), version);
@@ -45,7 +68,8 @@ beast_http::response<Body> make_header(const Response& response, unsigned versio
 }  // namespace
 
 Session::Session(Protocol::socket socket, std::shared_ptr<Listening> listening, Kind kind)
-    : stream_(std::move(socket), listening->tls.get()),
+    : host_(host_of(socket)),
+      stream_(std::move(socket), listening->tls.get()),
       buffer_(listening->limits.max_header + kReadSize),
       listening_(std::move(listening)),
       kind_(kind) {

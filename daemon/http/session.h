@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -48,6 +49,8 @@ class Session {
   /// Makes room for another one: closes now, and counts as served no more.
   void give_way();
   [[nodiscard]] bool is_served() const { return kind_ == Kind::kServed; }
+  /// Of the client: its IPv4 address, or the /64 of its IPv6 address, in network order. Empty on Unix sockets.
+  [[nodiscard]] const std::string& host() const { return host_; }
 
  private:
   boost::asio::awaitable<bool> open();
@@ -62,6 +65,7 @@ class Session {
   boost::asio::awaitable<bool> write(Response response, bool head, unsigned version, bool keep_alive);
   boost::asio::awaitable<void> linger();
 
+  const std::string host_;
   Transport stream_;
   boost::beast::flat_buffer buffer_;
   std::shared_ptr<Listening> listening_;

@@ -39,6 +39,11 @@ void simplify(ChangedBackend& change, const config::Backend* own) {
   if (change.max_connections == base->max_connections) change.max_connections.reset();
 }
 
+/// What can be asked of a backend that was removed, too: its connections to go, and how fast.
+bool only_drains(const EditBackend& edit) {
+  return edit.state == AdminState::kDraining && !edit.weight && !edit.max_connections && !edit.connections;
+}
+
 /// One change on its way: the service as it is now, and what will be remembered of the backend.
 class Step {
  public:
@@ -68,6 +73,10 @@ class Step {
   }
 
   Result take(const EditBackend& edit) {
+    if (backend_ == nullptr && before_.removed && only_drains(edit)) {
+      after_.evict = edit.evict.value_or(0);
+      return after_ == before_ ? Applied::kNothing : Applied::kChanged;
+    }
     if (backend_ == nullptr) return missing();
     const auto state = edit.state.value_or(before_.state);
     if (edit.evict && state == AdminState::kEnabled)
@@ -99,8 +108,10 @@ class Step {
  private:
   [[nodiscard]] std::string shown() const { return own_.name + "/" + name_; }
   [[nodiscard]] Result missing() const {
-    if (before_.removed)
-      return refuse(Kind::kConflict, fmt::format("{} was removed at run time: reset it or add it to have it back", shown()));
+    if (before_.removed) {
+      return refuse(Kind::kConflict, fmt::format("{} was removed at run time: {}add it to have it back", shown(),
+                                                 find_backend(own_, name_) != nullptr ? "reset it or " : ""));
+    }
     return unknown(fmt::format("service {} has no backend '{}'", own_.name, name_), name_, present_.backends);
   }
 

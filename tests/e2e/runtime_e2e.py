@@ -51,6 +51,13 @@ class Runtime(E2eTest):
         self.open(100)
         self.assertEqual(self.daemon.counts("chat")["b0"], 100)
 
+    def test_a_removed_backend_is_emptied(self):
+        self.open(COUNT)
+        self.backend("remove", "chat", "b0")
+        self.backend("drain", "chat", "b0", "--evict", "500")
+        self.expect_lost(COUNT // 2)
+        self.assertEqual(self.clients.echo()["answered"], COUNT - COUNT // 2)
+
     def test_add_and_rebalance(self):
         self.open(COUNT)
         self.backend("add", "chat", "b2", f"{BACKENDS4[2]}:80")

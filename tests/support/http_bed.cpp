@@ -22,11 +22,22 @@ namespace {
 
 const bool kLogIsThere = (log::init(), true);  // before any thread, as in main
 
-netlink::Fd connect_to(int family, const sockaddr* address, socklen_t size) {
+netlink::Fd open_socket(int family) {
   netlink::Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   set_deadline(fd.get());
-  if (::connect(fd.get(), address, size) != 0) throw std::runtime_error(fmt::format("connect: {}", std::strerror(errno)));
   return fd;
+}
+
+void connect(const netlink::Fd& fd, const sockaddr* address, socklen_t size) {
+  if (::connect(fd.get(), address, size) != 0) throw std::runtime_error(fmt::format("connect: {}", std::strerror(errno)));
+}
+
+sockaddr_in loopback(std::uint16_t port, std::uint8_t host) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | host);
+  return address;
 }
 
 }  // namespace
@@ -59,19 +70,17 @@ std::string RawResponse::header(const std::string& name) const {
   return head.substr(value, head.find("\r\n", value) - value);
 }
 
-RawClient::RawClient(const std::string& unix_path) {
+RawClient::RawClient(const std::string& unix_path) : fd_(open_socket(AF_UNIX)) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, unix_path.data(), unix_path.size());
-  fd_ = connect_to(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
 
-RawClient::RawClient(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  fd_ = connect_to(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+RawClient::RawClient(std::uint16_t port, std::uint8_t host) : fd_(open_socket(AF_INET)) {
+  const auto own = loopback(0, host), server = loopback(port, 1);
+  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0) throw std::runtime_error("bind failed");
+  connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof(server));
 }
 
 void RawClient::send(const std::string& bytes) {

@@ -66,7 +66,8 @@ struct RawResponse {
 class RawClient {
  public:
   explicit RawClient(const std::string& unix_path);
-  explicit RawClient(std::uint16_t port);
+  /// On loopback; `host` is the last byte of the client's address, 127.0.0.x.
+  explicit RawClient(std::uint16_t port, std::uint8_t host = 1);
   RawClient(RawClient&&) = default;
   virtual ~RawClient() = default;
 

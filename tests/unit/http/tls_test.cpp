@@ -174,6 +174,19 @@ TEST_F(TlsServer, WhoHasBeenSilentLongestMakesRoom) {
   EXPECT_FALSE(silent.back().receive()) << "the last ones are waited for still, and get an alert";
 }
 
+TEST_F(TlsServer, AHostWithManyConnectionsKeepsNobodyElseOut) {
+  Limits limits;
+  limits.max_connections = 4;
+  limits.make_room = true;
+  start(limits);
+  RawClient other(port_, 2);
+  std::vector<RawClient> silent;
+  for (int i = 0; i < 16; ++i) silent.emplace_back(port_);
+  for (std::size_t i = 0; i < 12; ++i) EXPECT_TRUE(silent[i].closed()) << i;
+  other.send(kHalfHello + std::string(600, 'a'));
+  EXPECT_FALSE(other.receive()) << "the first one of all is waited for still, and gets an alert";
+}
+
 TEST_F(TlsServer, TwiceAsManyAreNotEvenAnswered) {
   Limits limits;
   limits.max_connections = 2;

@@ -175,6 +175,23 @@ TEST_F(OverlayTest, ARemovedBackendLeavesTheConfiguration) {
   EXPECT_EQ(effective().config, file_);
 }
 
+TEST_F(OverlayTest, ConnectionsOfARemovedBackendCanBeEvicted) {
+  done("b1", RemoveBackend{});
+  EXPECT_EQ(done("b1", state(AdminState::kDraining, 20)), Applied::kChanged);
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kRemoved, 20}));
+  EXPECT_EQ(done("b1", state(AdminState::kDraining, 20)), Applied::kNothing);
+  EXPECT_EQ(done("b1", state(AdminState::kDraining)), Applied::kChanged);
+  EXPECT_EQ(mark("198.18.2.11:80"), (Mark{"b1", Mark::Standing::kRemoved, 0})) << "draining again ends it";
+  refused(Kind::kConflict, "b1", EditBackend{5, {}, AdminState::kDraining, {}, {}});
+}
+
+TEST_F(OverlayTest, ARemovedBackendOfNoFileCanOnlyBeAdded) {
+  done("b9", at("198.18.2.19:80"));
+  done("b9", RemoveBackend{});
+  EXPECT_THAT(refused(Kind::kConflict, "b9", RemoveBackend{}),
+              ElementsAre("chat/b9 was removed at run time: add it to have it back"));
+}
+
 TEST_F(OverlayTest, ARemovedBackendCanBeAddedAgain) {
   done("b1", RemoveBackend{});
   EXPECT_EQ(done("b1", at("198.18.2.11:80")), Applied::kCreated);
