@@ -49,7 +49,8 @@ sync::Flow to_sync(const ct::Flow& flow, bool closing) {
   copy.backend = to_sync(flow.reply.source);
   copy.snat = to_sync(flow.reply.destination);
   if (copy.protocol == sync::Protocol::kTcp) {
-    // Which state of closing it is in changes too often to be worth telling; the flag says that it closes.
+    // Which state of closing it is in changes too often to be worth telling; the flag says that it closes, and the copy is one
+    // whose client limits count no more.
     copy.tcp_state = static_cast<std::uint8_t>(ct::TcpState::kEstablished);
     copy.wscale_original = flow.wscale_original;
     copy.wscale_reply = flow.wscale_reply;
@@ -69,9 +70,10 @@ ct::Flow to_kernel(const sync::Flow& flow) {
   entry.status = ct::status::kSeenReply | ct::status::kAssured | ct::status::kConfirmed;  // what is_copied has let pass
   entry.timeout = kCopyTimeout;
   const std::chrono::seconds left{flow.timeout_s};
-  if ((flow.flags & sync::kClosing) != 0 && left.count() > 0 && left < kLongestEstablished) entry.timeout = left;
+  const bool closing = (flow.flags & sync::kClosing) != 0;
+  if (closing && left.count() > 0 && left < kLongestEstablished) entry.timeout = left;
   if (protocol == netlink::Protocol::kTcp) {
-    entry.tcp_state = static_cast<ct::TcpState>(flow.tcp_state);
+    entry.tcp_state = closing ? ct::TcpState::kTimeWait : static_cast<ct::TcpState>(flow.tcp_state);
     entry.wscale_original = flow.wscale_original;
     entry.wscale_reply = flow.wscale_reply;
     entry.tcp_flags_original = flow.tcp_flags_original;

@@ -307,7 +307,7 @@ void Collector::set_due_timers() {
   const auto established = holds ? kCopyTimeout : dependencies_.established_timeout();
   const auto of_udp = holds ? kCopyTimeout : kUdpStreamTimeout;
   for (auto& flow : due_) flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : of_udp;
-  if (const auto set = dependencies_.conntrack.set_timeouts(due_, 0); !set) {
+  if (const auto set = dependencies_.conntrack.set_timeouts(due_); !set) {
     ++stats_.errors;
     log::warning("timers-not-set", "error=\"{}\"", set.error().message());
   } else if (holds) {

@@ -130,7 +130,7 @@ void Injector::inserted(const Flow& flow) {
 Result<std::vector<Flow>> Injector::shorten(std::span<const Flow> flows) {
   std::vector<Flow> missing;
   if (flows.empty()) return missing;
-  const auto outcomes = conntrack_.set_timeouts(flows, mark_.closing_bit());
+  const auto outcomes = conntrack_.set_closed(flows, mark_.closing_bit());
   if (!outcomes) return tl::make_unexpected(outcomes.error());
   for (std::size_t i = 0; i < flows.size(); ++i) {
     if (outcomes->at(i) != 0) {

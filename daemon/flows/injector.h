@@ -28,8 +28,8 @@ class Injector {
       kPut,    // the kernel shall have the flow just so. Who holds one of its tuples makes room: an older state of the flow, or one
                // whose end was missed. `timeout` counts until the first packet here; `id` and `status` do not matter
       kErase,  // by the original tuple; no error if it is gone
-      kShorten  // the entry gets `timeout` anew, and the closing bit, by the original tuple; a kPut where there is none. Without
-                // the bit a look at the table would take it for a connection that lives
+      kShorten  // the entry gets `timeout` anew, by the original tuple, and is one of a flow that has closed: else a look at the
+                // table, and `ct count`, would take it for a connection that lives. A kPut where there is none
     };
     Kind kind = Kind::kPut;
     netlink::conntrack::Flow flow;

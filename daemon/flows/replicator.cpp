@@ -105,7 +105,6 @@ std::optional<Injector::Change> Replicator::change_of(const sync::Operation& ope
   }
   const bool closing = (operation.flow.flags & sync::kClosing) != 0;
   change.flow.mark = mark_.to_mark(*number) | (closing ? mark_.closing_bit() : 0);
-  // The entry is there, as a rule; a timer that runs out is all that closing means to it.
   if (closing) change.kind = Injector::Change::Kind::kShorten;
   return change;
 }

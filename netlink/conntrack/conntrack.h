@@ -51,9 +51,10 @@ class Conntrack {
   /// this or another flow holds one of the tuples, ENOMEM where the table is full. `timeout` of each flow is used as it is (> 0, at
   /// most 8,589,934 s), `status` and `id` are not used. An error of the whole: nobody knows what the kernel has of them.
   virtual Result<std::vector<int>> insert(std::span<const Flow> flows) = 0;
-  /// Gives entries, known by their original tuple, the flows' `timeout`, and sets `mark_bits` in their marks. Outcomes as above;
-  /// ENOENT where there is no entry.
-  virtual Result<std::vector<int>> set_timeouts(std::span<const Flow> flows, std::uint32_t mark_bits) = 0;
+  /// Gives entries, known by their original tuple, the flows' `timeout`. Outcomes as above; ENOENT where there is no entry.
+  virtual Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) = 0;
+  /// The same for flows that have closed: TCP ones get TIME_WAIT, so that `ct count` does not count them, and marks `mark_bits`.
+  virtual Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) = 0;
 };
 
 /// Of the network namespace of the thread that opens it; a Dump of that of the thread that asks for it.
@@ -68,7 +69,8 @@ class KernelConntrack final : public Conntrack {
   Result<std::size_t> erase(std::span<const Flow> flows) override;
   Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
   Result<std::vector<int>> insert(std::span<const Flow> flows) override;
-  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows, std::uint32_t mark_bits) override;
+  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
+  Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) override;
 
  private:
   struct Impl;

@@ -170,10 +170,14 @@ Result<std::vector<int>> KernelConntrack::insert(std::span<const Flow> flows) {
   return impl_->try_all(flows, "insert conntrack entries", write_insert);
 }
 
-Result<std::vector<int>> KernelConntrack::set_timeouts(std::span<const Flow> flows, std::uint32_t mark_bits) {
+Result<std::vector<int>> KernelConntrack::set_timeouts(std::span<const Flow> flows) {
+  return impl_->try_all(flows, "set timeouts of conntrack entries", write_timeout);
+}
+
+Result<std::vector<int>> KernelConntrack::set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) {
   return impl_->try_all(
-      flows, "set timeouts of conntrack entries",
-      [mark_bits](MessageWriter& out, const Flow& flow, std::uint32_t sequence) { write_timeout(out, flow, mark_bits, sequence); });
+      flows, "close conntrack entries",
+      [mark_bits](MessageWriter& out, const Flow& flow, std::uint32_t sequence) { write_closed(out, flow, mark_bits, sequence); });
 }
 
 }  // namespace wsl4::netlink::conntrack

@@ -67,6 +67,20 @@ void put_protoinfo(MessageWriter& out, const Flow& flow) {
   out.end_nest(outer);
 }
 
+void put_state(MessageWriter& out, TcpState state) {
+  const auto outer = out.begin_nest(CTA_PROTOINFO);
+  const auto tcp = out.begin_nest(CTA_PROTOINFO_TCP);
+  out.put_u8(CTA_PROTOINFO_TCP_STATE, static_cast<std::uint8_t>(state));
+  out.end_nest(tcp);
+  out.end_nest(outer);
+}
+
+void begin_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+  begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
+  put_tuple(out, CTA_TUPLE_ORIG, flow.original);
+  out.put_be32(CTA_TIMEOUT, static_cast<std::uint32_t>(flow.timeout.count()));
+}
+
 }  // namespace
 
 void write_dump(MessageWriter& out, MarkFilter filter, std::uint32_t sequence) {
@@ -102,14 +116,16 @@ void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t se
   out.end();
 }
 
-void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence) {
-  begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
-  put_tuple(out, CTA_TUPLE_ORIG, flow.original);
-  out.put_be32(CTA_TIMEOUT, static_cast<std::uint32_t>(flow.timeout.count()));
-  if (mark_bits != 0) {
-    out.put_be32(CTA_MARK, mark_bits);
-    out.put_be32(CTA_MARK_MASK, mark_bits);
-  }
+void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence) {
+  begin_timeout(out, flow, sequence);
+  out.end();
+}
+
+void write_closed(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence) {
+  begin_timeout(out, flow, sequence);
+  out.put_be32(CTA_MARK, mark_bits);
+  out.put_be32(CTA_MARK_MASK, mark_bits);
+  if (flow.original.protocol == Protocol::kTcp) put_state(out, TcpState::kTimeWait);
   out.end();
 }
 

@@ -24,8 +24,10 @@ void write_erase(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 /// Deletes the entry with the flow's reply tuple. ENOENT if there is none.
 void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
 
-/// Sets the remaining time of the entry with the flow's original tuple, and these bits of its mark. ENOENT if there is none.
-void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence);
+/// Sets the remaining time of the entry with the flow's original tuple. ENOENT if there is none.
+void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
+/// The same, and these bits of its mark, and TIME_WAIT of a TCP flow.
+void write_closed(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence);
 
 /// Creates the entry, which must not exist (EEXIST). What has to be in it and why: kernel.md 3.1.
 void write_insert(MessageWriter& out, const Flow& flow, std::uint32_t sequence);

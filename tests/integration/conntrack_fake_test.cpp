@@ -185,15 +185,37 @@ TEST_P(AnyConntrack, TimeoutsAreSetOfEntriesThatAreThere) {
     ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 299)));
     auto longer = flows;
     for (Flow& flow : longer) flow.timeout = std::chrono::seconds{2'147'483};
-    const auto outcomes = conntrack.set_timeouts(longer, 0x40000000).value();
+    const auto outcomes = conntrack.set_timeouts(longer).value();
     ASSERT_EQ(outcomes.size(), 300U);
     for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i], i < 299 ? 0 : ENOENT) << i;
     const auto found = dump(conntrack);
     EXPECT_EQ(found.size(), 299U);
     for (const Flow& flow : found) {
       EXPECT_GT(flow.timeout.count(), 2'147'000);
-      EXPECT_EQ(flow.mark, flows[0].mark | 0x40000000U);
+      EXPECT_EQ(flow.mark, flows[0].mark);
+      EXPECT_EQ(flow.tcp_state, TcpState::kEstablished);
       EXPECT_EQ(flow.reply.destination.address, flows[0].reply.destination.address);
+    }
+  });
+}
+
+TEST_P(AnyConntrack, WhatHasClosedIsSetSo) {
+  GetParam().make().use([](Conntrack& conntrack) {
+    const auto flows = sample();
+    ASSERT_TRUE(conntrack.insert(flows));
+    auto closed = flows;
+    for (Flow& flow : closed) flow.timeout = std::chrono::seconds{100};
+    closed.push_back(many(1)[0]);
+    auto outcomes = std::vector<int>(flows.size(), 0);
+    outcomes.push_back(ENOENT);
+    EXPECT_EQ(conntrack.set_closed(closed, 0x40000000).value(), outcomes);
+    for (const Flow& flow : dump(conntrack)) {
+      const auto before = std::ranges::find(flows, flow.original, &Flow::original);
+      EXPECT_LE(flow.timeout, std::chrono::seconds{100});
+      EXPECT_EQ(flow.mark, before->mark | 0x40000000U);
+      EXPECT_EQ(flow.tcp_state, flow.original.protocol == Protocol::kTcp ? TcpState::kTimeWait : TcpState::kNone);
+      EXPECT_EQ(flow.wscale_original, before->wscale_original);
+      EXPECT_EQ(flow.wscale_reply, before->wscale_reply);
     }
   });
 }

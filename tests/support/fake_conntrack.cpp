@@ -133,15 +133,25 @@ Result<std::vector<int>> FakeConntrack::insert(std::span<const Flow> flows) {
   return outcomes;
 }
 
-Result<std::vector<int>> FakeConntrack::set_timeouts(std::span<const Flow> flows, std::uint32_t mark_bits) {
+Result<std::vector<int>> FakeConntrack::set_timeouts(std::span<const Flow> flows) {
   if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
   std::vector<int> outcomes;
   for (const Flow& flow : flows) {
     const auto place = entries_.find(key_of(flow.original));
     outcomes.push_back(place == entries_.end() ? ENOENT : 0);
+    if (place != entries_.end()) place->second.timeout = flow.timeout;
+  }
+  return outcomes;
+}
+
+Result<std::vector<int>> FakeConntrack::set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) {
+  auto outcomes = set_timeouts(flows);
+  if (!outcomes) return outcomes;
+  for (const Flow& flow : flows) {
+    const auto place = entries_.find(key_of(flow.original));
     if (place == entries_.end()) continue;
-    place->second.timeout = flow.timeout;
     place->second.mark |= mark_bits;
+    if (flow.original.protocol == Protocol::kTcp) place->second.tcp_state = TcpState::kTimeWait;
   }
   return outcomes;
 }

@@ -35,7 +35,8 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   netlink::Result<std::size_t> erase(std::span<const Flow> flows) override;
   netlink::Result<std::size_t> erase_by_reply(std::span<const Flow> flows) override;
   netlink::Result<std::vector<int>> insert(std::span<const Flow> flows) override;
-  netlink::Result<std::vector<int>> set_timeouts(std::span<const Flow> flows, std::uint32_t mark_bits) override;
+  netlink::Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
+  netlink::Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) override;
 
  private:
   struct Key {

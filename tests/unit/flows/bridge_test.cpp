@@ -25,7 +25,7 @@ TEST_P(BridgeTest, AFlowIsTheSameAfterItsWayThroughTheOtherNode) {
 
 INSTANTIATE_TEST_SUITE_P(Families, BridgeTest, testing::Values(sync::Family::kIpv4, sync::Family::kIpv6));
 
-TEST(Bridge, AFlowThatClosesKeepsItsTimerAndIsEstablishedAllTheSame) {
+TEST(Bridge, ACopyOfAFlowThatClosesKeepsItsTimerAndIsOneThatHasClosed) {
   auto entry = to_kernel(test::sync_flow(1));
   entry.tcp_state = ct::TcpState::kCloseWait;
   entry.timeout = std::chrono::seconds(59);
@@ -33,7 +33,7 @@ TEST(Bridge, AFlowThatClosesKeepsItsTimerAndIsEstablishedAllTheSame) {
   EXPECT_EQ(closing.flags, sync::kClosing);
   const auto copy = to_kernel(closing);
   EXPECT_EQ(copy.timeout, std::chrono::seconds(59));
-  EXPECT_EQ(copy.tcp_state, ct::TcpState::kEstablished);
+  EXPECT_EQ(copy.tcp_state, ct::TcpState::kTimeWait);
 }
 
 TEST(Bridge, ATimerThatNoPacketHasSetTellsAnUntouchedCopy) {

@@ -82,11 +82,12 @@ class ScriptedConntrack final : public netlink::conntrack::Conntrack {
   }
   Result<std::size_t> erase_by_reply(std::span<const Flow>) override { return 0; }
   Result<std::vector<int>> insert(std::span<const Flow>) override { return std::vector<int>{}; }
-  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows, std::uint32_t /*mark_bits*/) override {
+  Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override {
     for (const auto& wanted : flows)
       std::ranges::find(table, wanted.id, &Flow::id)->timeout = std::min(wanted.timeout, kLongestTimer);
     return std::vector<int>(flows.size(), 0);
   }
+  Result<std::vector<int>> set_closed(std::span<const Flow>, std::uint32_t) override { return std::vector<int>{}; }
   [[nodiscard]] std::vector<std::chrono::seconds> timers() const {
     std::vector<std::chrono::seconds> timers;
     for (const auto& flow : table) timers.push_back(flow.timeout);

@@ -85,6 +85,7 @@ TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   EXPECT_FALSE(conntrack.find(copied(3).original));
   EXPECT_EQ(conntrack.find(longer.original)->timeout, longer.timeout);
   EXPECT_EQ(conntrack.find(longer.original)->mark, copied(5).mark | service::MarkLayout().closing_bit());
+  EXPECT_EQ(conntrack.find(longer.original)->tcp_state, netlink::conntrack::TcpState::kTimeWait);
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].number, 1U);
   EXPECT_EQ(done[1].number, 2U);
