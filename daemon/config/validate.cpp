@@ -251,7 +251,7 @@ class Validator {
     } else if (service.pool.empty()) {
       if (config_.pools.size() == 1) service.pool = config_.pools.front().name;
       if (config_.pools.empty()) tell(path, "is missing, and no pool is defined (a [[pool]], or mode = \"dnat\")");
-      if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools (one of {})", pool_names()));
+      if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools ({})", pool_names()));
     } else if (!pools_.contains(service.pool) && pools_are_named()) {
       tell_unknown_pool(path, service.pool);
     }
@@ -267,14 +267,20 @@ class Validator {
     for (const Pool& pool : config_.pools) words.push_back(pool.name);
     const auto meant = nearest(name, words);
     if (!meant.empty()) return tell(path, fmt::format("there is no pool \"{}\" (did you mean {}?)", name, meant));
-    tell(path, fmt::format("there is no pool \"{}\" ({})", name, words.empty() ? "none is defined" : "one of " + pool_names()));
+    tell(path, fmt::format("there is no pool \"{}\" ({})", name, words.empty() ? "none is defined" : pool_names()));
   }
 
+  /// "one of p, q"; pools whose names are missing or wrong are left out.
   [[nodiscard]] std::string pool_names() const {
     constexpr std::size_t kShown = 10;
     std::string out;
-    for (std::size_t i = 0; i < config_.pools.size() && i < kShown; ++i) out += (i == 0 ? "" : ", ") + config_.pools[i].name;
-    return out + (config_.pools.size() > kShown ? ", …" : "");
+    std::size_t shown = 0;
+    for (const Pool& pool : config_.pools) {
+      if (pool.name.empty()) continue;
+      if (shown++ == kShown) return out + ", …";
+      out += (out.empty() ? "one of " : ", ") + pool.name;
+    }
+    return out.empty() ? "the name of one" : out;
   }
 
   void check_families(std::size_t index, const Service& service) {

@@ -270,6 +270,34 @@ name = "s"
 listen = ["198.18.0.1:80"]
 )~",
        R"~(f:7:1: service[0].pool: is missing, and there are several pools (one of p, q))~"},
+      {"several pools, none chosen, not all with a name",
+       R"~([[pool]]
+addresses = ["198.18.1.0/30"]
+[[pool]]
+name = "q"
+addresses = ["198.18.5.1"]
+[[pool]]
+name = "r"
+addresses = ["198.18.6.1"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+)~",
+       R"~(f:1:1: pool[0].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:9:1: service[0].pool: is missing, and there are several pools (one of q, r))~"},
+      {"several pools, none chosen, none with a name",
+       R"~([[pool]]
+name = "Q"
+addresses = ["198.18.1.0/30"]
+[[pool]]
+addresses = ["198.18.5.1"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+)~",
+       R"~(f:2:8: pool[0].name: "Q" is not a name (a-z, 0-9 and -, at most 32 characters)
+f:4:1: pool[1].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:6:1: service[0].pool: is missing, and there are several pools (the name of one))~"},
       {"pool in mode dnat",
        R"~([[pool]]
 name = "p"

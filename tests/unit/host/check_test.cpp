@@ -231,9 +231,14 @@ TEST_F(Check, AMissingInterfaceIsAnErrorOnce) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "no interface eth7", "ip link")));
 }
 
-TEST_F(Check, AnAddressThatNoInterfaceCoversIsAnError) {
+TEST_F(Check, EachAddressThatNoInterfaceCoversIsAnError) {
   config_.pools[0].addresses.push_back(test::address("198.19.9.9"));
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.19.9.9", "interface")));
+  config_.pools[0].addresses.push_back(test::address("198.19.9.10"));
+  config_.services[0].listen.push_back(test::endpoint("198.19.8.1:443"));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.19.8.1: ", "interface"),
+                                      finding(Severity::kError, "198.19.9.9: ", "interface"),
+                                      finding(Severity::kError, "198.19.9.10: ", "interface")));
   config_.addresses.manage = false;
   EXPECT_THAT(findings(), IsEmpty());
 }
