@@ -177,6 +177,7 @@ class Validator {
     Service& service = config_.services[index];
     check_backends(index, service);
     check_health(index, service);
+    check_unused(index, service);
     resolve_pool(index, service);
     check_families(index, service);
     if (service.protocol == Protocol::kUdp && service.idle_timeout != Service{}.idle_timeout) {
@@ -232,7 +233,8 @@ class Validator {
       health.type = HealthType::kNone;
     }
     const auto path = service_path(index) / "health";
-    if (health.timeout > health.interval && !refused(path / "timeout") && !refused(path / "interval"))
+    if (health.type != HealthType::kNone && health.timeout > health.interval && !refused(path / "timeout") &&
+        !refused(path / "interval"))
       tell(service_path(index) / "health" / "timeout",
            fmt::format("{} is longer than health.interval, {} (at most the interval)", format_duration(health.timeout),
                        format_duration(health.interval)));
@@ -241,6 +243,32 @@ class Validator {
     const bool websocket = health.type == HealthType::kWebSocket || health.type == HealthType::kWebSockets;
     if (http) std::tie(health.expect_min, health.expect_max) = std::pair(200, 399);
     if (websocket) health.expect_min = health.expect_max = 101;
+  }
+
+  /// What is set although the service's checks, or the lack of any, make no use of it. Defaults may be written down.
+  void check_unused(std::size_t index, const Service& service) {
+    const auto path = service_path(index) / "health";
+    if (refused(path / "type")) return;
+    const Health& health = service.health;
+    const Health usual;
+    const bool checked = health.type != HealthType::kNone, asks = checked && health.type != HealthType::kTcp;
+    const bool tls = health.type == HealthType::kHttps || health.type == HealthType::kWebSockets;
+    const auto& types = schema().section("service")->section("health")->setting("type")->choices;
+    const auto why = service.protocol == Protocol::kUdp
+                         ? std::string(R"(protocol = "udp", which is not checked)")
+                         : fmt::format("health.type = \"{}\"", types[static_cast<std::size_t>(health.type)].word);
+    const auto look = [&](const KeyPath& where, bool used, bool is_set) {
+      if (is_set && !used) tell(where, fmt::format("does nothing with {} (leave it out)", why));
+    };
+    look(path / "path", asks, health.path != usual.path);
+    look(path / "host", asks, health.host != usual.host);
+    look(path / "expect", asks, health.expect_min != usual.expect_min);
+    look(path / "tls_verify", tls, health.tls_verify != usual.tls_verify);
+    look(path / "interval", checked, health.interval != usual.interval);
+    look(path / "timeout", checked, health.timeout != usual.timeout);
+    look(path / "rise", checked, health.rise != usual.rise);
+    look(path / "fall", checked, health.fall != usual.fall);
+    look(service_path(index) / "on_backend_down", checked, service.on_backend_down != Service{}.on_backend_down);
   }
 
   void resolve_pool(std::size_t index, Service& service) {
