@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config/own_addresses.h"
 #include "daemon/config/suggest.h"
 #include "daemon/config/validate_pools.h"
 
@@ -38,11 +39,13 @@ class Validator {
     check_ha();
     check_register();
     pool_addresses_ = expand_pools(draft_, findings_);
+    own_ = own_addresses(config_);
     index_pools();
     check_names();
     collect_listens();
     check_pool_addresses();
     check_own_listeners();
+    check_moving();
     for (std::size_t i = 0; i < config_.services.size(); ++i) check_service(i);
     check_mark();
   }
@@ -133,9 +136,34 @@ class Validator {
       tell(path, fmt::format("{} is also a listen address of {} (an address and port of its own)", listen->to_string(),
                              shown(clash->second)));
     }
-    if (ha && is_set(ha->listen) && (vips_.contains(ha->listen.address) || pool_addresses_.contains(ha->listen.address)))
-      tell({"ha", "listen"}, fmt::format("{} moves with the role, as a VIP or pool address (an address that stays on this node)",
-                                         ha->listen.address.to_string()));
+  }
+
+  /// VIPs, pool addresses and addresses.extra move with the role; a node's own stay.
+  void check_moving() {
+    std::unordered_map<IpAddress, std::size_t> extras;
+    const auto is_vip_or_pool = [this](const IpAddress& one) { return vips_.contains(one) || pool_addresses_.contains(one); };
+    for (std::size_t i = 0; i < config_.addresses.extra.size(); ++i) {
+      const auto& address = config_.addresses.extra[i].address;
+      if (address.is_unspecified()) continue;
+      const KeyPath path{"addresses", "extra", i};
+      const auto [first, is_new] = extras.emplace(address, i);
+      if (!is_new) {
+        tell(path, fmt::format("{} is already extra[{}] (each address once)", address.to_string(), first->second));
+      } else if (is_vip_or_pool(address)) {
+        tell(path, fmt::format("{} does nothing, since VIPs and pool addresses move with the role anyway (leave it out)",
+                               address.to_string()));
+      }
+    }
+    const auto stays = [&](const char* key, const IpAddress& address, std::string_view node) {
+      if (!is_vip_or_pool(address) && !extras.contains(address)) return;
+      tell({"ha", key}, fmt::format("{} moves with the role, as a VIP, pool address or one of addresses.extra (an address that "
+                                    "stays on {} node)",
+                                    address.to_string(), node));
+    };
+    if (!config_.ha) return;
+    stays("listen", config_.ha->listen.address, "this");
+    stays("peer", config_.ha->peer.address, "the other");
+    if (config_.ha->unicast_peer) stays("unicast_peer", *config_.ha->unicast_peer, "the other");
   }
 
   /// A VIP lives on one interface: services that share it may leave it to one of them to name that.
@@ -218,9 +246,9 @@ class Validator {
     if (const auto loop = listens.find(address); loop != listens.end()) {
       tell(backend_path(index, backend) / "address",
            fmt::format("{} is a listen address of {}: a loop (a server's own address)", address.to_string(), shown(loop->second)));
-    } else if (pool_addresses_.contains(address.address)) {
-      tell(backend_path(index, backend) / "address",
-           fmt::format("{} is an address of a pool, thus this node's own (a server's own address)", address.to_string()));
+    } else if (own_.contains(address.address)) {
+      tell(backend_path(index, backend) / "address", fmt::format("{} is {}, thus the balancer's own (a server's own address)",
+                                                                 address.to_string(), describe_own(config_, address.address)));
     }
   }
 
@@ -379,6 +407,7 @@ class Validator {
   std::unordered_map<IpAddress, std::size_t> vips_;
   std::unordered_map<IpAddress, std::size_t> placing_;  // VIP -> first service that names its interface
   PoolAddresses pool_addresses_;
+  std::unordered_set<IpAddress> own_;
   std::unordered_map<std::string, IndexedPool> pools_;
 };
 
