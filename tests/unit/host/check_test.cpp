@@ -202,6 +202,9 @@ TEST_F(Check, AProgramThatServesTheVipIsNamed) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning,
                                               "service chat: a program on this machine listens on 198.18.0.10:443 and has 2000",
                                               "ss -tnap sport = :443")));
+  machine_.sockets[test::endpoint("198.18.0.10:443")] = {false, 3};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "uses 198.18.0.10:443 and has 3 connections", "ss -tnap")))
+      << "those of the listener on 0.0.0.0";
   config_.services[0].protocol = netlink::Protocol::kUdp;
   for (const auto& [name, value] : wanted_sysctls(config_)) sysctls_.values[name] = value;
   EXPECT_THAT(findings(), IsEmpty());
