@@ -86,6 +86,12 @@ TEST_F(Check, AListenerMayWaitForAVipButNotForAStrangersAddress) {
                                       finding(Severity::kWarning, "control.register: 198.18.0.77 is no address", "correct it")));
 }
 
+TEST_F(Check, NamesOfNoServiceInTheTokenFileAreWarnings) {
+  machine_.strangers = {"/t:1: there is no service \"chta\""};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "control.token_file: /t:1: there is no service \"chta\"",
+                                              "correct the name, or define the service")));
+}
+
 TEST_F(Check, AVirtualMacNeedsMacvlansOnEthernetAndItsAddressForItself) {
   auto& ha = config_.ha.emplace();
   ha.listen = test::endpoint("198.18.0.1:4440");
