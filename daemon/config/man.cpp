@@ -75,6 +75,11 @@ Errors are problem documents (RFC 9457): 401 without a token of the file, 403 fo
 The file of tokens has one token a line, followed by the services that it may join, separated by blanks or commas;
 .B *
 stands for all, and # begins a comment.
+A name of no service is a warning of
+.BR "wsl4ctl check" ,
+.BR reload ,
+.B status
+and the log.
 A token has 16 characters or more: letters, digits and \- . _ ~ + / =, such as
 .B openssl rand \-base64 24
 makes.

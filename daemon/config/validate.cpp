@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config/own_addresses.h"
 #include "daemon/config/suggest.h"
 #include "daemon/config/validate_pools.h"
 
@@ -38,11 +39,13 @@ class Validator {
     check_ha();
     check_register();
     pool_addresses_ = expand_pools(draft_, findings_);
+    own_ = own_addresses(config_);
     index_pools();
     check_names();
     collect_listens();
     check_pool_addresses();
     check_own_listeners();
+    check_moving();
     for (std::size_t i = 0; i < config_.services.size(); ++i) check_service(i);
     check_mark();
   }
@@ -133,9 +136,34 @@ class Validator {
       tell(path, fmt::format("{} is also a listen address of {} (an address and port of its own)", listen->to_string(),
                              shown(clash->second)));
     }
-    if (ha && is_set(ha->listen) && (vips_.contains(ha->listen.address) || pool_addresses_.contains(ha->listen.address)))
-      tell({"ha", "listen"}, fmt::format("{} moves with the role, as a VIP or pool address (an address that stays on this node)",
-                                         ha->listen.address.to_string()));
+  }
+
+  /// VIPs, pool addresses and addresses.extra move with the role; a node's own stay.
+  void check_moving() {
+    std::unordered_map<IpAddress, std::size_t> extras;
+    const auto is_vip_or_pool = [this](const IpAddress& one) { return vips_.contains(one) || pool_addresses_.contains(one); };
+    for (std::size_t i = 0; i < config_.addresses.extra.size(); ++i) {
+      const auto& address = config_.addresses.extra[i].address;
+      if (address.is_unspecified()) continue;
+      const KeyPath path{"addresses", "extra", i};
+      const auto [first, is_new] = extras.emplace(address, i);
+      if (!is_new) {
+        tell(path, fmt::format("{} is already extra[{}] (each address once)", address.to_string(), first->second));
+      } else if (is_vip_or_pool(address)) {
+        tell(path, fmt::format("{} does nothing, since VIPs and pool addresses move with the role anyway (leave it out)",
+                               address.to_string()));
+      }
+    }
+    const auto stays = [&](const char* key, const IpAddress& address, std::string_view node) {
+      if (!is_vip_or_pool(address) && !extras.contains(address)) return;
+      tell({"ha", key}, fmt::format("{} moves with the role, as a VIP, pool address or one of addresses.extra (an address that "
+                                    "stays on {} node)",
+                                    address.to_string(), node));
+    };
+    if (!config_.ha) return;
+    stays("listen", config_.ha->listen.address, "this");
+    stays("peer", config_.ha->peer.address, "the other");
+    if (config_.ha->unicast_peer) stays("unicast_peer", *config_.ha->unicast_peer, "the other");
   }
 
   /// A VIP lives on one interface: services that share it may leave it to one of them to name that.
@@ -177,6 +205,7 @@ class Validator {
     Service& service = config_.services[index];
     check_backends(index, service);
     check_health(index, service);
+    check_unused(index, service);
     resolve_pool(index, service);
     check_families(index, service);
     if (service.protocol == Protocol::kUdp && service.idle_timeout != Service{}.idle_timeout) {
@@ -217,9 +246,9 @@ class Validator {
     if (const auto loop = listens.find(address); loop != listens.end()) {
       tell(backend_path(index, backend) / "address",
            fmt::format("{} is a listen address of {}: a loop (a server's own address)", address.to_string(), shown(loop->second)));
-    } else if (pool_addresses_.contains(address.address)) {
-      tell(backend_path(index, backend) / "address",
-           fmt::format("{} is an address of a pool, thus this node's own (a server's own address)", address.to_string()));
+    } else if (own_.contains(address.address)) {
+      tell(backend_path(index, backend) / "address", fmt::format("{} is {}, thus the balancer's own (a server's own address)",
+                                                                 address.to_string(), describe_own(config_, address.address)));
     }
   }
 
@@ -232,7 +261,8 @@ class Validator {
       health.type = HealthType::kNone;
     }
     const auto path = service_path(index) / "health";
-    if (health.timeout > health.interval && !refused(path / "timeout") && !refused(path / "interval"))
+    if (health.type != HealthType::kNone && health.timeout > health.interval && !refused(path / "timeout") &&
+        !refused(path / "interval"))
       tell(service_path(index) / "health" / "timeout",
            fmt::format("{} is longer than health.interval, {} (at most the interval)", format_duration(health.timeout),
                        format_duration(health.interval)));
@@ -243,6 +273,32 @@ class Validator {
     if (websocket) health.expect_min = health.expect_max = 101;
   }
 
+  /// What is set although the service's checks, or the lack of any, make no use of it. Defaults may be written down.
+  void check_unused(std::size_t index, const Service& service) {
+    const auto path = service_path(index) / "health";
+    if (refused(path / "type")) return;
+    const Health& health = service.health;
+    const Health usual;
+    const bool checked = health.type != HealthType::kNone, asks = checked && health.type != HealthType::kTcp;
+    const bool tls = health.type == HealthType::kHttps || health.type == HealthType::kWebSockets;
+    const auto& types = schema().section("service")->section("health")->setting("type")->choices;
+    const auto why = service.protocol == Protocol::kUdp
+                         ? std::string(R"(protocol = "udp", which is not checked)")
+                         : fmt::format("health.type = \"{}\"", types[static_cast<std::size_t>(health.type)].word);
+    const auto look = [&](const KeyPath& where, bool used, bool is_set) {
+      if (is_set && !used) tell(where, fmt::format("does nothing with {} (leave it out)", why));
+    };
+    look(path / "path", asks, health.path != usual.path);
+    look(path / "host", asks, health.host != usual.host);
+    look(path / "expect", asks, health.expect_min != usual.expect_min);
+    look(path / "tls_verify", tls, health.tls_verify != usual.tls_verify);
+    look(path / "interval", checked, health.interval != usual.interval);
+    look(path / "timeout", checked, health.timeout != usual.timeout);
+    look(path / "rise", checked, health.rise != usual.rise);
+    look(path / "fall", checked, health.fall != usual.fall);
+    look(service_path(index) / "on_backend_down", checked, service.on_backend_down != Service{}.on_backend_down);
+  }
+
   void resolve_pool(std::size_t index, Service& service) {
     const auto path = service_path(index) / "pool";
     if (refused(path) || refused(service_path(index) / "mode")) return;
@@ -251,7 +307,7 @@ class Validator {
     } else if (service.pool.empty()) {
       if (config_.pools.size() == 1) service.pool = config_.pools.front().name;
       if (config_.pools.empty()) tell(path, "is missing, and no pool is defined (a [[pool]], or mode = \"dnat\")");
-      if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools (one of {})", pool_names()));
+      if (config_.pools.size() > 1) tell(path, fmt::format("is missing, and there are several pools ({})", pool_names()));
     } else if (!pools_.contains(service.pool) && pools_are_named()) {
       tell_unknown_pool(path, service.pool);
     }
@@ -267,14 +323,20 @@ class Validator {
     for (const Pool& pool : config_.pools) words.push_back(pool.name);
     const auto meant = nearest(name, words);
     if (!meant.empty()) return tell(path, fmt::format("there is no pool \"{}\" (did you mean {}?)", name, meant));
-    tell(path, fmt::format("there is no pool \"{}\" ({})", name, words.empty() ? "none is defined" : "one of " + pool_names()));
+    tell(path, fmt::format("there is no pool \"{}\" ({})", name, words.empty() ? "none is defined" : pool_names()));
   }
 
+  /// "one of p, q"; pools whose names are missing or wrong are left out.
   [[nodiscard]] std::string pool_names() const {
     constexpr std::size_t kShown = 10;
     std::string out;
-    for (std::size_t i = 0; i < config_.pools.size() && i < kShown; ++i) out += (i == 0 ? "" : ", ") + config_.pools[i].name;
-    return out + (config_.pools.size() > kShown ? ", …" : "");
+    std::size_t shown = 0;
+    for (const Pool& pool : config_.pools) {
+      if (pool.name.empty()) continue;
+      if (shown++ == kShown) return out + ", …";
+      out += (out.empty() ? "one of " : ", ") + pool.name;
+    }
+    return out.empty() ? "the name of one" : out;
   }
 
   void check_families(std::size_t index, const Service& service) {
@@ -345,6 +407,7 @@ class Validator {
   std::unordered_map<IpAddress, std::size_t> vips_;
   std::unordered_map<IpAddress, std::size_t> placing_;  // VIP -> first service that names its interface
   PoolAddresses pool_addresses_;
+  std::unordered_set<IpAddress> own_;
   std::unordered_map<std::string, IndexedPool> pools_;
 };
 

@@ -10,6 +10,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include "daemon/config/document.h"
+#include "daemon/config/suggest.h"
 #include "daemon/util/file.h"
 
 namespace wsl4::control {
@@ -103,6 +104,26 @@ Tokens::Verdict Tokens::check(std::string_view authorization, std::string_view s
   if (grant == nullptr) return Verdict::kUnknown;
   const bool granted = grant->services.contains(kAll) || grant->services.contains(service);
   return granted ? Verdict::kGranted : Verdict::kOtherServices;
+}
+
+std::vector<std::string> Tokens::strangers(const config::Config& config) const {
+  constexpr std::size_t kShown = 10;
+  if (grants_.empty()) return {};
+  std::vector<std::string_view> known;
+  for (const auto& service : config.services) known.push_back(service.name);
+  std::set<std::string_view> seen(known.begin(), known.end());
+  std::vector<std::string> strangers;
+  std::size_t more = 0;
+  for (const Grant& grant : grants_) {
+    for (const std::string& name : grant.services) {
+      if (name == kAll || !seen.insert(name).second || (strangers.size() == kShown && ++more > 0)) continue;
+      const auto meant = config::nearest(name, known);
+      strangers.push_back(fmt::format("{}:{}: there is no service \"{}\"{}", config.control.token_file, grant.line, name,
+                                      meant.empty() ? "" : fmt::format(" (did you mean {}?)", meant)));
+    }
+  }
+  if (more > 0) strangers.push_back(fmt::format("{}: there are {} more names of no service", config.control.token_file, more));
+  return strangers;
 }
 
 Tokens::Digest Tokens::digest_of(std::string_view token) {

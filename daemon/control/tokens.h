@@ -15,6 +15,8 @@
 
 #include <tl/expected.hpp>
 
+#include "daemon/config/config.h"
+
 namespace wsl4::control {
 
 class Tokens {
@@ -34,6 +36,9 @@ class Tokens {
 
   /// `authorization` is the header as sent: "Bearer …". Takes the same time for each token of the file, right or wrong.
   [[nodiscard]] Verdict check(std::string_view authorization, std::string_view service) const;
+  /// Each name of a service that is not in `config`, as "FILE:LINE: there is no service …", ten of them at most and how many more.
+  /// It may come with a later reload, so it is no error.
+  [[nodiscard]] std::vector<std::string> strangers(const config::Config& config) const;
   [[nodiscard]] std::size_t size() const { return grants_.size(); }
 
  private:

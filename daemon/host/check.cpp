@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/control/tokens.h"
 #include "daemon/peer/key_file.h"
 #include "daemon/util/as_user.h"
 
@@ -87,6 +88,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
   judge_virtual_mac(config, machine, findings);
   judge_backends(config, machine, findings);
   judge_listeners(config, machine, findings);
+  judge_tokens(machine, findings);
   judge_local_sockets(config, machine, findings);
   judge_forward_chains(machine, findings);
   judge_reverse_path(config, machine, sysctls, findings);
@@ -103,6 +105,10 @@ std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) 
   if (config.ha) {
     auto keys = util::as_user(util::kDaemonUser, [&] { return peer::load_keys(config.ha->key_file); });
     if (!keys) machine.key_problems = std::move(keys.error());
+  }
+  if (config.control.register_listen) {
+    const auto tokens = util::as_user(util::kDaemonUser, [&] { return control::Tokens::load(config.control.token_file); });
+    if (tokens) machine.strangers = tokens->strangers(config);
   }
   if (uses_virtual_mac(config)) {
     const auto rtnl = netlink::rtnl::open_rtnl();

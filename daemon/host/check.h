@@ -20,6 +20,7 @@ struct Machine {
   LocalSocketsByEndpoint sockets;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
   std::vector<std::string> key_problems;                            // of ha.key_file
+  std::vector<std::string> strangers;                               // services that only control.token_file knows
   std::optional<bool> knows_macvlan;                                // none: not asked, or not told
   std::vector<Finding> unreadable;                                  // what could not be looked at
 };
@@ -48,6 +49,7 @@ void judge_virtual_mac(const config::Config& config, const Machine& machine, std
 // check_traffic.cpp
 void judge_backends(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_listeners(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
+void judge_tokens(const Machine& machine, std::vector<Finding>& findings);
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings);
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp

@@ -69,6 +69,13 @@ void judge_listeners(const config::Config& config, const Machine& machine, std::
   look("control.register", config.control.register_listen);
 }
 
+void judge_tokens(const Machine& machine, std::vector<Finding>& findings) {
+  for (const auto& stranger : machine.strangers)
+    findings.push_back(
+        {Severity::kWarning, "control.token_file: " + stranger, "correct the name, or define the service; nobody can join it"});
+}
+
+/// A listener on 0.0.0.0 or [::] is in nobody's way: it keeps its other addresses, and what it has at the VIP stands under the VIP.
 void judge_local_sockets(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
   for (const auto& service : config.services) {
     for (const auto& listen : service.listen) {

@@ -126,6 +126,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   report.changed = *changed || other;
   if (pair_) reload_pair(report.warnings);
   std::ranges::move(dormant(), std::back_inserter(report.warnings));
+  std::ranges::move(joining_.strangers(), std::back_inserter(report.warnings));
   events_.add("reloaded", report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed");
   co_return report;
 }

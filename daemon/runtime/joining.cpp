@@ -58,6 +58,7 @@ tl::expected<void, std::string> Joining::start() {
   auto listener = prepare(file_);
   if (!listener) return tl::make_unexpected(listener.error().front());
   listener_.go_over(std::move(*listener));
+  for (const auto& stranger : strangers()) log::warning("token-without-service", "detail=\"{}\"", stranger);
   look_up();
   return {};
 }
@@ -241,6 +242,7 @@ JoinedView Joining::view() const {
 
 std::vector<std::string> Joining::warnings() const {
   auto warnings = left_out_;
+  std::ranges::move(strangers(), std::back_inserter(warnings));
   for (const auto& [service, lookup] : lookups_) {
     const auto& status = lookup.discovery->status();
     if (status.failing)

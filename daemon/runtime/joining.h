@@ -65,6 +65,8 @@ class Joining final : public control::Joiner {
   /// For status.
   [[nodiscard]] JoinedView view() const;
   [[nodiscard]] std::vector<std::string> warnings() const;
+  /// Those of them that a reload can tell of.
+  [[nodiscard]] std::vector<std::string> strangers() const { return tokens().strangers(file_); }
 
   [[nodiscard]] const control::Tokens& tokens() const override { return listener_.tokens(); }
   boost::asio::awaitable<control::Outcome<control::Joined>> join(std::string service, std::string backend,

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config/own_addresses.h"
 #include "daemon/service/layers.h"
 
 namespace wsl4::service {
@@ -14,10 +15,9 @@ namespace {
 /// Addresses that no backend may have. There may be thousands of them and of backends: looked up, not searched.
 class Forbidden {
  public:
-  explicit Forbidden(const config::Config& file) {
+  explicit Forbidden(const config::Config& file) : own_(config::own_addresses(file)) {
     for (const auto& service : file.services)
       for (const auto& listen : service.listen) listens_.emplace(service.protocol, listen);
-    for (const auto& pool : file.pools) own_.insert(pool.addresses.begin(), pool.addresses.end());
   }
   [[nodiscard]] bool has(netlink::Protocol protocol, const netlink::Endpoint& address) const {
     return listens_.contains({protocol, address}) || own_.contains(address.address);

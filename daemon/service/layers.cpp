@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config/own_addresses.h"
+
 namespace wsl4::service {
 namespace {
 
@@ -128,12 +130,8 @@ std::optional<ChangeError> find_clash(const config::Config& file, const config::
     if (one.protocol == service.protocol && std::ranges::find(one.listen, added.address) != one.listen.end())
       return ChangeError{Kind::kConflict, {fmt::format("address: {} is a listen address of {}: a loop", shown, one.name)}};
   }
-  for (const auto& pool : file.pools) {
-    if (std::ranges::find(pool.addresses, added.address.address) != pool.addresses.end()) {
-      return ChangeError{Kind::kConflict,
-                         {fmt::format("address: {} is an address of pool {}, thus this node's own", shown, pool.name)}};
-    }
-  }
+  if (const auto own = config::describe_own(file, added.address.address); !own.empty())
+    return ChangeError{Kind::kConflict, {fmt::format("address: {} is {}, thus the balancer's own", shown, own)}};
   return std::nullopt;
 }
 

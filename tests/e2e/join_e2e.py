@@ -152,11 +152,15 @@ class Join(E2eTest):
         self.begin_with_register()
         self.live_clients()
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 201)
-        self.write_tokens("another-token-for-chat chat\n")
+        self.assertEqual(self.daemon.status()["warnings"], [])
+        self.write_tokens("another-token-for-chat chat, chta\n")
+        stranger = f'{self.tokens}:1: there is no service "chta" (did you mean chat?)'
+        self.assertIn(f"control.token_file: {stranger}", self.daemon.ctl("check", self.daemon.config, check=False).stdout)
         self.node.trusted = shutil.copy(self.crt, self.bed.path("old.crt"))
         certificate(self.bed, "tls")
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 200, "before the reload all is as it was")
-        self.daemon.reload()
+        self.assertIn(stranger, self.daemon.ctl_json("reload")["warnings"])
+        self.assertEqual(self.daemon.status()["warnings"], [stranger])
         self.assertRaises(ssl.SSLCertVerificationError, self.node.connect_tls)
         self.node.trusted = self.crt
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 401)

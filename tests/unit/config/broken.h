@@ -16,5 +16,6 @@ struct BrokenFile {
 [[nodiscard]] std::span<const BrokenFile> broken_service_settings();  // the same of services
 [[nodiscard]] std::span<const BrokenFile> broken_structures();        // syntax, tables, unknown and missing settings
 [[nodiscard]] std::span<const BrokenFile> broken_references();        // what does not fit together
+[[nodiscard]] std::span<const BrokenFile> broken_addresses();         // of the two nodes, and of what moves between them
 
 }  // namespace wsl4::config

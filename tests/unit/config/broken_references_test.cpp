@@ -199,7 +199,7 @@ listen = ["198.18.0.1:80"]
 [[service.backend]]
 address = "198.18.1.2:80"
 )~",
-       R"~(f:8:11: service[0].backend[0].address: 198.18.1.2:80 is an address of a pool, thus this node's own (a server's own address))~"},
+       R"~(f:8:11: service[0].backend[0].address: 198.18.1.2:80 is a pool address of p, thus the balancer's own (a server's own address))~"},
       {"a backend is its own listen address",
        R"~([[pool]]
 name = "p"
@@ -270,6 +270,34 @@ name = "s"
 listen = ["198.18.0.1:80"]
 )~",
        R"~(f:7:1: service[0].pool: is missing, and there are several pools (one of p, q))~"},
+      {"several pools, none chosen, not all with a name",
+       R"~([[pool]]
+addresses = ["198.18.1.0/30"]
+[[pool]]
+name = "q"
+addresses = ["198.18.5.1"]
+[[pool]]
+name = "r"
+addresses = ["198.18.6.1"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+)~",
+       R"~(f:1:1: pool[0].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:9:1: service[0].pool: is missing, and there are several pools (one of q, r))~"},
+      {"several pools, none chosen, none with a name",
+       R"~([[pool]]
+name = "Q"
+addresses = ["198.18.1.0/30"]
+[[pool]]
+addresses = ["198.18.5.1"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+)~",
+       R"~(f:2:8: pool[0].name: "Q" is not a name (a-z, 0-9 and -, at most 32 characters)
+f:4:1: pool[1].name: is missing (a-z, 0-9 and -, at most 32 characters)
+f:6:1: service[0].pool: is missing, and there are several pools (the name of one))~"},
       {"pool in mode dnat",
        R"~([[pool]]
 name = "p"
@@ -354,52 +382,6 @@ address = "198.18.2.1:80"
 address = "198.18.2.2:80"
 )~",
        R"~(f:2:16: node.ct_mark_mask: 0x00000c00 has room for 1 of the 2 backends (at least 3 bits))~"},
-      {"the peer is this node",
-       R"~([ha]
-listen = "198.18.3.1:4440"
-peer = "198.18.3.1:4440"
-interface = "eth0"
-unicast_peer = "198.18.3.1"
-)~",
-       R"~(f:3:8: ha.peer: is this node's own address, ha.listen (the other node's)
-f:5:16: ha.unicast_peer: is this node's own address (the other node's))~"},
-      {"listeners of a node at the same place",
-       R"~([control]
-listen = "0.0.0.0:9440"
-register = "198.18.0.9:9440"
-token_file = "/t"
-tls_certificate = "/c"
-tls_key = "/k"
-[ha]
-listen = "198.18.0.1:9440"
-peer = "198.18.3.1:9440"
-interface = "eth0"
-[[pool]]
-name = "p"
-addresses = ["198.18.1.0/30"]
-[[service]]
-name = "s"
-listen = ["198.18.0.1:9440", "198.18.0.9:80"]
-)~",
-       R"~(f:3:12: control.register: is also control.listen (an address and port of its own)
-f:8:10: ha.listen: is also control.listen (an address and port of its own)
-f:8:10: ha.listen: 198.18.0.1:9440 is also a listen address of service[0] (s) (an address and port of its own)
-f:8:10: ha.listen: 198.18.0.1 moves with the role, as a VIP or pool address (an address that stays on this node))~"},
-      {"a pair's own address that is a pool's",
-       R"~([control]
-listen = "[::]:4440"
-[ha]
-listen = "198.18.1.1:4440"
-peer = "198.18.3.1:4440"
-interface = "eth0"
-[[pool]]
-name = "p"
-addresses = ["198.18.1.0/30"]
-[[service]]
-name = "s"
-listen = ["198.18.0.1:80"]
-)~",
-       R"~(f:4:10: ha.listen: 198.18.1.1 moves with the role, as a VIP or pool address (an address that stays on this node))~"},
       {"a wrong value has no consequences",
        R"~([[pool]]
 name = "p"

@@ -215,6 +215,92 @@ timeout = "2s"
 )~",
        R"~(f:9:8: service[0].health.type: is not possible with protocol = "udp", which is not checked (leave it out)
 f:15:11: service[1].health.timeout: 2s is longer than health.interval, 1s (at most the interval))~"},
+      {"what tcp checks make no use of",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+on_backend_down = "keep"
+[service.health]
+path = "/up"
+host = "chat.example.com"
+expect = "200"
+tls_verify = false
+interval = "3s"
+timeout = "2s"
+rise = 3
+fall = 4
+)~",
+       R"~(f:9:8: service[0].health.path: does nothing with health.type = "tcp" (leave it out)
+f:10:8: service[0].health.host: does nothing with health.type = "tcp" (leave it out)
+f:11:10: service[0].health.expect: does nothing with health.type = "tcp" (leave it out)
+f:12:14: service[0].health.tls_verify: does nothing with health.type = "tcp" (leave it out))~"},
+      {"settings of checks without checks",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+on_backend_down = "keep"
+slow_start = "30s"
+[service.health]
+type = "none"
+path = "/up"
+host = "chat.example.com"
+expect = "200"
+tls_verify = false
+interval = "3s"
+timeout = "4s"
+rise = 3
+fall = 4
+[[service]]
+name = "t"
+listen = ["198.18.0.2:80"]
+protocol = "udp"
+slow_start = "30s"
+on_backend_down = "reset"
+[service.health]
+type = "http"
+expect = "200"
+fall = 4
+)~",
+       R"~(f:7:19: service[0].on_backend_down: does nothing with health.type = "none" (leave it out)
+f:11:8: service[0].health.path: does nothing with health.type = "none" (leave it out)
+f:12:8: service[0].health.host: does nothing with health.type = "none" (leave it out)
+f:13:10: service[0].health.expect: does nothing with health.type = "none" (leave it out)
+f:14:14: service[0].health.tls_verify: does nothing with health.type = "none" (leave it out)
+f:15:12: service[0].health.interval: does nothing with health.type = "none" (leave it out)
+f:16:11: service[0].health.timeout: does nothing with health.type = "none" (leave it out)
+f:17:8: service[0].health.rise: does nothing with health.type = "none" (leave it out)
+f:18:8: service[0].health.fall: does nothing with health.type = "none" (leave it out)
+f:24:19: service[1].on_backend_down: does nothing with protocol = "udp", which is not checked (leave it out)
+f:26:8: service[1].health.type: is not possible with protocol = "udp", which is not checked (leave it out)
+f:27:10: service[1].health.expect: does nothing with protocol = "udp", which is not checked (leave it out)
+f:28:8: service[1].health.fall: does nothing with protocol = "udp", which is not checked (leave it out))~"},
+      {"the certificate of a backend that shows none",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.0/30"]
+[[service]]
+name = "s"
+listen = ["198.18.0.1:80"]
+[service.health]
+type = "websocket"
+path = "/ws"
+expect = "101"
+tls_verify = false
+[[service]]
+name = "t"
+listen = ["198.18.0.2:80"]
+[service.health]
+type = "htp"
+tls_verify = false
+)~",
+       R"~(f:11:14: service[0].health.tls_verify: does nothing with health.type = "websocket" (leave it out)
+f:16:8: service[1].health.type: "htp" is none of the choices (tcp | http | https | websocket | websockets | none; did you mean http?))~"},
   });
   return kFiles;
 }

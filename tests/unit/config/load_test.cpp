@@ -44,6 +44,7 @@ INSTANTIATE_TEST_SUITE_P(NodeSettings, Broken, testing::ValuesIn(broken_node_set
 INSTANTIATE_TEST_SUITE_P(ServiceSettings, Broken, testing::ValuesIn(broken_service_settings()), test_name);
 INSTANTIATE_TEST_SUITE_P(Structures, Broken, testing::ValuesIn(broken_structures()), test_name);
 INSTANTIATE_TEST_SUITE_P(References, Broken, testing::ValuesIn(broken_references()), test_name);
+INSTANTIATE_TEST_SUITE_P(Addresses, Broken, testing::ValuesIn(broken_addresses()), test_name);
 
 TEST(Load, NothingIsValidAndHasNoService) {
   Config expected;
@@ -175,6 +176,22 @@ listen = ["198.18.0.1:53"]
 address = "198.18.0.2:53"
 )");
   EXPECT_EQ(config.services.size(), 2U);
+}
+
+TEST(Load, WithoutManagedAddressesABackendMayHaveTheAddressOfAVip) {
+  EXPECT_TRUE(parse(R"([addresses]
+manage = false
+extra = ["198.18.0.9/24"]
+[[service]]
+name = "a"
+mode = "dnat"
+listen = ["198.18.0.1:80"]
+[[service.backend]]
+address = "198.18.0.1:8080"
+[[service.backend]]
+address = "198.18.0.9:8080"
+)",
+                    "f"));
 }
 
 TEST(Load, LimitsAreInclusive) {

@@ -93,6 +93,25 @@ TEST(Tokens, EveryProblemIsToldWithItsLineAndWithoutTheToken) {
                             }));
 }
 
+TEST(Tokens, NamesOfServicesThatAreNotThereAreToldOnce) {
+  config::Config config;
+  config.control.token_file = "/t";
+  config.services.resize(2);
+  config.services[0].name = "chat";
+  config.services[1].name = "dns";
+  EXPECT_EQ(Tokens().strangers(config), std::vector<std::string>{});
+  EXPECT_EQ(tokens("5kQ0q3PzDqkMq1yV chat dns\nZz7V9o2m3bXJY8d1 *\n").strangers(config), std::vector<std::string>{});
+  std::string text = "5kQ0q3PzDqkMq1yV chta, dns\nZz7V9o2m3bXJY8d1 *, video\n5kQ0q3PzDqkMq1yW video chta\n";
+  EXPECT_EQ(tokens(text).strangers(config), (std::vector<std::string>{"/t:1: there is no service \"chta\" (did you mean chat?)",
+                                                                      "/t:2: there is no service \"video\""}));
+  text += "5kQ0q3PzDqkMq1yX";
+  for (int i = 100; i < 111; ++i) text += fmt::format(" service-{}", i);
+  const auto many = tokens(text).strangers(config);
+  ASSERT_EQ(many.size(), 11U);
+  EXPECT_EQ(many[9], "/t:4: there is no service \"service-107\"");
+  EXPECT_EQ(many[10], "/t: there are 3 more names of no service");
+}
+
 TEST(Tokens, SoManyAndNoMore) {
   std::string text;
   for (std::size_t i = 0; i < Tokens::kMaxTokens; ++i) text += fmt::format("token-number-{:08} chat\n", i);

@@ -86,6 +86,12 @@ TEST_F(Check, AListenerMayWaitForAVipButNotForAStrangersAddress) {
                                       finding(Severity::kWarning, "control.register: 198.18.0.77 is no address", "correct it")));
 }
 
+TEST_F(Check, NamesOfNoServiceInTheTokenFileAreWarnings) {
+  machine_.strangers = {"/t:1: there is no service \"chta\""};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "control.token_file: /t:1: there is no service \"chta\"",
+                                              "correct the name, or define the service")));
+}
+
 TEST_F(Check, AVirtualMacNeedsMacvlansOnEthernetAndItsAddressForItself) {
   auto& ha = config_.ha.emplace();
   ha.listen = test::endpoint("198.18.0.1:4440");
@@ -202,6 +208,9 @@ TEST_F(Check, AProgramThatServesTheVipIsNamed) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning,
                                               "service chat: a program on this machine listens on 198.18.0.10:443 and has 2000",
                                               "ss -tnap sport = :443")));
+  machine_.sockets[test::endpoint("198.18.0.10:443")] = {false, 3};
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "uses 198.18.0.10:443 and has 3 connections", "ss -tnap")))
+      << "those of the listener on 0.0.0.0";
   config_.services[0].protocol = netlink::Protocol::kUdp;
   for (const auto& [name, value] : wanted_sysctls(config_)) sysctls_.values[name] = value;
   EXPECT_THAT(findings(), IsEmpty());
@@ -231,9 +240,14 @@ TEST_F(Check, AMissingInterfaceIsAnErrorOnce) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "no interface eth7", "ip link")));
 }
 
-TEST_F(Check, AnAddressThatNoInterfaceCoversIsAnError) {
+TEST_F(Check, EachAddressThatNoInterfaceCoversIsAnError) {
   config_.pools[0].addresses.push_back(test::address("198.19.9.9"));
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.19.9.9", "interface")));
+  config_.pools[0].addresses.push_back(test::address("198.19.9.10"));
+  config_.services[0].listen.push_back(test::endpoint("198.19.8.1:443"));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "198.19.8.1: ", "interface"),
+                                      finding(Severity::kError, "198.19.9.9: ", "interface"),
+                                      finding(Severity::kError, "198.19.9.10: ", "interface")));
   config_.addresses.manage = false;
   EXPECT_THAT(findings(), IsEmpty());
 }

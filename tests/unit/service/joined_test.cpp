@@ -89,7 +89,7 @@ TEST(Joined, WhatDoesNotFitIsLeftOutAndTold) {
   EXPECT_EQ(joined.config.services[1].backends, file().services[1].backends);
   EXPECT_THAT(joined.left_out,
               ElementsAre(HasSubstr("chat/b1: registered, but it takes no connections: the configuration file has"),
-                          HasSubstr("pool main"), HasSubstr("a loop"), HasSubstr("IPv6")));
+                          HasSubstr("a pool address of main"), HasSubstr("a loop"), HasSubstr("IPv6")));
 }
 
 TEST(Joined, GoneServicesAndListsWithoutDiscoveryHaveNoEffect) {
