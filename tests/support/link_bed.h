@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/peer/link.h"
@@ -50,6 +51,11 @@ class RecordingSession final : public peer::Session {
   [[nodiscard]] std::string heard() const {
     const std::lock_guard lock(mutex_);
     return heard_;
+  }
+  /// As the last that it heard. Copies nothing, so that asking all the time does not slow the link down.
+  [[nodiscard]] bool heard_last(std::string_view end) const {
+    const std::lock_guard lock(mutex_);
+    return heard_.ends_with(end);
   }
   [[nodiscard]] std::vector<std::string> reasons() const {
     const std::lock_guard lock(mutex_);

@@ -67,7 +67,7 @@ TEST_F(LinkTest, BytesComeInOrderAndWhole) {
   std::string much;
   for (int i = 0; i < 300'000; ++i) much += std::to_string(i) + "\n";
   a.say(much);
-  EXPECT_TRUE(eventually([&] { return b.session.heard().ends_with("299999\n"); }));
+  EXPECT_TRUE(eventually([&] { return b.session.heard_last("299999\n"); }));
   EXPECT_NE(b.session.heard().find(much), std::string::npos);
 }
 
@@ -80,7 +80,7 @@ TEST_F(LinkTest, AConnectionLivesOnUnderNewKeys) {
   const std::string much(5'000'000, 'x');
   a.say(much);
   b.say(much);
-  EXPECT_TRUE(eventually([&] { return a.session.heard().ends_with(much) && b.session.heard().ends_with(much); }));
+  EXPECT_TRUE(eventually([&] { return a.session.heard_last(much) && b.session.heard_last(much); }));
   EXPECT_EQ(a.session.connected + b.session.connected, before);
 }
 
@@ -107,7 +107,7 @@ TEST_F(LinkTest, TheLastWordsOfAFinishedConnectionArriveAndAnotherFollows) {
     link.finish("and once more");
   });
   EXPECT_TRUE(eventually([&] {
-    farewell_heard = farewell_heard || b.session.heard().ends_with(farewell);
+    farewell_heard = farewell_heard || b.session.heard_last(farewell);
     return farewell_heard && a.session.disconnected > 0 && b.session.disconnected > 0;
   })) << farewell_heard;
   EXPECT_THAT(a.session.reasons(), testing::Contains("enough"));
