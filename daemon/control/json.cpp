@@ -216,6 +216,7 @@ json::object to_json(const ReloadReport& report, bool dry_run) {
   object["dry_run"] = dry_run;
   object["nft"] = report.nft_text;
   object["warnings"] = to_array(report.warnings);
+  object["read_anew"] = to_array(report.read_anew);
   return object;
 }
 

@@ -182,8 +182,9 @@ using Outcome = tl::expected<T, Refusal>;
 
 struct ReloadReport {
   bool changed = false;
-  std::string nft_text;               // what was or would be sent to the kernel
-  std::vector<std::string> warnings;  // settings that need a restart, …
+  std::string nft_text;                  // what was or would be sent to the kernel
+  std::vector<std::string> warnings;     // settings that need a restart, …
+  std::vector<std::string> read_anew{};  // settings whose file says something else: "ha.key_file"
 };
 
 struct ChangeReport {

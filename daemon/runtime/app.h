@@ -29,6 +29,7 @@
 #include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/joining.h"
 #include "daemon/runtime/kernel_worker.h"
+#include "daemon/runtime/named_files.h"
 #include "daemon/runtime/picks.h"
 #include "daemon/runtime/state_store.h"
 #include "daemon/service/assembler.h"
@@ -142,7 +143,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
-  void reload_pair(std::vector<std::string>& warnings);
+  void reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings);
   boost::asio::awaitable<void> add_pair(control::Status& status);
   /// Looks every few milliseconds.
   boost::asio::awaitable<bool> comes_true(std::function<bool()> condition, std::chrono::milliseconds limit);
@@ -162,6 +163,7 @@ class App final : public control::Node {
 
   const std::string config_path_;
   Wanted wanted_;
+  NamedFiles named_files_;  // as they are in use
   const host::KernelFeatures features_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   boost::asio::io_context io_{1};

@@ -134,11 +134,13 @@ tl::expected<void, std::string> App::begin_pair() {
 void App::update_pair() { pair_->set_priority(wanted_.file->ha->priority); }
 
 /// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
-void App::reload_pair(std::vector<std::string>& warnings) {
-  pair_->set_configuration(pair::config_digests(joining_.file()));
-  auto keys = peer::load_keys(wanted_.file->ha->key_file);
-  if (keys) return pair_->set_keys(std::move(*keys));
-  for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
+void App::reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings) {
+  auto keys = peer::load_keys(file.ha->key_file);
+  if (!keys)
+    for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
+  if (dry_run) return;
+  pair_->set_configuration(pair::config_digests(file));
+  if (keys) pair_->set_keys(std::move(*keys));
 }
 
 void App::role_changed(Role role, Cause cause) {

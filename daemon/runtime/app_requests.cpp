@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -103,7 +104,9 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
     report.warnings.emplace_back(
         "addresses.manage is false now: addresses that wsl4d has put on stay until somebody takes them off");
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
-  const bool other = next != joining_.file();
+  auto named_files = read_named_files(next);
+  report.read_anew = differing(named_files_, named_files);
+  const bool other = next != joining_.file() || !report.read_anew.empty();
   auto joined = joining_.lay(next);
   auto file = std::make_shared<const config::Config>(std::move(joined.config));
   if (dry_run) {
@@ -111,6 +114,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
     if (!text) co_return tl::make_unexpected(text.error());
     report.changed = !text->empty() || other;
     report.nft_text = std::move(*text);
+    if (pair_) reload_pair(next, dry_run, report.warnings);
     co_return report;
   }
   auto listener = joining_.prepare(next);
@@ -124,9 +128,13 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
-  if (pair_) reload_pair(report.warnings);
+  if (pair_) reload_pair(joining_.file(), dry_run, report.warnings);
+  named_files.merge(named_files_);  // one that is no good is in use as it was
+  named_files_ = std::move(named_files);
   std::ranges::move(dormant(), std::back_inserter(report.warnings));
-  events_.add("reloaded", report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed");
+  auto told = report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed";
+  if (!report.read_anew.empty()) told += fmt::format("; read anew: {}", fmt::join(report.read_anew, ", "));
+  events_.add("reloaded", std::move(told));
   co_return report;
 }
 

@@ -156,7 +156,7 @@ class Join(E2eTest):
         self.node.trusted = shutil.copy(self.crt, self.bed.path("old.crt"))
         certificate(self.bed, "tls")
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 200, "before the reload all is as it was")
-        self.daemon.reload()
+        self.assertEqual(self.daemon.reload().stdout, "reloaded; read anew: control.tls_certificate, control.tls_key, control.token_file\n")
         self.assertRaises(ssl.SSLCertVerificationError, self.node.connect_tls)
         self.node.trusted = self.crt
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 401)

@@ -108,11 +108,12 @@ TEST_F(Api, EventsAfterOneThatIsKnown) {
 }
 
 TEST_F(Api, Reload) {
-  node_.reload_answer = ReloadReport{true, "add table inet wsl4\n", {"control.socket needs a restart"}};
+  node_.reload_answer = ReloadReport{true, "add table inet wsl4\n", {"control.socket needs a restart"}, {"ha.key_file"}};
   start();
-  EXPECT_EQ(ask("POST", "/v1/reload").body,
-            R"({"changed":true,"dry_run":false,"nft":"add table inet wsl4\n","warnings":["control.socket needs a restart"]})"
-            "\n");
+  EXPECT_EQ(
+      ask("POST", "/v1/reload").body,
+      R"({"changed":true,"dry_run":false,"nft":"add table inet wsl4\n","warnings":["control.socket needs a restart"],"read_anew":["ha.key_file"]})"
+      "\n");
   EXPECT_EQ(json::parse(ask("POST", "/v1/reload?dry_run=1").body).as_object().at("dry_run"), true);
   EXPECT_EQ(problem("GET", "/v1/reload", 405).at("detail"), "GET is not possible here; possible: POST");
   EXPECT_EQ(ask("DELETE", "/v1/reload").header("Allow"), "POST");

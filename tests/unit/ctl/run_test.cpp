@@ -124,6 +124,13 @@ TEST_F(Wsl4ctl, ReloadThatChanges) {
   thread_.run([this] { node_.reload_answer = control::ReloadReport{true, "", {}}; });
   EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
   EXPECT_EQ(out_, "nothing would change in the kernel's rules, only what the daemon itself does\n");
+  thread_.run([this] { node_.reload_answer->read_anew = {"control.token_file", "ha.key_file"}; });
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded; read anew: control.token_file, ha.key_file\n");
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_,
+            "nothing would change in the kernel's rules, only what the daemon itself does\n"
+            "# would be read anew: control.token_file, ha.key_file\n");
 }
 
 TEST_F(Wsl4ctl, ReloadOfABadFileIsStatus2WithEveryProblem) {
