@@ -56,6 +56,20 @@ std::string preview_text(const json::object& report) {
   if (!text.ends_with('\n')) text += '\n';
   const json::array& files = array_in(report, "read_anew");
   if (!files.empty()) text += fmt::format("# would be read anew: {}\n", joined(files, ", "));
+  for (const json::value& value : array_in(report, "addresses_added")) {
+    const json::object& placed = value.as_object();
+    text += fmt::format("# would be put on {}: {}\n", text_in(placed, "interface"), text_in(placed, "address"));
+  }
+  for (const json::value& value : array_in(report, "addresses_removed")) {
+    const json::object& placed = value.as_object();
+    text += fmt::format("# would be taken off {} once no connection uses it: {}\n", text_in(placed, "interface"),
+                        text_in(placed, "address"));
+  }
+  for (const json::value& value : array_in(report, "sysctls")) {
+    const json::object& change = value.as_object();
+    text += fmt::format("# sysctl {} would be {}, is {}\n", text_in(change, "name"), text_in(change, "value"),
+                        text_in(change, "before"));
+  }
   return text;
 }
 

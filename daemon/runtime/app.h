@@ -117,6 +117,8 @@ class App final : public control::Node {
   boost::asio::awaitable<void> finish();
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
+  /// What another file is to change on the machine.
+  void foresee(const config::Config& next, control::ReloadReport& report) const;
   void place_addresses(const std::set<netlink::IpAddress>& idle);
   boost::asio::awaitable<void> place_rest();
   void addresses_placed(const std::optional<addresses::Reconciled>& result);

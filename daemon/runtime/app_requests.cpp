@@ -106,7 +106,8 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
   auto named_files = read_named_files(next);
   report.read_anew = differing(named_files_, named_files);
-  const bool other = next != joining_.file() || !report.read_anew.empty();
+  foresee(next, report);
+  const bool other = next != joining_.file() || !report.read_anew.empty() || !report.sysctls.empty();
   auto joined = joining_.lay(next);
   auto file = std::make_shared<const config::Config>(std::move(joined.config));
   if (dry_run) {

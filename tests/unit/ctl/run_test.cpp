@@ -131,6 +131,20 @@ TEST_F(Wsl4ctl, ReloadThatChanges) {
   EXPECT_EQ(out_,
             "nothing would change in the kernel's rules, only what the daemon itself does\n"
             "# would be read anew: control.token_file, ha.key_file\n");
+  thread_.run([this] {
+    auto& report = node_.reload_answer = control::ReloadReport{true, "add chain inet wsl4 x", {}};
+    report->addresses_added = {{*netlink::IpAddress::parse("203.0.113.11"), "eth0"}};
+    report->addresses_removed = {{*netlink::IpAddress::parse("198.51.100.16"), "eth1"}};
+    report->sysctls = {{"net/ipv4/ip_forward", "0", "1"}};
+  });
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_,
+            "add chain inet wsl4 x\n"
+            "# would be put on eth0: 203.0.113.11\n"
+            "# would be taken off eth1 once no connection uses it: 198.51.100.16\n"
+            "# sysctl net/ipv4/ip_forward would be 1, is 0\n");
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded\n");
 }
 
 TEST_F(Wsl4ctl, ReloadOfABadFileIsStatus2WithEveryProblem) {
