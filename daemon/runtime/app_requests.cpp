@@ -186,6 +186,7 @@ asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::Flo
   const auto held = co_await listing_.acquire();  // anyone may ask on control.listen, and the table may have millions
   std::vector<control::FlowView> views;
   const auto names = backend_names(assembler_.desired());
+  if (auto unknown = unknown_name(query, names, *wanted_.file)) co_return refused(404, std::move(*unknown));
   const auto now = control::WallClock::now();
   const service::MarkLayout mark(wanted_.file->node.ct_mark_mask);
   const auto sink = [&](const netlink::conntrack::Flow& flow) {

@@ -325,6 +325,24 @@ BackendNames backend_names(const service::DesiredState& desired) {
   return names;
 }
 
+std::optional<std::string> unknown_name(const control::FlowQuery& query, const BackendNames& names, const config::Config& file) {
+  bool service = !query.service, backend = !query.backend;
+  const auto look = [&](const std::string& service_name, const std::string* backend_name) {
+    if (query.service && *query.service != service_name) return;
+    service = true;
+    backend = backend || (backend_name != nullptr && *query.backend == *backend_name);
+  };
+  for (const auto& own : file.services) {
+    look(own.name, nullptr);
+    for (const auto& one : own.backends) look(own.name, &one.name);
+  }
+  for (const auto& [id, name] : names) look(name.service, &name.backend);
+  if (!service) return fmt::format("there is no service '{}'", *query.service);
+  if (backend) return std::nullopt;
+  return query.service ? fmt::format("service {} has no backend '{}'", *query.service, *query.backend)
+                       : fmt::format("no service has a backend '{}'", *query.backend);
+}
+
 bool matches(const control::FlowQuery& query, const Flow& flow, const BackendName& backend) {
   return (!query.service || *query.service == backend.service) && (!query.backend || *query.backend == backend.backend) &&
          (!query.client || *query.client == flow.original.source.address) && (!query.snat || *query.snat == flow.reply.destination);
