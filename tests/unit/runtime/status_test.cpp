@@ -253,6 +253,25 @@ TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
   EXPECT_FALSE(status.services[0].discovery);
 }
 
+TEST(DescribeServices, ARemovedBackendThatWasAddedAgainIsNotToldAsRemoved) {
+  const auto desired = desired_state();
+  auto config = file();
+  config.services[0].backends[0].name = "a";
+  config.services[0].backends[1].name = "b";
+  service::Overlay overlay;
+  const auto removed = [&] {
+    const std::map<std::string, service::LaidService> laid{{"chat", *overlay.lay(config, "chat", config.services.data())}};
+    control::Status status;
+    describe_services(status, desired, {config, laid, {}, kNow, kWall}, counts_of(desired));
+    return status.services[0].removed;
+  };
+  for (const auto* name : {"a", "b"}) ASSERT_TRUE(overlay.change(config, "chat", name, service::RemoveBackend{}, kNow));
+  EXPECT_EQ(removed(), (std::vector<std::string>{"a", "b"}));
+  config.services[0].listen = {endpoint("198.18.1.100:443")};
+  ASSERT_TRUE(overlay.change(config, "chat", "a", service::AddBackend{endpoint("198.18.2.20:80"), 100, 0, {}}, kNow));
+  EXPECT_EQ(removed(), std::vector<std::string>{"b"});
+}
+
 TEST(Flows, NamesThatNobodyKnowsAreAnError) {
   const auto names = backend_names(desired_state());
   auto known = file();
