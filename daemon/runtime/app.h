@@ -112,6 +112,7 @@ class App final : public control::Node {
   boost::asio::awaitable<tl::expected<void, std::string>> store_overlay(const service::Overlay& overlay);
   void keep_overlay();
   [[nodiscard]] std::string overlay_path() const;
+  boost::asio::awaitable<control::Outcome<control::ReloadReport>> load_again(bool dry_run);
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
   boost::asio::awaitable<void> finish();

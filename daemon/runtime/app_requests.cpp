@@ -14,6 +14,7 @@
 #include "daemon/runtime/app.h"
 #include "daemon/runtime/refused.h"
 #include "daemon/runtime/status.h"
+#include "daemon/service/change_text.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
@@ -84,6 +85,16 @@ const service::BackendState* find_backend(const service::ServiceState& service, 
 }  // namespace
 
 asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
+  auto pending = load_again(dry_run);
+  auto report = co_await std::move(pending);
+  if (!report && !dry_run) {
+    const auto& [status, title, details] = report.error();
+    events_.add("reload-refused", details.empty() ? title : fmt::format("{}: {}", title, details.front()));
+  }
+  co_return report;
+}
+
+asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   const Stopwatch parsing;
   auto loaded = config::load(config_path_, control::inspect_register);
   const auto parsed = parsing.elapsed();
@@ -231,7 +242,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
       keep_overlay();
       co_return tl::make_unexpected(changed.error());
     }
-    events_.add("backend-changed", "changed at run time", service, backend);
+    events_.add("backend-changed", service::describe(change), service, backend);
   }
   const auto place = assembler_.desired().services.find(service);
   if (place == assembler_.desired().services.end()) co_return report;  // the last of a service that has left the file

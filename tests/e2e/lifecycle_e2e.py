@@ -93,6 +93,10 @@ class Lifecycle(E2eTest):
         daemon.write("[nonsense\n")
         daemon.child.kill(signal.SIGHUP)
         until(lambda: f"{daemon.config}:1:" in daemon.log(), lambda: "the error in the log\n" + daemon.log())
+        until(lambda: daemon.events("reload-refused"), "an event of it")
+        self.assertIn(f"nothing was changed: {daemon.config}:1:", daemon.events("reload-refused")[0])
+        daemon.ctl("reload", "--dry-run", check=False)
+        self.assertEqual(len(daemon.events("reload-refused")), 1)
         self.assertEqual(set(daemon.counts("chat")), {"b0", "b1"})
         talk.ask()
 

@@ -68,6 +68,7 @@ class Runtime(E2eTest):
         self.backend("add", "chat", "b2", f"{BACKENDS4[2]}:80", "--weight", "50")
         self.backend("disable", "chat", "b0")
         self.backend("weight", "chat", "b1", "10")
+        self.assertEqual(self.daemon.events("backend-changed"), [f"added at {BACKENDS4[2]}:80, weight 50", "disabled", "weight 10"])
         self.daemon.restart(9)
         self.daemon.reload()
         shown = {backend["name"]: (backend["state"], backend["weight"], backend["changed"]) for backend in self.daemon.service("chat")["backends"]}
