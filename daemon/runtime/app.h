@@ -151,6 +151,7 @@ class App final : public control::Node {
   /// Looks every few milliseconds.
   boost::asio::awaitable<bool> comes_true(std::function<bool()> condition, std::chrono::milliseconds limit);
   boost::asio::awaitable<bool> comes_to(election::Role role);
+  boost::asio::awaitable<bool> peer_takes_role();
   boost::asio::awaitable<void> leave_pair();
   [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }
   void watch_signals();
