@@ -1,6 +1,8 @@
 #include "daemon/addresses/placement.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -159,6 +161,19 @@ Placement place(const std::vector<WantedAddress>& wanted, const Topology& topolo
     if (is_ours(entry) && !held[entry.address].wanted) placement.leftover.push_back(entry);
   }
   return placement;
+}
+
+Placement beyond(const Placement& now, Placement next) {
+  const auto erase_known = [](auto& entries, const auto& known, const auto& key_of) {
+    std::set<decltype(key_of(entries.front()))> keys;
+    for (const auto& entry : known) keys.insert(key_of(entry));
+    std::erase_if(entries, [&](const auto& entry) { return keys.contains(key_of(entry)); });
+  };
+  erase_known(next.missing, now.missing,
+              [](const Missing& one) { return std::tuple(one.link.index, one.address, one.prefix_length); });
+  erase_known(next.leftover, now.leftover, [](const InterfaceAddress& one) { return std::tuple(one.link_index, one.address); });
+  erase_known(next.problems, now.problems, [](const std::string& one) { return one; });
+  return next;
 }
 
 }  // namespace wsl4::addresses

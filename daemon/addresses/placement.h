@@ -89,4 +89,7 @@ struct Placement {
 [[nodiscard]] Placement place(const std::vector<WantedAddress>& wanted, const Topology& topology,
                               const std::vector<netlink::rtnl::InterfaceAddress>& present);
 
+/// What is missing, left over or a problem in `next` and not in `now`: two configurations on the same machine.
+[[nodiscard]] Placement beyond(const Placement& now, Placement next);
+
 }  // namespace wsl4::addresses

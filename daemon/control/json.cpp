@@ -133,6 +133,21 @@ json::object to_json(const NodeEvent& event) {
   return object;
 }
 
+json::object to_json(const PlacedAddress& placed) {
+  json::object object;
+  object["address"] = placed.address.to_string();
+  object["interface"] = placed.interface;
+  return object;
+}
+
+json::object to_json(const SysctlChange& change) {
+  json::object object;
+  object["name"] = change.name;
+  object["before"] = change.before;
+  object["value"] = change.value;
+  return object;
+}
+
 template <class T>
 json::array to_objects(const std::vector<T>& values) {
   json::array array;
@@ -216,6 +231,10 @@ json::object to_json(const ReloadReport& report, bool dry_run) {
   object["dry_run"] = dry_run;
   object["nft"] = report.nft_text;
   object["warnings"] = to_array(report.warnings);
+  object["read_anew"] = to_array(report.read_anew);
+  object["addresses_added"] = to_objects(report.addresses_added);
+  object["addresses_removed"] = to_objects(report.addresses_removed);
+  object["sysctls"] = to_objects(report.sysctls);
   return object;
 }
 

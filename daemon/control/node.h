@@ -180,10 +180,23 @@ struct Refusal {
 template <class T>
 using Outcome = tl::expected<T, Refusal>;
 
+struct PlacedAddress {
+  netlink::IpAddress address;
+  std::string interface;
+};
+
+struct SysctlChange {
+  std::string name, before, value;
+};
+
 struct ReloadReport {
   bool changed = false;
-  std::string nft_text;               // what was or would be sent to the kernel
-  std::vector<std::string> warnings;  // settings that need a restart, …
+  std::string nft_text;                  // what was or would be sent to the kernel
+  std::vector<std::string> warnings;     // settings that need a restart, …
+  std::vector<std::string> read_anew{};  // settings whose file says something else: "ha.key_file"
+  std::vector<PlacedAddress> addresses_added{};
+  std::vector<PlacedAddress> addresses_removed{};  // once no flow uses them
+  std::vector<SysctlChange> sysctls{};
 };
 
 struct ChangeReport {

@@ -32,10 +32,11 @@ int fail_with_problem(const Console& console, const Reply& reply, Problems probl
   const json::value* detail = problem.if_contains("detail");
   const std::string details(detail != nullptr ? std::string_view(detail->as_string()) : std::string_view());
   const int exit_status = reply.status == kWrongValues ? kExitUsage : kExitFailed;
-  if (details.empty()) return fail(console, exit_status, title);
-  if (problems == Problems::kInOneLine) return fail(console, exit_status, fmt::format("{}: {}", title, on_one_line(details)));
+  if (details.empty()) return fail(console, exit_status, title, problem);
+  if (problems == Problems::kInOneLine)
+    return fail(console, exit_status, fmt::format("{}: {}", title, on_one_line(details)), problem);
   console.err(details + "\n");
-  return fail(console, exit_status, title);
+  return fail(console, exit_status, title, problem);
 }
 
 }  // namespace
@@ -56,7 +57,13 @@ Call make_call(const Options& options, std::string target) {
 
 std::string json_text(const json::object& document) { return http::to_text(document, http::JsonLayout::kIndented) + "\n"; }
 
-int fail(const Console& console, int exit_status, std::string_view why) {
+int fail(const Console& console, int exit_status, std::string_view why, json::object problem) {
+  if (problem.empty()) problem["title"] = why;
+  if (console.json) console.out(http::to_text(json::object{{"error", std::move(problem)}}) + "\n");
+  return complain(console, exit_status, why);
+}
+
+int complain(const Console& console, int exit_status, std::string_view why) {
   console.err(fmt::format("wsl4ctl: {}\n", why));
   return exit_status;
 }

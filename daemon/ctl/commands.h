@@ -27,8 +27,11 @@ int check(const Options& options, const Console& console, const Machine& machine
 int keygen(const Options& options, const Console& console);
 int purge(const Options& options, const Console& console, const Machine& machine);
 
-/// "wsl4ctl: WHY" on standard error; returns `exit_status`.
-int fail(const Console& console, int exit_status, std::string_view why);
+/// "wsl4ctl: WHY" on standard error; returns `exit_status`. Where the console is for programs, {"error": `problem`} in a line on
+/// standard output too, by default with WHY as its title.
+int fail(const Console& console, int exit_status, std::string_view why, boost::json::object problem = {});
+/// The line alone, where a document has told it.
+int complain(const Console& console, int exit_status, std::string_view why);
 
 /// As --json shows it, with a newline at the end.
 [[nodiscard]] std::string json_text(const boost::json::object& document);

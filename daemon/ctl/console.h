@@ -11,6 +11,7 @@ struct Console {
   std::function<void(std::string_view)> err;  // standard error
   bool terminal = false;                      // standard output is one
   bool colour = false;
+  bool json = false;  // what went wrong is told as a document on standard output too
 };
 
 /// The process's own: colour only on a terminal, and not with NO_COLOR (https://no-color.org).

@@ -85,16 +85,7 @@ int reload(const Options& options, const Console& console) {
   for (const json::value& warning : report->at("warnings").as_array()) {
     console.err(fmt::format("warning: {}\n", std::string_view(warning.as_string())));
   }
-  const bool changed = report->at("changed").as_bool();
-  if (options.dry_run && changed) {
-    std::string text(report->at("nft").as_string());
-    if (text.empty()) text = "nothing would change in the kernel's rules, only what the daemon itself does";
-    if (!text.ends_with('\n')) text += '\n';
-    console.out(text);
-  } else {
-    const std::string_view done = options.dry_run ? "nothing would change\n" : "reloaded; nothing changed\n";
-    console.out(changed ? "reloaded\n" : done);
-  }
+  console.out(options.dry_run ? preview_text(*report) : reloaded_text(*report));
   return kExitDone;
 }
 

@@ -77,6 +77,10 @@ bool may_run(const std::string& socket, std::string& why) {
   return true;
 }
 
+int refused_purge(const Console& console, const runtime::PurgeRefusal& refusal) {
+  return fail(console, refusal.by_configuration ? kExitUsage : kExitFailed, refusal.why);
+}
+
 std::string purge_text(const runtime::PurgeReport& report) {
   const auto* without = report.table_there ? "table not removed" : "no table was there";
   auto text = fmt::format("{}, {} removed, {} ended, {} restored\n", report.table_removed ? "table removed" : without,
@@ -121,7 +125,7 @@ int check(const Options& options, const Console& console, const Machine& machine
   }
   const auto errors = static_cast<std::uint64_t>(std::count_if(findings.begin(), findings.end(), is_error));
   if (errors == 0) return kExitDone;
-  return fail(
+  return complain(
       console, kExitFailed,
       fmt::format("{} on this machine to mend before wsl4d can do its work, listed above", counted(errors, "thing", "things")));
 }
@@ -146,7 +150,7 @@ int keygen(const Options& options, const Console& console) {
 int purge(const Options& options, const Console& console, const Machine& machine) {
   if (options.dry_run) {
     const auto possible = machine.purge(options.config, true);
-    if (!possible) return fail(console, kExitFailed, possible.error());
+    if (!possible) return refused_purge(console, possible.error());
     console.out(options.json ? json_text({{"possible", true}}) : "nothing stands in the way\n");
     return kExitDone;
   }
@@ -158,10 +162,10 @@ int purge(const Options& options, const Console& console, const Machine& machine
     if (may_run(socket, why)) return fail(console, kExitFailed, why);
   }
   const auto report = machine.purge(options.config, false);
-  if (!report) return fail(console, kExitFailed, report.error());
+  if (!report) return refused_purge(console, report.error());
   console.out(options.json ? json_text(to_json(*report)) : purge_text(*report));
   if (report->failures.empty()) return kExitDone;
-  for (const std::string& failure : report->failures) fail(console, kExitFailed, failure);
+  for (const std::string& failure : report->failures) complain(console, kExitFailed, failure);
   return kExitFailed;
 }
 

@@ -117,7 +117,7 @@ void add_commands(CLI::App& app, Options& options) {
   purge->add_flag("--dry-run", options.dry_run, "Change nothing; say what stands in the way, but for the daemon");
 }
 
-Ending wrong_usage(std::string_view why) { return {kExitUsage, "", fmt::format("wsl4ctl: {}; see wsl4ctl --help\n", why)}; }
+Ending wrong_usage(std::string_view why) { return {kExitUsage, "", fmt::format("{}; see wsl4ctl --help", why)}; }
 
 }  // namespace
 

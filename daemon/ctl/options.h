@@ -67,7 +67,8 @@ struct Options {
 /// When there is nothing to do but to print and to end: help, version, wrong usage.
 struct Ending {
   int status = 0;
-  std::string out, err;
+  std::string out;  // as it is to be printed
+  std::string why;  // what is wrong, in a sentence
 };
 
 /// `arguments` without the program's name.

@@ -1,5 +1,6 @@
 #include "daemon/ctl/run.h"
 
+#include <algorithm>
 #include <exception>
 
 #include <fmt/format.h>
@@ -59,12 +60,14 @@ Machine this_machine() {
   return machine;
 }
 
-int run(const std::vector<std::string>& arguments, const Console& console, const Machine& machine) {
+int run(const std::vector<std::string>& arguments, Console console, const Machine& machine) {
   const auto options = parse_options(arguments);
+  console.json = options ? options->json : std::ranges::find(arguments, "--json") != arguments.end();
   if (!options) {
-    if (!options.error().out.empty()) console.out(options.error().out);
-    if (!options.error().err.empty()) console.err(options.error().err);
-    return options.error().status;
+    const auto& ending = options.error();
+    if (!ending.why.empty()) return fail(console, ending.status, ending.why);
+    console.out(ending.out);
+    return ending.status;
   }
   try {
     return run_command(*options, console, machine);

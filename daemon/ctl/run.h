@@ -23,12 +23,12 @@ inline constexpr int kExitUnreachable = 3;  // the daemon cannot be reached
 /// What commands do on this machine without the daemon.
 struct Machine {
   std::function<std::vector<host::Finding>(const config::Config&)> check;
-  std::function<tl::expected<runtime::PurgeReport, std::string>(const std::string& config_path, bool dry_run)> purge;
+  std::function<tl::expected<runtime::PurgeReport, runtime::PurgeRefusal>(const std::string& config_path, bool dry_run)> purge;
 };
 [[nodiscard]] Machine this_machine();
 
 /// `arguments` without the program's name. Returns the exit status.
-int run(const std::vector<std::string>& arguments, const Console& console, const Machine& machine);
+int run(const std::vector<std::string>& arguments, Console console, const Machine& machine);
 
 int run(int argc, char** argv);
 

@@ -43,6 +43,36 @@ std::string flows_text(const json::object& flows, bool colour) {
   return text;
 }
 
+std::string reloaded_text(const json::object& report) {
+  if (!report.at("changed").as_bool()) return "reloaded; nothing changed\n";
+  const json::array& files = array_in(report, "read_anew");
+  return files.empty() ? "reloaded\n" : fmt::format("reloaded; read anew: {}\n", joined(files, ", "));
+}
+
+std::string preview_text(const json::object& report) {
+  if (!report.at("changed").as_bool()) return "nothing would change\n";
+  std::string text = text_in(report, "nft");
+  if (text.empty()) text = "nothing would change in the kernel's rules, only what the daemon itself does";
+  if (!text.ends_with('\n')) text += '\n';
+  const json::array& files = array_in(report, "read_anew");
+  if (!files.empty()) text += fmt::format("# would be read anew: {}\n", joined(files, ", "));
+  for (const json::value& value : array_in(report, "addresses_added")) {
+    const json::object& placed = value.as_object();
+    text += fmt::format("# would be put on {}: {}\n", text_in(placed, "interface"), text_in(placed, "address"));
+  }
+  for (const json::value& value : array_in(report, "addresses_removed")) {
+    const json::object& placed = value.as_object();
+    text += fmt::format("# would be taken off {} once no connection uses it: {}\n", text_in(placed, "interface"),
+                        text_in(placed, "address"));
+  }
+  for (const json::value& value : array_in(report, "sysctls")) {
+    const json::object& change = value.as_object();
+    text += fmt::format("# sysctl {} would be {}, is {}\n", text_in(change, "name"), text_in(change, "value"),
+                        text_in(change, "before"));
+  }
+  return text;
+}
+
 std::string events_text(const json::object& events, bool colour) {
   std::string text;
   for (const json::value& value : array_in(events, "events")) {

@@ -15,6 +15,10 @@ namespace wsl4::ctl {
 [[nodiscard]] std::string pair_text(const boost::json::object& ha, bool colour);
 /// A table, or words if there is no flow.
 [[nodiscard]] std::string flows_text(const boost::json::object& flows, bool colour);
+/// What a reload has done, in a line.
+[[nodiscard]] std::string reloaded_text(const boost::json::object& report);
+/// What a reload would do, as nft text; what else it would do is in comments behind it.
+[[nodiscard]] std::string preview_text(const boost::json::object& report);
 /// A line for each event.
 [[nodiscard]] std::string events_text(const boost::json::object& events, bool colour);
 

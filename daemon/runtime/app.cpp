@@ -126,6 +126,7 @@ tl::expected<void, std::string> App::start() {
     while (addresses_->busy()) addresses_placed(addresses_->go_on());
   }
   start_health();
+  named_files_ = read_named_files(*wanted_.file);
   if (pair_) {
     if (auto begun = begin_pair(); !begun) return begun;
   }

@@ -29,6 +29,7 @@
 #include "daemon/runtime/health_watch.h"
 #include "daemon/runtime/joining.h"
 #include "daemon/runtime/kernel_worker.h"
+#include "daemon/runtime/named_files.h"
 #include "daemon/runtime/picks.h"
 #include "daemon/runtime/state_store.h"
 #include "daemon/service/assembler.h"
@@ -111,11 +112,14 @@ class App final : public control::Node {
   boost::asio::awaitable<tl::expected<void, std::string>> store_overlay(const service::Overlay& overlay);
   void keep_overlay();
   [[nodiscard]] std::string overlay_path() const;
+  boost::asio::awaitable<control::Outcome<control::ReloadReport>> load_again(bool dry_run);
   [[nodiscard]] std::uint64_t sysctl_number(const std::string& name) const;
   boost::asio::awaitable<void> reload_on_signal();
   boost::asio::awaitable<void> finish();
   boost::asio::awaitable<void> tend();
   boost::asio::awaitable<void> drop_drained();
+  /// What another file is to change on the machine.
+  void foresee(const config::Config& next, control::ReloadReport& report) const;
   void place_addresses(const std::set<netlink::IpAddress>& idle);
   boost::asio::awaitable<void> place_rest();
   void addresses_placed(const std::optional<addresses::Reconciled>& result);
@@ -144,11 +148,12 @@ class App final : public control::Node {
   boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
-  void reload_pair(std::vector<std::string>& warnings);
+  void reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings);
   boost::asio::awaitable<void> add_pair(control::Status& status);
   /// Looks every few milliseconds.
   boost::asio::awaitable<bool> comes_true(std::function<bool()> condition, std::chrono::milliseconds limit);
   boost::asio::awaitable<bool> comes_to(election::Role role);
+  boost::asio::awaitable<bool> peer_takes_role();
   boost::asio::awaitable<void> leave_pair();
   [[nodiscard]] bool is_active() const { return !pair_ || role_ == election::Role::kActive; }
   void watch_signals();
@@ -164,6 +169,7 @@ class App final : public control::Node {
 
   const std::string config_path_;
   Wanted wanted_;
+  NamedFiles named_files_;  // as they are in use
   const host::KernelFeatures features_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   boost::asio::io_context io_{1};

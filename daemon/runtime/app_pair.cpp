@@ -142,11 +142,13 @@ tl::expected<void, std::string> App::begin_pair() {
 void App::update_pair() { pair_->set_priority(wanted_.file->ha->priority); }
 
 /// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
-void App::reload_pair(std::vector<std::string>& warnings) {
-  pair_->set_configuration(pair::config_digests(joining_.file()));
-  auto keys = peer::load_keys(wanted_.file->ha->key_file);
-  if (keys) return pair_->set_keys(std::move(*keys));
-  for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
+void App::reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings) {
+  auto keys = peer::load_keys(file.ha->key_file);
+  if (!keys)
+    for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
+  if (dry_run) return;
+  pair_->set_configuration(pair::config_digests(file));
+  if (keys) pair_->set_keys(std::move(*keys));
 }
 
 void App::role_changed(Role role, Cause cause) {
@@ -289,11 +291,28 @@ asio::awaitable<bool> App::comes_to(Role role) {
   return comes_true([this, role] { return role_ == role; }, kRoleLimit);
 }
 
+/// It has been granted the role, and may be gone before it has taken it; then this node takes it again.
+asio::awaitable<bool> App::peer_takes_role() {
+  const auto deadline = std::chrono::steady_clock::now() + kRoleLimit;
+  asio::steady_timer pause(io_);
+  while (role_ == Role::kStandby && std::chrono::steady_clock::now() < deadline) {
+    const bool taken = co_await pair_->peer_is_active();
+    if (taken) co_return true;
+    pause.expires_after(kLookPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  co_return false;
+}
+
 asio::awaitable<Outcome<std::string>> App::failover(bool force) {
   if (!pair_) co_return refused(409, "single node: there is no peer to fail over to");
   const auto begun = co_await pair_->failover(force);
   if (!begun) co_return refused(409, begun.error());
   if (!co_await comes_to(Role::kStandby)) co_return refused(409, "the peer did not take the active role; this node keeps it");
+  if (!force && !co_await peer_takes_role()) {
+    co_return refused(409, is_active() ? "the peer was gone before it took the active role; this node has taken it again"
+                                       : "nothing says that the peer has taken the active role: see status of both nodes");
+  }
   const auto pair = co_await pair_->status();
   const auto& peer = pair.sync.peer.node;  // of one that is gone too
   if (pair.sync.state != sync::State::kDisconnected) co_return fmt::format("{} is active", peer);

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -13,6 +14,7 @@
 #include "daemon/runtime/app.h"
 #include "daemon/runtime/refused.h"
 #include "daemon/runtime/status.h"
+#include "daemon/service/change_text.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
@@ -83,6 +85,16 @@ const service::BackendState* find_backend(const service::ServiceState& service, 
 }  // namespace
 
 asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
+  auto pending = load_again(dry_run);
+  auto report = co_await std::move(pending);
+  if (!report && !dry_run) {
+    const auto& [status, title, details] = report.error();
+    events_.add("reload-refused", details.empty() ? title : fmt::format("{}: {}", title, details.front()));
+  }
+  co_return report;
+}
+
+asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   const Stopwatch parsing;
   auto loaded = config::load(config_path_, control::inspect_register);
   const auto parsed = parsing.elapsed();
@@ -103,7 +115,10 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
     report.warnings.emplace_back(
         "addresses.manage is false now: addresses that wsl4d has put on stay until somebody takes them off");
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
-  const bool other = next != joining_.file();
+  auto named_files = read_named_files(next);
+  report.read_anew = differing(named_files_, named_files);
+  foresee(next, report);
+  const bool other = next != joining_.file() || !report.read_anew.empty() || !report.sysctls.empty();
   auto joined = joining_.lay(next);
   auto file = std::make_shared<const config::Config>(std::move(joined.config));
   if (dry_run) {
@@ -111,6 +126,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
     if (!text) co_return tl::make_unexpected(text.error());
     report.changed = !text->empty() || other;
     report.nft_text = std::move(*text);
+    if (pair_) reload_pair(next, dry_run, report.warnings);
     co_return report;
   }
   auto listener = joining_.prepare(next);
@@ -124,10 +140,14 @@ asio::awaitable<Outcome<control::ReloadReport>> App::reload(bool dry_run) {
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
-  if (pair_) reload_pair(report.warnings);
+  if (pair_) reload_pair(joining_.file(), dry_run, report.warnings);
+  named_files.merge(named_files_);  // one that is no good is in use as it was
+  named_files_ = std::move(named_files);
   std::ranges::move(dormant(), std::back_inserter(report.warnings));
   std::ranges::move(joining_.strangers(), std::back_inserter(report.warnings));
-  events_.add("reloaded", report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed");
+  auto told = report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed";
+  if (!report.read_anew.empty()) told += fmt::format("; read anew: {}", fmt::join(report.read_anew, ", "));
+  events_.add("reloaded", std::move(told));
   co_return report;
 }
 
@@ -178,6 +198,7 @@ asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::Flo
   const auto held = co_await listing_.acquire();  // anyone may ask on control.listen, and the table may have millions
   std::vector<control::FlowView> views;
   const auto names = backend_names(assembler_.desired());
+  if (auto unknown = unknown_name(query, names, *wanted_.file)) co_return refused(404, std::move(*unknown));
   const auto now = control::WallClock::now();
   const service::MarkLayout mark(wanted_.file->node.ct_mark_mask);
   const auto sink = [&](const netlink::conntrack::Flow& flow) {
@@ -223,7 +244,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
       keep_overlay();
       co_return tl::make_unexpected(changed.error());
     }
-    events_.add("backend-changed", "changed at run time", service, backend);
+    events_.add("backend-changed", service::describe(change), service, backend);
   }
   const auto place = assembler_.desired().services.find(service);
   if (place == assembler_.desired().services.end()) co_return report;  // the last of a service that has left the file

@@ -18,10 +18,16 @@ struct PurgeReport {
   std::vector<std::string> failures;  // what could not be undone, and why
 };
 
+/// Why nothing was done at all.
+struct PurgeRefusal {
+  std::string why;
+  bool by_configuration = false;  // which is broken
+};
+
 /// Reads the state directory and the mark's layout from the configuration; a missing file means the defaults. Goes on after what
-/// cannot be undone. The error says why nothing was done at all: a broken file among others. Where no daemon has left its state or
+/// cannot be undone. Where no daemon has left its state or
 /// its table, a broken file is no obstacle, and marks are taken for somebody else's. `dry_run`: changes nothing, and the report
 /// says nothing.
-[[nodiscard]] tl::expected<PurgeReport, std::string> purge(const std::string& config_path, bool dry_run);
+[[nodiscard]] tl::expected<PurgeReport, PurgeRefusal> purge(const std::string& config_path, bool dry_run);
 
 }  // namespace wsl4::runtime

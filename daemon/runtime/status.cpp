@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "daemon/dataplane/names.h"
+#include "daemon/service/layers.h"
 
 namespace wsl4::runtime {
 
@@ -220,7 +221,8 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
   described.listen = service.listen;
   described.scheduler = to_string(service.scheduler);
   described.mode = service.mode == config::Mode::kSnat ? "snat" : "dnat";
-  if (const auto* configured = known.service(service.name)) described.health = to_string(configured->health.type);
+  const auto* configured = known.service(service.name);
+  if (configured) described.health = to_string(configured->health.type);
   const auto& lookups = known.surroundings().joined.lookups;
   if (const auto lookup = lookups.find(service.name); lookup != lookups.end()) {
     const auto& [setting, dns] = lookup->second;
@@ -232,8 +234,10 @@ control::ServiceStatus describe_service(const service::DesiredState& desired, co
     const auto rate = counts.rates.find(backend.id);
     if (rate != counts.rates.end()) described.rate += rate->second;
   }
-  for (const auto& [key, mark] : service::marks_of(known.surroundings().laid, service.name))
-    if (mark.standing == service::Mark::Standing::kRemoved) described.removed.push_back(mark.name);
+  for (const auto& [key, mark] : service::marks_of(known.surroundings().laid, service.name)) {
+    const bool is_back = configured && service::find_backend(*configured, mark.name) != nullptr;  // at another address
+    if (mark.standing == service::Mark::Standing::kRemoved && !is_back) described.removed.push_back(mark.name);
+  }
   described.refused_by = {{"no_backend", counter(counts, dataplane::names::no_backend_counter(service))},
                           {"full", counter(counts, dataplane::names::full_counter(service))},
                           {"client_limit", counter(counts, dataplane::names::client_limit_counter(service))}};
@@ -323,6 +327,24 @@ BackendNames backend_names(const service::DesiredState& desired) {
     for (const auto& backend : service.backends) names[backend.id] = {name, backend.name};
   }
   return names;
+}
+
+std::optional<std::string> unknown_name(const control::FlowQuery& query, const BackendNames& names, const config::Config& file) {
+  bool service = !query.service, backend = !query.backend;
+  const auto look = [&](const std::string& service_name, const std::string* backend_name) {
+    if (query.service && *query.service != service_name) return;
+    service = true;
+    backend = backend || (backend_name != nullptr && *query.backend == *backend_name);
+  };
+  for (const auto& own : file.services) {
+    look(own.name, nullptr);
+    for (const auto& one : own.backends) look(own.name, &one.name);
+  }
+  for (const auto& [id, name] : names) look(name.service, &name.backend);
+  if (!service) return fmt::format("there is no service '{}'", *query.service);
+  if (backend) return std::nullopt;
+  return query.service ? fmt::format("service {} has no backend '{}'", *query.service, *query.backend)
+                       : fmt::format("no service has a backend '{}'", *query.backend);
 }
 
 bool matches(const control::FlowQuery& query, const Flow& flow, const BackendName& backend) {

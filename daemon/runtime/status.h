@@ -39,6 +39,9 @@ struct BackendName {
 using BackendNames = boost::unordered_flat_map<service::BackendId, BackendName>;
 [[nodiscard]] BackendNames backend_names(const service::DesiredState& desired);
 
+/// Why no flow can be meant: a service or backend that is neither in `file` nor has flows still. Nothing if one can.
+[[nodiscard]] std::optional<std::string> unknown_name(const control::FlowQuery& query, const BackendNames& names,
+                                                      const config::Config& file);
 [[nodiscard]] bool matches(const control::FlowQuery& query, const netlink::conntrack::Flow& flow, const BackendName& backend);
 [[nodiscard]] control::FlowView to_view(const netlink::conntrack::Flow& flow, const BackendName& backend,
                                         control::WallClock::time_point now);

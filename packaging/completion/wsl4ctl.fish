@@ -1,8 +1,13 @@
 # fish completion for wsl4ctl(1)
 
 function __wsl4ctl_status
+    set -l given (commandline -opc)
+    set -l socket (string match -- '--socket=*' $given)
+    if set -l at (contains -i -- --socket $given); and set -q given[(math $at + 1)]
+        set socket --socket $given[(math $at + 1)]
+    end
     # Best effort: no daemon, no names.
-    wsl4ctl status --json 2>/dev/null | tr -d '\n'
+    wsl4ctl $socket status --json 2>/dev/null | tr -d '\n'
 end
 
 function __wsl4ctl_services

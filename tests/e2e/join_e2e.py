@@ -159,7 +159,9 @@ class Join(E2eTest):
         self.node.trusted = shutil.copy(self.crt, self.bed.path("old.crt"))
         certificate(self.bed, "tls")
         self.assertEqual(self.node.put("chat", "n1", B1, ttl="1h")[0], 200, "before the reload all is as it was")
-        self.assertIn(stranger, self.daemon.ctl_json("reload")["warnings"])
+        reload = self.daemon.ctl_json("reload")
+        self.assertEqual(reload["read_anew"], ["control.tls_certificate", "control.tls_key", "control.token_file"])
+        self.assertIn(stranger, reload["warnings"])
         self.assertEqual(self.daemon.status()["warnings"], [stranger])
         self.assertRaises(ssl.SSLCertVerificationError, self.node.connect_tls)
         self.node.trusted = self.crt

@@ -31,7 +31,10 @@ class Rotation(LivePair):
 
     def reload(self, node, keys):
         self.put(node, keys)
-        self.assertEqual(node.ctl("reload").stderr, "")
+        would = node.ctl("reload", "--dry-run").stdout
+        done = node.ctl("reload")
+        self.assertEqual((would.splitlines()[-1], done.stdout, done.stderr),
+                         ("# would be read anew: ha.key_file", "reloaded; read anew: ha.key_file\n", ""))
 
     def reconnect(self):
         """What stands is not asked for its key again; so it is cut."""

@@ -93,6 +93,10 @@ class Lifecycle(E2eTest):
         daemon.write("[nonsense\n")
         daemon.child.kill(signal.SIGHUP)
         until(lambda: f"{daemon.config}:1:" in daemon.log(), lambda: "the error in the log\n" + daemon.log())
+        until(lambda: daemon.events("reload-refused"), "an event of it")
+        self.assertIn(f"nothing was changed: {daemon.config}:1:", daemon.events("reload-refused")[0])
+        daemon.ctl("reload", "--dry-run", check=False)
+        self.assertEqual(len(daemon.events("reload-refused")), 1)
         self.assertEqual(set(daemon.counts("chat")), {"b0", "b1"})
         talk.ask()
 
@@ -165,6 +169,31 @@ class Lifecycle(E2eTest):
             pass
         daemon.reload([self.chat(1)])
         self.assertEqual(daemon.stop(), 0, "a stop does not wait for storage for ever")
+
+    def test_a_dry_run_tells_addresses_and_sysctls(self):
+        daemon = self.start(self.services, self.pools)
+        addresses = self.bed.addresses()
+        third = VIP4[:-1] + "2"
+        service = self.chat(1)
+        service.listen, service.idle_timeout = [f"{VIP4}:443", f"{third}:443"], "2h"
+        daemon.services, daemon.pools = [service], [Pool("main", pool4(3)[1:])]
+        daemon.write()
+        said = daemon.ctl("reload", "--dry-run").stdout
+        told = daemon.ctl_json("reload", "--dry-run")
+        self.assertEqual(self.bed.addresses(), addresses)
+        self.assertEqual([placed["address"] for placed in told["addresses_added"]], [third, pool4(3)[2]])
+        self.assertEqual([placed["address"] for placed in told["addresses_removed"]], pool4(1))
+        self.assertEqual([(change["before"], change["value"]) for change in told["sysctls"]], [("4200", "7800")])
+        for line in (f"# would be put on {told['addresses_added'][0]['interface']}: {third}\n", f"uses it: {pool4(1)[0]}\n",
+                     "# sysctl net/netfilter/nf_conntrack_tcp_timeout_established would be 7800, is 4200\n"):
+            self.assertIn(line, said)
+        daemon.ctl("reload")
+        until(lambda: third in str(self.bed.addresses()) and pool4(1)[0] not in str(self.bed.addresses()), "what was told comes true")
+        self.assertEqual(daemon.ctl("reload", "--dry-run").stdout, "nothing would change\n")
+
+        service.listen.append("198.19.200.1:443")
+        daemon.write()
+        self.assertIn("198.19.200.1: no interface", daemon.ctl("reload", "--dry-run").stderr)
 
     def test_addresses_that_are_managed_no_more_stay_and_that_is_told(self):
         self.daemon = daemon = Daemon(self.bed, self.services, self.pools)

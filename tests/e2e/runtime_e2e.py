@@ -75,6 +75,7 @@ class Runtime(E2eTest):
         self.backend("add", "chat", "b2", f"{BACKENDS4[2]}:80", "--weight", "50")
         self.backend("disable", "chat", "b0")
         self.backend("weight", "chat", "b1", "10")
+        self.assertEqual(self.daemon.events("backend-changed"), [f"added at {BACKENDS4[2]}:80, weight 50", "disabled", "weight 10"])
         self.daemon.restart(9)
         self.daemon.reload()
         shown = {backend["name"]: (backend["state"], backend["weight"], backend["changed"]) for backend in self.daemon.service("chat")["backends"]}
@@ -83,6 +84,10 @@ class Runtime(E2eTest):
         self.assertEqual(self.daemon.counts("chat")["b0"], 0)
         self.assert_near(self.daemon.counts("chat")["b2"], 250, 0.1, "flows by weight 50 to 10")
         self.backend("remove", "chat", "b2")
+        self.assertEqual(len(self.daemon.ctl_json("flows", "--backend", "b2", "--limit", "5")["flows"]), 5)
+        for option, why in (("--backend", "no service has a backend 'nobody'"), ("--service", "there is no service 'nobody'")):
+            refused = self.daemon.ctl("flows", option, "nobody", check=False)
+            self.assertEqual((refused.returncode, refused.stdout, refused.stderr), (1, "", f"wsl4ctl: {why}\n"))
         self.assertEqual(self.clients.echo()["answered"], 300)
         self.assertEqual(self.daemon.backend("chat", "b2")["share"], 0)
         self.assertIn("no backend", self.daemon.ctl("backend", "disable", "chat", "b1").stdout + self.daemon.ctl("status").stdout)

@@ -61,7 +61,7 @@ class PurgeTest : public testing::Test {
 
 TEST_F(PurgeTest, OursGoAndForeignAddressesStay) {
   const auto report = purge();
-  ASSERT_TRUE(report) << report.error();
+  ASSERT_TRUE(report) << report.error().why;
   EXPECT_THAT(report->failures, IsEmpty());
   EXPECT_EQ(report->addresses, 3U);
   EXPECT_EQ(ours(), 0);
@@ -72,7 +72,7 @@ TEST_F(PurgeTest, VirtualLinksGoAndForeignMacvlansStay) {
   ASSERT_TRUE(rtnl_->add_macvlan({"wsl4-51-2", card_, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x33}}));
   ASSERT_TRUE(rtnl_->add_macvlan({"vrrp.52", card_, {0x00, 0x00, 0x5e, 0x00, 0x01, 0x34}}));
   const auto report = purge();
-  ASSERT_TRUE(report) << report.error();
+  ASSERT_TRUE(report) << report.error().why;
   EXPECT_THAT(report->failures, IsEmpty());
   EXPECT_EQ(report->links, 1U);
   EXPECT_THAT(machine_.must("ip link show type macvlan"), testing::AllOf(HasSubstr("vrrp.52"), testing::Not(HasSubstr("wsl4"))));
@@ -84,7 +84,7 @@ TEST_F(PurgeTest, SysctlsGoBackUnlessSomebodyElseChangedThem) {
   ASSERT_TRUE(StateStore(folder_).save(state));
   machine_.must("sysctl -w net.ipv4.ip_forward=1 net.netfilter.nf_conntrack_tcp_timeout_established=600");
   const auto report = purge();
-  ASSERT_TRUE(report) << report.error();
+  ASSERT_TRUE(report) << report.error().why;
   EXPECT_EQ(report->sysctls, 1U);
   EXPECT_THAT(report->left, ElementsAre(HasSubstr("nf_conntrack_tcp_timeout_established is 600, not 4200")));
   EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward net.netfilter.nf_conntrack_tcp_timeout_established"), "0\n600\n");
@@ -99,7 +99,7 @@ TEST_F(PurgeTest, SysctlsOfAnEarlierBootStayUnlessTheTableTellsThatItIsThisOne) 
     ASSERT_TRUE(StateStore(folder_, "another boot, or a container's").save(state));
     if (restored == 1) machine_.must("nft add table inet wsl4");
     const auto report = purge();
-    ASSERT_TRUE(report) << report.error();
+    ASSERT_TRUE(report) << report.error().why;
     EXPECT_EQ(report->sysctls, restored);
   }
   EXPECT_EQ(machine_.must("sysctl -n net.ipv4.ip_forward"), "0\n");
@@ -108,7 +108,7 @@ TEST_F(PurgeTest, SysctlsOfAnEarlierBootStayUnlessTheTableTellsThatItIsThisOne) 
 TEST_F(PurgeTest, ADryRunChangesNothing) {
   leave_state();
   const auto report = purge(true);
-  EXPECT_TRUE(report) << report.error();
+  EXPECT_TRUE(report) << report.error().why;
   EXPECT_EQ(ours(), 3);
   EXPECT_TRUE(std::filesystem::exists(StateStore(folder_).path()));
 }
@@ -129,9 +129,10 @@ TEST_F(PurgeTest, ABrokenFileIsRefusedAndNothingIsGuessed) {
   configure("[node]\nstate_dir = \"" + folder_ + "\"\nct_mark_mask = 0x00ffff\nbroken = true\n");
   const auto report = purge();
   ASSERT_FALSE(report);
-  EXPECT_THAT(report.error(), HasSubstr(file() + ":4:1: node.broken: "));
-  EXPECT_THAT(report.error(), HasSubstr("mend it, or remove it"));
-  EXPECT_EQ(purge(true).error(), report.error());
+  EXPECT_THAT(report.error().why, HasSubstr(file() + ":4:1: node.broken: "));
+  EXPECT_THAT(report.error().why, HasSubstr("mend it, or remove it"));
+  EXPECT_TRUE(report.error().by_configuration);
+  EXPECT_EQ(purge(true).error().why, report.error().why);
   EXPECT_EQ(ours(), 3);
 }
 

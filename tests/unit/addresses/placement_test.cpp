@@ -59,5 +59,30 @@ TEST(TopologyTest, OfEqualPrefixesTheLinkThatHasTheAddressStays) {
   EXPECT_EQ(topology.home_of({vip, "c"}, 2), nullptr);
 }
 
+// Of two configurations on one machine: what stays as it is, is to come or is left over in both is not told.
+TEST(Beyond, TellsWhatOnlyTheNextOneDoes) {
+  const Topology topology({{2, "a", true, true, false, {}}}, {{2, address("198.18.0.1"), 24, 0}});
+  const std::vector<netlink::rtnl::InterfaceAddress> present{
+      {2, address("198.18.0.1"), 24, 0},
+      {2, address("198.18.0.10"), 32, netlink::rtnl::kAddressProtocol},
+      {2, address("198.18.0.11"), 32, netlink::rtnl::kAddressProtocol},
+      {2, address("198.18.0.12"), 32, netlink::rtnl::kAddressProtocol},
+  };
+  const auto wanting = [&](const std::vector<const char*>& texts) {
+    std::vector<WantedAddress> wanted;
+    for (const auto* text : texts) wanted.push_back({address(text), ""});
+    return place(wanted, topology, present);
+  };
+  const auto now = wanting({"198.18.0.10", "198.18.0.11", "198.18.0.20", "198.19.0.1"});
+  const auto changes = beyond(now, wanting({"198.18.0.10", "198.18.0.20", "198.18.0.21", "198.19.0.1", "198.19.0.2"}));
+  ASSERT_EQ(changes.missing.size(), 1U);
+  EXPECT_EQ(changes.missing[0].address, address("198.18.0.21"));
+  EXPECT_EQ(changes.missing[0].link.name, "a");
+  ASSERT_EQ(changes.leftover.size(), 1U);
+  EXPECT_EQ(changes.leftover[0].address, address("198.18.0.11"));
+  ASSERT_EQ(changes.problems.size(), 1U);
+  EXPECT_TRUE(changes.problems[0].starts_with("198.19.0.2: "));
+}
+
 }  // namespace
 }  // namespace wsl4::addresses

@@ -108,11 +108,16 @@ TEST_F(Api, EventsAfterOneThatIsKnown) {
 }
 
 TEST_F(Api, Reload) {
-  node_.reload_answer = ReloadReport{true, "add table inet wsl4\n", {"control.socket needs a restart"}};
+  node_.reload_answer = ReloadReport{true, "add table inet wsl4\n", {"control.socket needs a restart"}, {"ha.key_file"}};
+  node_.reload_answer->addresses_added = {{*netlink::IpAddress::parse("203.0.113.11"), "eth0"}};
+  node_.reload_answer->sysctls = {{"net/ipv4/ip_forward", "0", "1"}};
   start();
-  EXPECT_EQ(ask("POST", "/v1/reload").body,
-            R"({"changed":true,"dry_run":false,"nft":"add table inet wsl4\n","warnings":["control.socket needs a restart"]})"
-            "\n");
+  EXPECT_EQ(
+      ask("POST", "/v1/reload").body,
+      R"({"changed":true,"dry_run":false,"nft":"add table inet wsl4\n","warnings":["control.socket needs a restart"],"read_anew":["ha.key_file"],)"
+      R"("addresses_added":[{"address":"203.0.113.11","interface":"eth0"}],"addresses_removed":[],)"
+      R"("sysctls":[{"name":"net/ipv4/ip_forward","before":"0","value":"1"}]})"
+      "\n");
   EXPECT_EQ(json::parse(ask("POST", "/v1/reload?dry_run=1").body).as_object().at("dry_run"), true);
   EXPECT_EQ(problem("GET", "/v1/reload", 405).at("detail"), "GET is not possible here; possible: POST");
   EXPECT_EQ(ask("DELETE", "/v1/reload").header("Allow"), "POST");

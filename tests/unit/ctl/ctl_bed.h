@@ -52,7 +52,7 @@ class Wsl4ctl : public testing::Test {
   test::IoThread thread_;
   std::unique_ptr<control::Server> server_;
   std::vector<host::Finding> findings_;
-  tl::expected<runtime::PurgeReport, std::string> purged_ = runtime::PurgeReport{true, false, 3, 0, 2000, 1, {}, {}};
+  tl::expected<runtime::PurgeReport, runtime::PurgeRefusal> purged_ = runtime::PurgeReport{true, false, 3, 0, 2000, 1, {}, {}};
   std::vector<std::string> purges_;
   Machine machine_{[this](const config::Config&) { return findings_; },
                    [this](const std::string& path, bool dry_run) {

@@ -147,5 +147,24 @@ TEST(BashCompletion, OffersServicesAndTheirBackends) {
   EXPECT_EQ(completed("wsl4ctl flows --service mqtt --backend ''"), (Words{"b1", "b2"}));
 }
 
+TEST(FishCompletion, AsksTheDaemonOfTheSocketThatIsNamed) {
+  const auto offered = [](const std::string& words) {
+    const std::string script = fmt::format(R"(source {}/packaging/completion/wsl4ctl.fish
+function wsl4ctl
+    contains -- "$argv" "--socket /x status --json" "--socket=/x status --json"
+    and echo '{{"services": [{{"name": "chat", "protocol": "tcp", "backends": [{{"name": "b1", "address": "x"}}]}}]}}'
+end
+complete -C {} | string replace -r '(\S+).*' '<$1>'
+true)",
+                                           kSource, words);
+    const auto result = test::run_shell("cat | fish --no-config", script);
+    EXPECT_EQ(result.status, 0) << result.output;
+    return all_matches(result.output, std::regex("<([^>]*)>"));
+  };
+  EXPECT_EQ(offered("'wsl4ctl --socket /x flows --service '"), Words{"chat"});
+  EXPECT_EQ(offered("'wsl4ctl --socket=/x backend drain chat '"), Words{"b1"});
+  EXPECT_EQ(offered("'wsl4ctl flows --service '"), Words{}) << "another daemon, which is not there";
+}
+
 }  // namespace
 }  // namespace wsl4::ctl

@@ -103,6 +103,27 @@ TEST_F(Wsl4ctl, RefusalsAreStatus1AndOneLine) {
   EXPECT_EQ(err_, "wsl4ctl: No backend has room\n");
 }
 
+// One document, also where it tells what went wrong itself; the line on standard error is there too.
+TEST_F(Wsl4ctl, WithJsonAnErrorIsADocument) {
+  const auto error = [this](const Arguments& arguments, int status) {
+    EXPECT_EQ(run_with(arguments), status) << out_;
+    EXPECT_TRUE(err_.starts_with("wsl4ctl: ")) << err_;
+    EXPECT_EQ(out_.find('\n'), out_.size() - 1) << out_;
+    return json::parse(out_).as_object().at("error").as_object();
+  };
+  EXPECT_TRUE(error({"status", "--json"}, 3).at("title").as_string().starts_with("no control socket at "));
+  EXPECT_EQ(error({"--json", "dance"}, 2).at("title"), "there is no command 'dance'; see wsl4ctl --help");
+  node_.status_answer = tl::make_unexpected(control::Refusal{500, "the kernel does not answer", {"why", "and how"}});
+  serve();
+  const auto refusal = error({"status", "--json"}, 1);
+  EXPECT_EQ(refusal.at("status"), 500);
+  EXPECT_EQ(refusal.at("title"), "the kernel does not answer");
+  EXPECT_EQ(refusal.at("problems"), (json::array{"why", "and how"}));
+  findings_ = {{host::Finding::Severity::kError, "chain ip filter FORWARD drops", ""}};
+  EXPECT_EQ(run_plainly({"check", write("good.toml", kGoodFile), "--json"}), 1);
+  EXPECT_EQ(json::parse(out_).as_object().at("ok"), false);
+}
+
 TEST_F(Wsl4ctl, Reload) {
   serve();
   EXPECT_EQ(run_with({"reload"}), 0);
@@ -124,6 +145,27 @@ TEST_F(Wsl4ctl, ReloadThatChanges) {
   thread_.run([this] { node_.reload_answer = control::ReloadReport{true, "", {}}; });
   EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
   EXPECT_EQ(out_, "nothing would change in the kernel's rules, only what the daemon itself does\n");
+  thread_.run([this] { node_.reload_answer->read_anew = {"control.token_file", "ha.key_file"}; });
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded; read anew: control.token_file, ha.key_file\n");
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_,
+            "nothing would change in the kernel's rules, only what the daemon itself does\n"
+            "# would be read anew: control.token_file, ha.key_file\n");
+  thread_.run([this] {
+    auto& report = node_.reload_answer = control::ReloadReport{true, "add chain inet wsl4 x", {}};
+    report->addresses_added = {{*netlink::IpAddress::parse("203.0.113.11"), "eth0"}};
+    report->addresses_removed = {{*netlink::IpAddress::parse("198.51.100.16"), "eth1"}};
+    report->sysctls = {{"net/ipv4/ip_forward", "0", "1"}};
+  });
+  EXPECT_EQ(run_with({"reload", "--dry-run"}), 0);
+  EXPECT_EQ(out_,
+            "add chain inet wsl4 x\n"
+            "# would be put on eth0: 203.0.113.11\n"
+            "# would be taken off eth1 once no connection uses it: 198.51.100.16\n"
+            "# sysctl net/ipv4/ip_forward would be 1, is 0\n");
+  EXPECT_EQ(run_with({"reload"}), 0);
+  EXPECT_EQ(out_, "reloaded\n");
 }
 
 TEST_F(Wsl4ctl, ReloadOfABadFileIsStatus2WithEveryProblem) {
@@ -173,7 +215,7 @@ TEST_F(Wsl4ctl, FollowingEventsAsksForWhatIsNewAndGoesOnAfterARestart) {
   };
   serve();
   EXPECT_EQ(run_with({"events", "--follow", "--json"}), 1);
-  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 4) << out_;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 6) << out_;  // four events, and both errors
   EXPECT_NE(err_.find("no control socket"), std::string::npos) << err_;
   thread_.stop();
   std::vector<std::uint64_t> asked;
@@ -289,9 +331,13 @@ TEST_F(Wsl4ctl, PurgeSaysWhatStandsInTheWayWhileTheDaemonRunsToo) {
   EXPECT_EQ(run_with({"purge", "--dry-run", "--json"}), 0);
   EXPECT_EQ(json::parse(out_).as_object().at("possible"), true);
   EXPECT_EQ(purges_, (std::vector<std::string>{"/nowhere.toml dry", "/etc/wsl4/wsl4.toml dry"}));
-  purged_ = tl::make_unexpected(std::string("/nowhere.toml:1:1: is broken"));
-  EXPECT_EQ(run_with({"purge", "--dry-run"}), 1);
-  EXPECT_EQ(err_, "wsl4ctl: /nowhere.toml:1:1: is broken\n");
+  purged_ = tl::make_unexpected(runtime::PurgeRefusal{"/nowhere.toml:1:1: is broken", true});
+  for (const auto& arguments : {Arguments{"purge", "--dry-run"}, Arguments{"purge"}}) {
+    thread_.stop();
+    server_.reset();
+    EXPECT_EQ(run_with(arguments), 2);
+    EXPECT_EQ(err_, "wsl4ctl: /nowhere.toml:1:1: is broken\n");
+  }
 }
 
 TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
@@ -319,7 +365,7 @@ TEST_F(Wsl4ctl, PurgeTellsWhatItDid) {
   purged_->table_there = false;
   EXPECT_EQ(run_with({"purge"}), 1);
   EXPECT_TRUE(out_.starts_with("no table was there, ")) << out_;
-  purged_ = tl::make_unexpected(std::string("needs root"));
+  purged_ = tl::make_unexpected(runtime::PurgeRefusal{"needs root"});
   EXPECT_EQ(run_with({"purge"}), 1);
   EXPECT_EQ(err_, "wsl4ctl: needs root\n");
 }

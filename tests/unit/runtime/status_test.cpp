@@ -253,5 +253,49 @@ TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
   EXPECT_FALSE(status.services[0].discovery);
 }
 
+TEST(DescribeServices, ARemovedBackendThatWasAddedAgainIsNotToldAsRemoved) {
+  const auto desired = desired_state();
+  auto config = file();
+  config.services[0].backends[0].name = "a";
+  config.services[0].backends[1].name = "b";
+  service::Overlay overlay;
+  const auto removed = [&] {
+    const std::map<std::string, service::LaidService> laid{{"chat", *overlay.lay(config, "chat", config.services.data())}};
+    control::Status status;
+    describe_services(status, desired, {config, laid, {}, kNow, kWall}, counts_of(desired));
+    return status.services[0].removed;
+  };
+  for (const auto* name : {"a", "b"}) ASSERT_TRUE(overlay.change(config, "chat", name, service::RemoveBackend{}, kNow));
+  EXPECT_EQ(removed(), (std::vector<std::string>{"a", "b"}));
+  config.services[0].listen = {endpoint("198.18.1.100:443")};
+  ASSERT_TRUE(overlay.change(config, "chat", "a", service::AddBackend{endpoint("198.18.2.20:80"), 100, 0, {}}, kNow));
+  EXPECT_EQ(removed(), std::vector<std::string>{"b"});
+}
+
+TEST(Flows, NamesThatNobodyKnowsAreAnError) {
+  const auto names = backend_names(desired_state());
+  auto known = file();
+  known.services[0].backends[1].name = "removed";  // at run time, and has drained
+  known.services.emplace_back().name = "empty";
+  const auto unknown = [&](std::optional<std::string> service, std::optional<std::string> backend) {
+    control::FlowQuery query;
+    query.service = std::move(service);
+    query.backend = std::move(backend);
+    return unknown_name(query, names, known).value_or("");
+  };
+  EXPECT_EQ(unknown(std::nullopt, std::nullopt), "");
+  for (const auto* service : {"chat", "empty"}) EXPECT_EQ(unknown(service, std::nullopt), "");
+  for (const auto* backend : {"a", "old", "removed"}) {
+    EXPECT_EQ(unknown("chat", backend), "");
+    EXPECT_EQ(unknown(std::nullopt, backend), "");
+  }
+  EXPECT_EQ(unknown("chatt", "a"), "there is no service 'chatt'");
+  EXPECT_EQ(unknown("chat", "c"), "service chat has no backend 'c'");
+  EXPECT_EQ(unknown("empty", "a"), "service empty has no backend 'a'");
+  EXPECT_EQ(unknown(std::nullopt, "c"), "no service has a backend 'c'");
+  known.services.clear();
+  EXPECT_EQ(unknown("chat", "old"), "") << "it has left the file, and has flows still";
+}
+
 }  // namespace
 }  // namespace wsl4::runtime
