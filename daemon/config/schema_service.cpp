@@ -258,8 +258,7 @@ constexpr Setting kService[] = {
      .choices = kDownActions,
      .example = R"("auto")",
      .help = "What happens to a failed backend's flows; for services that are checked. auto: reset if connecting fails, kept if "
-             "only its "
-             "answer is wrong.",
+             "only its answer is wrong.",
      .field = field<&Service::on_backend_down>()},
     {.key = "slow_start",
      .type = Type::kDuration,

@@ -267,10 +267,14 @@ void App::tell_gone() {
 asio::awaitable<void> App::add_pair(control::Status& status) {
   auto pair = co_await pair_->status();
   status.warnings.insert(status.warnings.end(), pair.warnings.begin(), pair.warnings.end());
-  if (pair.sync.state == sync::State::kDisconnected)
+  const bool connected = pair.sync.state != sync::State::kDisconnected;
+  if (!connected)
     status.warnings.push_back(fmt::format(
         "the peer {} is not connected: {}", pair.peer_address.to_string(),
         is_active() ? "nobody has a copy of this node's connections" : "what this node has of its connections grows old"));
+  const bool served = is_active() || (connected && pair.sync.peer.role == sync::Role::kActive);
+  if (!served && wanted_.file->ha->election == config::Election::kExternal)
+    status.warnings.emplace_back("no active node is heard of: wsl4ctl promote makes this one active");
   if (is_active()) std::ranges::move(sharing_->problems(), std::back_inserter(status.warnings));
   if (!pair.differing_keys.empty())
     status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));

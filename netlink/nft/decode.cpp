@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
+#include <string_view>
 
-#include <libnftnl/rule.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -87,22 +86,35 @@ void decode_hook(ByteSpan nest, Hook& hook) {
   });
 }
 
-/// libnftnl parses the expressions; it wants a whole message.
-std::vector<std::string> names_in_rule(ByteSpan payload) {
-  const RulePtr rule(nftnl_rule_alloc());
-  MessageWriter message;
-  message.begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 0, 0);
-  nfgenmsg header{};
-  std::memcpy(&header, payload.data(), sizeof header);
-  message.header(header);
-  each(payload, [&](std::uint16_t type, ByteSpan value) {
-    if (type == NFTA_RULE_EXPRESSIONS) message.put(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, value);
+/// Sets, counters and chains that an expression of this kind uses.
+void append_names(std::string_view kind, ByteSpan parameters, std::vector<std::string>& names) {
+  each_nested(parameters, [&](std::uint16_t type, ByteSpan value) {
+    const bool is_name = (kind == "lookup" && type == NFTA_LOOKUP_SET) || (kind == "dynset" && type == NFTA_DYNSET_SET_NAME) ||
+                         (kind == "objref" && type == NFTA_OBJREF_IMM_NAME);
+    if (is_name) names.push_back(read_text(value));
+    if (kind != "immediate" || type != NFTA_IMMEDIATE_DATA) return;
+    const auto data = decode_data(value);
+    const auto* verdict = std::get_if<Verdict>(&data);
+    if (verdict != nullptr && !verdict->chain.empty()) names.push_back(verdict->chain);
   });
-  message.end();
-  const auto bytes = message.bytes();
-  const auto* whole = static_cast<const nlmsghdr*>(static_cast<const void*>(bytes.data()));
-  if (nftnl_rule_nlmsg_parse(whole, rule.get()) != 0) return {};
-  return names_in(*rule);
+}
+
+/// Of all expressions of a rule, in their order.
+std::vector<std::string> names_in_rule(ByteSpan payload) {
+  std::vector<std::string> names;
+  each(payload, [&](std::uint16_t type, ByteSpan expressions) {
+    if (type != NFTA_RULE_EXPRESSIONS) return;
+    each_nested(expressions, [&](std::uint16_t /*element*/, ByteSpan expression) {
+      std::string kind;
+      ByteSpan parameters;
+      each_nested(expression, [&](std::uint16_t part, ByteSpan value) {
+        if (part == NFTA_EXPR_NAME) kind = read_text(value);
+        if (part == NFTA_EXPR_DATA) parameters = value;
+      });
+      append_names(kind, parameters, names);
+    });
+  });
+  return names;
 }
 
 }  // namespace

@@ -303,19 +303,6 @@ class ExpressionAppender {
   std::optional<Family> family_;
 };
 
-int append_name(nftnl_expr* expression, void* data) {
-  auto& names = *static_cast<std::vector<std::string>*>(data);
-  const std::string_view kind = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
-  const auto take = [&](std::uint16_t attribute) {
-    if (nftnl_expr_is_set(expression, attribute)) names.emplace_back(nftnl_expr_get_str(expression, attribute));
-  };
-  if (kind == "lookup") take(NFTNL_EXPR_LOOKUP_SET);
-  if (kind == "dynset") take(NFTNL_EXPR_DYNSET_SET_NAME);
-  if (kind == "objref") take(NFTNL_EXPR_OBJREF_IMM_NAME);
-  if (kind == "immediate") take(NFTNL_EXPR_IMM_CHAIN);
-  return 0;
-}
-
 }  // namespace
 
 int verdict_code(Verdict::Kind kind) {
@@ -339,12 +326,6 @@ void FreeRule::operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
 void add_expressions(nftnl_rule& rule, const std::vector<Statement>& statements) {
   ExpressionAppender appender(rule);
   for (const auto& statement : statements) std::visit(appender, statement);
-}
-
-std::vector<std::string> names_in(nftnl_rule& rule) {
-  std::vector<std::string> names;
-  nftnl_expr_foreach(&rule, append_name, &names);
-  return names;
 }
 
 }  // namespace wsl4::netlink::nft

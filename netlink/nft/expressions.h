@@ -21,7 +21,4 @@ using RulePtr = std::unique_ptr<nftnl_rule, FreeRule>;
 
 void add_expressions(nftnl_rule& rule, const std::vector<Statement>& statements);
 
-/// The names of sets, counters and chains that a rule's expressions use, in their order.
-[[nodiscard]] std::vector<std::string> names_in(nftnl_rule& rule);
-
 }  // namespace wsl4::netlink::nft

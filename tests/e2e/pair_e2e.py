@@ -175,8 +175,11 @@ class External(PairTest):
     def test_promote_and_demote(self):
         self.start_connected()
         self.assertEqual(self.roles(), {"lb-a": "standby", "lb-b": "standby"})
+        for node in (self.a, self.b):
+            self.assertEqual(node.status()["warnings"], ["no active node is heard of: wsl4ctl promote makes this one active"])
         self.b.ctl("promote")
         self.assertIs(self.until_synced()[0], self.b)
+        until(lambda: not self.a.status()["warnings"], lambda: f"no warning: {self.a.status()['warnings']}")
         self.load(500)
         self.a.ctl("promote")
         self.assertIs(self.until_synced()[0], self.a)
