@@ -88,7 +88,7 @@ std::size_t BackendNumbers::Hash::operator()(const Place& place) const noexcept 
   return seed;
 }
 
-void BackendNumbers::follow(const service::StateChange& change, const service::DesiredState& before) {
+bool BackendNumbers::follow(const service::StateChange& change, const service::DesiredState& before) {
   const auto for_each = [](const service::ServiceState& service, const auto& work) {
     for (const auto& vip : service.listen)
       for (const auto& backend : service.backends)
@@ -100,14 +100,27 @@ void BackendNumbers::follow(const service::StateChange& change, const service::D
     if (present != before.services.end())
       for_each(present->second, [this](const Place& place, service::BackendId) { numbers_.erase(place); });
   }
-  for (const auto& [name, next] : change.services)
-    if (next) for_each(*next, [this](const Place& place, service::BackendId id) { numbers_.emplace(place, id); });
+  bool comes = false;
+  for (const auto& [name, next] : change.services) {
+    if (!next) continue;
+    for_each(*next, [this](const Place& place, service::BackendId id) { numbers_.emplace(place, id); });
+    const auto present = before.services.find(name);
+    comes = comes || present == before.services.end() || present->second.protocol != next->protocol ||
+            !std::ranges::all_of(next->listen, [&](const netlink::Endpoint& vip) {
+              return std::ranges::find(present->second.listen, vip) != present->second.listen.end();
+            });
+  }
+  return comes;
 }
 
 std::optional<service::BackendId> BackendNumbers::find(const Place& place) const {
   if (const auto found = numbers_.find(place); found != numbers_.end()) return found->second;
   if (const auto found = gone_.find(place); found != gone_.end()) return found->second;
   return {};
+}
+
+BackendNumbers::Place place_of(const ct::Flow& flow) {
+  return {flow.original.protocol, flow.original.destination, flow.reply.source};
 }
 
 BackendNumbers::Place place_of(const sync::Flow& flow) {

@@ -47,8 +47,9 @@ class BackendNumbers {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
 
-  /// `change` is being made in `before`, whose numbers these are.
-  void follow(const service::StateChange& change, const service::DesiredState& before);
+  /// `change` is being made in `before`, whose numbers these are. True: a service listens where it did not before, so flows that
+  /// are there may bear another number than these.
+  bool follow(const service::StateChange& change, const service::DesiredState& before);
   /// Of places where no service listens (any more): all that there are.
   void set_gone(std::map<Place, service::BackendId> gone) { gone_ = std::move(gone); }
   [[nodiscard]] std::optional<service::BackendId> find(const Place& place) const;
@@ -61,6 +62,7 @@ class BackendNumbers {
   std::map<Place, service::BackendId> gone_;
 };
 
+[[nodiscard]] BackendNumbers::Place place_of(const netlink::conntrack::Flow& flow);
 [[nodiscard]] BackendNumbers::Place place_of(const sync::Flow& flow);
 
 }  // namespace wsl4::flows

@@ -9,7 +9,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include "daemon/flows/bridge.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::flows {
@@ -54,6 +53,13 @@ Collector::Collector(boost::asio::io_context& io, service::MarkLayout mark, Depe
       reaper_(dependencies_.conntrack, mark) {}
 
 netlink::Result<void> Collector::start() {
+  if (auto read = read_all(); !read) return read;
+  sample_rates();
+  wait_for_events();
+  return {};
+}
+
+netlink::Result<void> Collector::read_all() {
   begin_resync();
   if (!dump_) return netlink::failure(0, "dump the conntrack table");
   for (;;) {
@@ -62,9 +68,17 @@ netlink::Result<void> Collector::start() {
     if (!*more) break;
   }
   finish_resync();
-  sample_rates();
-  wait_for_events();
   return {};
+}
+
+void Collector::rebook(std::uint32_t former) {
+  rebook_ = true;
+  former_mask_ |= former;
+}
+
+netlink::Result<void> Collector::rebook_now(std::uint32_t former) {
+  rebook(former);
+  return read_all();
 }
 
 void Collector::set_idle_timeout(service::BackendId backend, std::chrono::milliseconds timeout) {
@@ -222,6 +236,7 @@ void Collector::begin_resync() {
   dump_began_ = steady_clock::now();
   dump_cost_ = {};
   foreign_ = 0;
+  rebooking_ = std::exchange(rebook_, false);
   counter_.begin_resync();
   if (dependencies_.observer != nullptr) dependencies_.observer->dump_began();
 }
@@ -233,19 +248,49 @@ netlink::Result<bool> Collector::step() {
   timeouts_.seen(dependencies_.established_timeout(), now);
   const auto begun = processor_time();
   auto more = dump_->step([this, now](const netlink::conntrack::Flow& flow) {
-    const auto id = mark_.to_id(flow.mark);
-    if (id == 0) ++foreign_;
-    if (!counter_.see_in_dump(flow)) return;
-    if (dependencies_.observer != nullptr) dependencies_.observer->dumped(flow);
-    reaper_.offer(flow, now);
-    judge_timer(flow, id, now);
+    const auto mark = rebooking_ ? right_mark(flow) : flow.mark;
+    if (mark == flow.mark) return look_at(flow, now);
+    misbooked_.push_back(flow);
+    misbooked_.back().mark = mark;
+    look_at(misbooked_.back(), now);
   });
+  set_right_marks();
   dump_cost_ += processor_time() - begun;
   set_due_timers();
   end_idle();
   if (dependencies_.observer != nullptr) dependencies_.observer->flush();
   wait_to_reap();
   return more;
+}
+
+void Collector::look_at(const netlink::conntrack::Flow& flow, steady_clock::time_point now) {
+  const auto id = mark_.to_id(flow.mark);
+  if (id == 0) ++foreign_;
+  if (!counter_.see_in_dump(flow)) return;
+  if (dependencies_.observer != nullptr) dependencies_.observer->dumped(flow);
+  reaper_.offer(flow, now);
+  judge_timer(flow, id, now);
+}
+
+/// Marks of a former layout tell nothing, and where nobody is known at its place a flow is nobody's.
+std::uint32_t Collector::right_mark(const netlink::conntrack::Flow& flow) const {
+  const auto id = mark_.to_id(flow.mark);
+  if (id == 0 && (flow.mark & former_mask_) == 0) return flow.mark;
+  const auto number = dependencies_.numbers->find(place_of(flow));
+  if (!number && former_mask_ == 0) return flow.mark;
+  const auto others = flow.mark & ~(mark_.backend_mask() | former_mask_);
+  return others | (number ? mark_.to_mark(*number) : 0);
+}
+
+void Collector::set_right_marks() {
+  if (misbooked_.empty()) return;
+  const auto set = dependencies_.conntrack.set_marks(misbooked_, mark_.backend_mask() | former_mask_);
+  if (!set) {
+    ++stats_.errors;
+    log::warning("marks-not-set", "error=\"{}\"", set.error().message());
+    rebook_ = true;
+  }
+  misbooked_.clear();
 }
 
 void Collector::judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, steady_clock::time_point now) {
@@ -263,6 +308,7 @@ void Collector::continue_resync() {
     ++stats_.errors;
     log::warning("conntrack-dump-failed", "error=\"{}\"", more.error().message());
     dump_.reset();
+    rebook_ = rebook_ || rebooking_;
     tell_end(false);
     schedule_resync(kRetryDelay);
     return;
@@ -287,6 +333,7 @@ void Collector::finish_resync() {
   dump_ended_ = steady_clock::now();
   last_dump_ = {std::chrono::ceil<std::chrono::milliseconds>(dump_cost_),
                 std::chrono::ceil<std::chrono::milliseconds>(dump_ended_ - dump_began_)};
+  if (std::exchange(rebooking_, false) && !rebook_) former_mask_ = 0;
   tell_end(true);
   const auto forgotten = counter_.end_resync();
   tell_counts();

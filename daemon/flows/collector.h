@@ -16,6 +16,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "daemon/flows/bridge.h"
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/flow_ender.h"
 #include "daemon/flows/idle.h"
@@ -48,7 +49,8 @@ class Collector {
     std::function<void()> on_overrun;
     /// Called with the backends whose counts have changed, once per wake-up.
     std::function<void(const std::vector<service::BackendId>&)> on_counts;
-    FlowObserver* observer = nullptr;  // may be none
+    FlowObserver* observer = nullptr;         // may be none
+    const BackendNumbers* numbers = nullptr;  // none: marks are always right
   };
 
   Collector(boost::asio::io_context& io, service::MarkLayout mark, Dependencies dependencies);
@@ -82,6 +84,11 @@ class Collector {
   void put(const netlink::conntrack::Flow& flow);
   void erased(const netlink::conntrack::Flow& flow);
   void tell_counts();
+  /// The next dump that begins looks whether each flow is marked as the number of its place has it, and puts that right: another
+  /// service may listen at its VIP since it began. `former`: a mask of marks that an earlier daemon has set; those are replaced.
+  void rebook(std::uint32_t former = 0);
+  /// The same at once, blocking.
+  netlink::Result<void> rebook_now(std::uint32_t former);
   /// Reads the table as soon as that does not cost more than a twentieth of the time.
   void look_soon();
   /// So many entries that nobody tells of (half-open flows, others') may come until the table is read.
@@ -105,6 +112,10 @@ class Collector {
   void look_by(std::chrono::steady_clock::time_point at);
   void begin_resync();
   netlink::Result<bool> step();
+  void look_at(const netlink::conntrack::Flow& flow, std::chrono::steady_clock::time_point now);
+  [[nodiscard]] std::uint32_t right_mark(const netlink::conntrack::Flow& flow) const;
+  void set_right_marks();
+  netlink::Result<void> read_all();
   void judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, std::chrono::steady_clock::time_point now);
   void continue_resync();
   void tell_end(bool whole);
@@ -140,8 +151,11 @@ class Collector {
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look
   bool resync_again_ = false;     // events were lost while a dump was running
   bool look_again_ = false;       // a look was asked for meanwhile
-  std::vector<netlink::conntrack::Flow> due_;   // found by the present step: their timers are not as they should be
-  std::vector<netlink::conntrack::Flow> idle_;  // found by the present step
+  std::vector<netlink::conntrack::Flow> due_;        // found by the present step: their timers are not as they should be
+  std::vector<netlink::conntrack::Flow> idle_;       // found by the present step
+  std::vector<netlink::conntrack::Flow> misbooked_;  // found by the present step, with the marks that they should have
+  bool rebook_ = false, rebooking_ = false;          // with the next dump; with the present one
+  std::uint32_t former_mask_ = 0;
   std::deque<boost::unordered_flat_map<service::BackendId, std::uint64_t>> started_samples_;  // one a second, newest last
 };
 

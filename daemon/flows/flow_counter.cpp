@@ -182,6 +182,13 @@ std::uint64_t FlowCounter::held_by_address(const netlink::IpAddress& address) co
   return place == address_index_.end() ? 0 : held_by_address_[place->second];
 }
 
+std::set<netlink::IpAddress> FlowCounter::held_addresses() const {
+  std::set<netlink::IpAddress> held;
+  for (std::size_t i = 0; i < addresses_.size(); ++i)
+    if (held_by_address_[i] != 0 && !addresses_[i].is_unspecified()) held.insert(addresses_[i]);
+  return held;
+}
+
 std::vector<service::BackendId> FlowCounter::take_changed() {
   std::vector<service::BackendId> changed(changed_.begin(), changed_.end());
   changed_.clear();

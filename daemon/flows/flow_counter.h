@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -89,6 +90,8 @@ class FlowCounter {
   [[nodiscard]] std::vector<PairCount> pairs() const;
   /// How many entries have `address` as VIP or pool address.
   [[nodiscard]] std::uint64_t held_by_address(const netlink::IpAddress& address) const;
+  /// VIPs and pool addresses of entries.
+  [[nodiscard]] std::set<netlink::IpAddress> held_addresses() const;
   /// Backends whose counts have changed since the last call.
   [[nodiscard]] std::vector<service::BackendId> take_changed();
   /// Numbers that flows bear or have borne since this object was made.

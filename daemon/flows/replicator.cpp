@@ -11,20 +11,18 @@ namespace ct = netlink::conntrack;
 }  // namespace
 
 Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct::Conntrack& conntrack, netlink::TcpProber& prober,
-                       Callbacks callbacks, std::chrono::milliseconds gather_time)
+                       const BackendNumbers& numbers, Callbacks callbacks, std::chrono::milliseconds gather_time)
     : mark_(mark),
       callbacks_(std::move(callbacks)),
       limits_(prober),
       injector_(io, conntrack, limits_, mark_, [this](Injector::Done finished) { done(std::move(finished)); }),
+      numbers_(numbers),
       gather_time_(gather_time),
       timer_(io) {
   injector_.tell(std::move(callbacks_.told));
 }
 
-void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) {
-  numbers_.follow(change, before);
-  limits_.follow(change, before);
-}
+void Replicator::follow(const service::StateChange& change, const service::DesiredState& before) { limits_.follow(change, before); }
 
 void Replicator::add(FlowChange::Kind kind, const ct::Flow* flow) {
   FlowChange change{kind, {}};

@@ -59,13 +59,12 @@ class Replicator final : public FlowObserver {
   };
 
   Replicator(boost::asio::io_context& io, service::MarkLayout mark, netlink::conntrack::Conntrack& conntrack,
-             netlink::TcpProber& prober, Callbacks callbacks, std::chrono::milliseconds gather_time = kGatherTime);
+             netlink::TcpProber& prober, const BackendNumbers& numbers, Callbacks callbacks,
+             std::chrono::milliseconds gather_time = kGatherTime);
 
   // Kernel thread:
   /// `change` is being made in `before`.
   void follow(const service::StateChange& change, const service::DesiredState& before);
-  /// As BackendNumbers.
-  void set_gone(std::map<BackendNumbers::Place, service::BackendId> gone) { numbers_.set_gone(std::move(gone)); }
   /// As Injector.
   void spare_present(bool spare) { injector_.spare_present(spare); }
   void apply(const sync::Batch& batch);
@@ -95,7 +94,7 @@ class Replicator final : public FlowObserver {
   Callbacks callbacks_;
   ClientLimits limits_;
   Injector injector_;
-  BackendNumbers numbers_;
+  const BackendNumbers& numbers_;
   FlowChanges changes_;
   const std::chrono::milliseconds gather_time_;
   Clock::time_point passed_on_at_;

@@ -166,11 +166,23 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   if (!applied) return tl::make_unexpected(applied.error().message());
   take_over(wanted_, *std::move(drafted));
   wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  if (auto settled = settle_mask(); !settled) return settled;
   const auto flows = kernel_->collector().counter().size();
   events_.add("started",
               fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
                           assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
   return {};
+}
+
+/// node.ct_mark_mask may be another one than that of the daemon before.
+tl::expected<void, std::string> App::settle_mask() {
+  const auto mask = wanted_.file->node.ct_mark_mask;
+  if (state_.mark_mask == mask) return {};
+  if (state_.mark_mask != 0) {
+    if (const auto set = kernel_->rebook(state_.mark_mask); !set) return tl::make_unexpected(set.error().message());
+  }
+  state_.mark_mask = mask;
+  return store_.save(state_);
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -272,14 +284,17 @@ asio::awaitable<void> App::tend() {
     } else {
       surplus = addresses_->leftover();
     }
-    auto question = [this, leftover = std::move(surplus)] {
+    auto question = [this, &surplus] {
       std::set<netlink::IpAddress> idle;
-      for (const auto& address : leftover) {
+      for (const auto& address : surplus) {
         if (kernel_->collector().counter().held_by_address(address) == 0) idle.insert(address);
       }
-      return std::pair(std::move(idle), kernel_->collector().counter().pairs());
+      const auto& counter = kernel_->collector().counter();
+      auto used = pair_ ? counter.held_addresses() : std::set<netlink::IpAddress>{};
+      return std::tuple(std::move(idle), std::move(used), counter.pairs());
     };
-    const auto [idle, pairs] = co_await util::ask(kernel_->io(), std::move(question));
+    const auto [idle, in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
+    if (pair_) note_lasting(in_use, surplus);
     place_addresses(idle);
     note_tight(pairs);
     co_await suspect();
@@ -332,6 +347,7 @@ void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
   if (health_) watch_health(std::move(looked_at));
   if (!other_file) return;
   if (pair_) update_pair();
+  for (auto& former : wanted_addresses_) former_addresses_.insert_or_assign(former.address, std::move(former));
   wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
   place_addresses({});  // the next tending asks the counts before it takes any away
 }

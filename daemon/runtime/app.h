@@ -73,6 +73,7 @@ class App final : public control::Node {
   [[nodiscard]] State noting(const Sysctls& wanted) const;
   Sysctls write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
+  [[nodiscard]] tl::expected<void, std::string> settle_mask();
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
   /// it is then.
   struct Wanted {
@@ -121,6 +122,8 @@ class App final : public control::Node {
   /// What another file is to change on the machine.
   void foresee(const config::Config& next, control::ReloadReport& report) const;
   void place_addresses(const std::set<netlink::IpAddress>& idle);
+  void note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover);
+  [[nodiscard]] pair::MovingAddresses moving_addresses() const;
   boost::asio::awaitable<void> place_rest();
   void addresses_placed(const std::optional<addresses::Reconciled>& result);
   // Of a pair's node (app_pair.cpp):
@@ -184,6 +187,9 @@ class App final : public control::Node {
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<addresses::Manager> addresses_;
   std::vector<addresses::WantedAddress> wanted_addresses_;
+  // Of a pair's node: those that flows use and the configuration does not have any more, and how it had them.
+  std::vector<addresses::WantedAddress> lasting_addresses_;
+  std::map<netlink::IpAddress, addresses::WantedAddress> former_addresses_;
   service::Assembler assembler_;
   Names touched_;                     // services whose health or drains have changed since they were assembled
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread

@@ -36,8 +36,27 @@ void App::foresee(const config::Config& next, control::ReloadReport& report) con
   std::ranges::move(changes.problems, std::back_inserter(report.warnings));
 }
 
+/// Flows live on when their VIP or pool address has left the configuration, and on either node. The active has the address still
+/// (`leftover`); the other one needs it when it takes the role.
+void App::note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover) {
+  std::erase_if(former_addresses_, [&in_use](const auto& item) { return !in_use.contains(item.first); });
+  for (const auto& wanted : wanted_addresses_) in_use.erase(wanted.address);
+  lasting_addresses_.clear();
+  for (const auto& address : in_use) {
+    if (leftover.contains(address)) continue;
+    const auto former = former_addresses_.find(address);
+    lasting_addresses_.push_back(former == former_addresses_.end() ? addresses::WantedAddress{address, {}, 0} : former->second);
+  }
+}
+
+pair::MovingAddresses App::moving_addresses() const {
+  auto moving = pair::moving_addresses(*wanted_.file);
+  moving.wanted.insert(moving.wanted.end(), lasting_addresses_.begin(), lasting_addresses_.end());
+  return moving;
+}
+
 void App::place_addresses(const std::set<netlink::IpAddress>& idle) {
-  if (pair_) return pair_->set_addresses(pair::moving_addresses(*wanted_.file), idle);
+  if (pair_) return pair_->set_addresses(moving_addresses(), idle);
   if (!wanted_.file->addresses.manage) return;
   addresses_placed(addresses_->reconcile(wanted_addresses_, idle));
   if (addresses_->busy() && !std::exchange(placing_, true)) asio::co_spawn(io_, place_rest(), asio::detached);

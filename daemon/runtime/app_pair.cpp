@@ -177,7 +177,7 @@ void App::role_kept() {
 void App::run_hook() {
   const auto& program = is_active() ? wanted_.file->ha->hook_active : wanted_.file->ha->hook_standby;
   if (program.empty()) return;
-  const auto moving = pair::moving_addresses(*wanted_.file);
+  const auto moving = moving_addresses();
   const auto texts = [](const auto& items, const auto& address_of) {
     std::vector<std::string> all;
     for (const auto& item : items) all.push_back(address_of(item).to_string());
@@ -259,7 +259,7 @@ void App::tell_gone() {
   std::erase_if(gone_, [this](const auto& item) {
     return !assembler_.resolver().is_draining(service::gone_service(item.first.protocol), item.first.backend);
   });
-  asio::post(kernel_->io(), [this, gone = gone_]() mutable { kernel_->replicator().set_gone(std::move(gone)); });
+  asio::post(kernel_->io(), [this, gone = gone_]() mutable { kernel_->set_gone(std::move(gone)); });
 }
 
 // ---- what operators ask ----------------------------------------------------------------------------------------

@@ -172,7 +172,8 @@ asio::awaitable<Outcome<control::Status>> App::status() {
                             health_ ? health_->snapshot() : std::vector<health::Status>{},
                             std::chrono::steady_clock::now(),
                             control::WallClock::now(),
-                            joining_.view()};
+                            joining_.view(),
+                            assembler_.resolver().left()};
   for (const auto& [service, backends] : wanted_.overlay.changes())
     for (const auto& [name, change] : backends)
       if (change.added) surroundings.added.emplace(service, change.added->address);
@@ -197,7 +198,7 @@ std::vector<std::string> App::dormant() const {
 asio::awaitable<Outcome<std::vector<control::FlowView>>> App::flows(control::FlowQuery query) {
   const auto held = co_await listing_.acquire();  // anyone may ask on control.listen, and the table may have millions
   std::vector<control::FlowView> views;
-  const auto names = backend_names(assembler_.desired());
+  const auto names = backend_names(assembler_.desired(), assembler_.resolver().left());
   if (auto unknown = unknown_name(query, names, *wanted_.file)) co_return refused(404, std::move(*unknown));
   const auto now = control::WallClock::now();
   const service::MarkLayout mark(wanted_.file->node.ct_mark_mask);

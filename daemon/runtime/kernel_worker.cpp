@@ -38,7 +38,7 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
                                                   ports_.counts_changed();
                                                   balancer_.counts_changed(backends);
                                                 },
-                                                replicator_.get()}),
+                                                replicator_.get(), &numbers_}),
       applier_(*parts_.nftables, nothing, [this](std::size_t objects) { pulse_.beat(Pulse::Clock::now(), objects); }),
       balancer_(
           io_, applier_, [this](service::BackendId backend) { return live_count(backend); },
@@ -67,7 +67,8 @@ std::unique_ptr<flows::Replicator> KernelWorker::make_replicator() {
     count_copies();
     next(std::move(done));
   };
-  return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, *parts_.prober, std::move(*callbacks_.replication));
+  return std::make_unique<flows::Replicator>(io_, mark_, *parts_.conntrack, *parts_.prober, numbers_,
+                                             std::move(*callbacks_.replication));
 }
 
 KernelWorker::~KernelWorker() {
@@ -170,6 +171,10 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
 
 /// What depends on single backends.
 void KernelWorker::follow(const service::StateChange& change) {
+  if (numbers_.follow(change, wanted_)) {
+    collector_.rebook();
+    collector_.look_soon();
+  }
   if (replicator_) replicator_->follow(change, wanted_);
   for (const auto& [name, next] : change.services) {
     const auto present = wanted_.services.find(name);

@@ -95,6 +95,10 @@ class KernelWorker {
   netlink::Result<void> catch_up();
   /// The node became active, or is it no more.
   void set_active(bool active);
+  /// After the first `apply`, before `run`: flows bear marks that an earlier daemon has set within this mask.
+  netlink::Result<void> rebook(std::uint32_t former_mask) { return collector_.rebook_now(former_mask); }
+  /// As BackendNumbers.
+  void set_gone(std::map<flows::BackendNumbers::Place, service::BackendId> gone) { numbers_.set_gone(std::move(gone)); }
   /// Only of a pair's node.
   [[nodiscard]] flows::Replicator& replicator() { return *replicator_; }
   [[nodiscard]] netlink::nft::Transaction preview(const service::StateChange& change);
@@ -144,6 +148,7 @@ class KernelWorker {
   boost::asio::io_context io_{1};
   Parts parts_;
   flows::FlowEnder ender_;
+  flows::BackendNumbers numbers_;
   std::unique_ptr<flows::Replicator> replicator_;  // none of a single node
   flows::Collector collector_;
   dataplane::Applier applier_;

@@ -34,8 +34,13 @@ json::value to_json(const State& state, const std::string& boot) {
   for (const auto& [service, address, since] : state.newcomers)
     newcomers.push_back(
         {{"service", service}, {"address", address.to_string()}, {"since", Seconds(since.time_since_epoch()).count()}});
-  return {{"version", 1},       {"boot", boot},           {"old_sysctls", before},
-          {"set_sysctls", set}, {"newcomers", newcomers}, {"established_timeouts", to_json(state.timeouts)}};
+  return {{"version", 1},
+          {"boot", boot},
+          {"old_sysctls", before},
+          {"set_sysctls", set},
+          {"newcomers", newcomers},
+          {"established_timeouts", to_json(state.timeouts)},
+          {"mark_mask", state.mark_mask}};
 }
 
 flows::TimeoutHistory timeouts_from_json(const json::value& eras) {
@@ -60,6 +65,8 @@ State from_json(const json::value& document, const std::string& boot) {
   const auto* const timeouts = document.as_object().if_contains("established_timeouts");
   if (timeouts != nullptr && !boot.empty() && document.at("boot").as_string() == boot)
     state.timeouts = timeouts_from_json(*timeouts);
+  const auto* const mask = document.as_object().if_contains("mark_mask");
+  if (mask != nullptr) state.mark_mask = mask->to_number<std::uint32_t>();
   const auto* newcomers = document.as_object().if_contains("newcomers");
   if (newcomers == nullptr) return state;
   for (const auto& entry : newcomers->as_array()) {

@@ -1,9 +1,10 @@
 // What must outlive the daemon and the kernel does not know: the sysctls that it changed, the values by which flows' timers began,
-// and the backends whose share still grows. The sysctls do not outlive the machine's boot: afterwards they are as somebody else has
-// set them, and no flow is left.
-// One JSON file, `state.json` in the state directory, replaced as a whole before anything it tells of is done.
+// the backends whose share still grows, and where in their marks flows have their numbers. The sysctls do not outlive the machine's
+// boot: afterwards they are as somebody else has set them, and no flow is left. One JSON file, `state.json` in the state directory,
+// replaced as a whole before anything it tells of is done.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -20,6 +21,7 @@ struct State {
   std::map<std::string, host::ChangedSysctl> sysctls;  // by name
   std::vector<service::Newcomer> newcomers;
   flows::TimeoutHistory timeouts = {};
+  std::uint32_t mark_mask = 0;  // node.ct_mark_mask that flows were last marked within; 0: not known
 
   /// The value before the first change stays the one to go back to.
   void note_change(const std::string& name, const std::string& present, const std::string& value);

@@ -284,6 +284,24 @@ std::string full_warning(const service::ServiceState& service, const service::Po
   return text + "; add addresses to the pool, or backends";
 }
 
+/// Services that nothing else tells of.
+void tell_of_gone(control::Status& status, const service::DesiredState& desired, const std::vector<service::KnownBackend>& left,
+                  const KernelCounts& counts) {
+  std::map<std::string, std::uint64_t> connections;
+  for (const auto& [service, backend] : left) {
+    const auto count = counts.backends.find(backend.id);
+    if (!desired.services.contains(service) && count != counts.backends.end()) connections[service] += count->second.connections;
+  }
+  for (const auto& [service, number] : connections) {
+    const bool nameless =
+        service == service::gone_service(netlink::Protocol::kTcp) || service == service::gone_service(netlink::Protocol::kUdp);
+    if (number == 0) continue;
+    status.warnings.push_back(
+        nameless ? fmt::format("{} connections go to where no service of this node listens", number)
+                 : fmt::format("service {} has left the configuration; {} of its connections live on", service, number));
+  }
+}
+
 }  // namespace
 
 void describe_services(control::Status& status, const service::DesiredState& desired, const Surroundings& surroundings,
@@ -298,6 +316,7 @@ void describe_services(control::Status& status, const service::DesiredState& des
     if (const auto lack = lack_of_backends(service))
       status.warnings.push_back(fmt::format("service {}: {}; they are refused", name, *lack));
   }
+  tell_of_gone(status, desired, surroundings.left, counts);
   status.ruleset_in_sync = counts.ruleset_in_sync;
   status.event_overruns = counts.collector.overruns;
   status.dumps = counts.collector.resyncs;
@@ -321,8 +340,9 @@ std::optional<std::string> lack_of_backends(const service::ServiceState& service
   return fmt::format("no backend takes new connections over {}", without.front() == netlink::Family::kIpv4 ? "IPv4" : "IPv6");
 }
 
-BackendNames backend_names(const service::DesiredState& desired) {
+BackendNames backend_names(const service::DesiredState& desired, const std::vector<service::KnownBackend>& left) {
   BackendNames names;
+  for (const auto& [service, backend] : left) names[backend.id] = {service, backend.name};
   for (const auto& [name, service] : desired.services) {
     for (const auto& backend : service.backends) names[backend.id] = {name, backend.name};
   }

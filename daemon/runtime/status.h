@@ -22,7 +22,8 @@ struct Surroundings {
   std::chrono::steady_clock::time_point now;
   service::WallTime wall;
   JoinedView joined = {};
-  std::set<JoinedView::Key> added = {};  // at run time
+  std::vector<service::KnownBackend> left = {};  // that are not configured any more
+  std::set<JoinedView::Key> added = {};          // at run time
 };
 
 /// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.
@@ -37,7 +38,8 @@ struct BackendName {
   std::string service, backend;
 };
 using BackendNames = boost::unordered_flat_map<service::BackendId, BackendName>;
-[[nodiscard]] BackendNames backend_names(const service::DesiredState& desired);
+/// `left`: backends that are not configured any more, of services that have gone too.
+[[nodiscard]] BackendNames backend_names(const service::DesiredState& desired, const std::vector<service::KnownBackend>& left);
 
 /// Why no flow can be meant: a service or backend that is neither in `file` nor has flows still. Nothing if one can.
 [[nodiscard]] std::optional<std::string> unknown_name(const control::FlowQuery& query, const BackendNames& names,

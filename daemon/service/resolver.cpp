@@ -169,6 +169,14 @@ std::vector<BackendId> Resolver::leaving() const {
   return ids;
 }
 
+std::vector<KnownBackend> Resolver::left() const {
+  std::vector<KnownBackend> left;
+  for (const auto& service : leaving_)
+    for (const auto& [address, entry] : known_.at(service))
+      if (!entry.configured) left.push_back({service, entry.backend});
+  return left;
+}
+
 bool Resolver::is_draining(const std::string& service, const netlink::Endpoint& address) const {
   const auto of_service = known_.find(service);
   if (of_service == known_.end()) return false;

@@ -73,6 +73,8 @@ class Resolver {
   /// Those about which `forget_drained` asks.
   [[nodiscard]] std::vector<BackendId> leaving() const;
 
+  /// Those that are not in the file any more.
+  [[nodiscard]] std::vector<KnownBackend> left() const;
   /// Not in the file, still known.
   [[nodiscard]] bool is_draining(const std::string& service, const netlink::Endpoint& address) const;
 

@@ -55,6 +55,8 @@ class Conntrack {
   virtual Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) = 0;
   /// The same for flows that have closed: TCP ones get TIME_WAIT, so that `ct count` does not count them, and marks `mark_bits`.
   virtual Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) = 0;
+  /// Gives entries, known by their original tuple, the flows' marks within `mask`. Outcomes as above.
+  virtual Result<std::vector<int>> set_marks(std::span<const Flow> flows, std::uint32_t mask) = 0;
 };
 
 /// Of the network namespace of the thread that opens it; a Dump of that of the thread that asks for it.
@@ -71,6 +73,7 @@ class KernelConntrack final : public Conntrack {
   Result<std::vector<int>> insert(std::span<const Flow> flows) override;
   Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
   Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) override;
+  Result<std::vector<int>> set_marks(std::span<const Flow> flows, std::uint32_t mask) override;
 
  private:
   struct Impl;

@@ -180,4 +180,10 @@ Result<std::vector<int>> KernelConntrack::set_closed(std::span<const Flow> flows
       [mark_bits](MessageWriter& out, const Flow& flow, std::uint32_t sequence) { write_closed(out, flow, mark_bits, sequence); });
 }
 
+Result<std::vector<int>> KernelConntrack::set_marks(std::span<const Flow> flows, std::uint32_t mask) {
+  return impl_->try_all(
+      flows, "set marks of conntrack entries",
+      [mask](MessageWriter& out, const Flow& flow, std::uint32_t sequence) { write_mark(out, flow, mask, sequence); });
+}
+
 }  // namespace wsl4::netlink::conntrack

@@ -121,6 +121,14 @@ void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence)
   out.end();
 }
 
+void write_mark(MessageWriter& out, const Flow& flow, std::uint32_t mask, std::uint32_t sequence) {
+  begin(out, IPCTNL_MSG_CT_NEW, 0, sequence, af_of(flow));
+  put_tuple(out, CTA_TUPLE_ORIG, flow.original);
+  out.put_be32(CTA_MARK, flow.mark & mask);
+  out.put_be32(CTA_MARK_MASK, mask);
+  out.end();
+}
+
 void write_closed(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence) {
   begin_timeout(out, flow, sequence);
   out.put_be32(CTA_MARK, mark_bits);

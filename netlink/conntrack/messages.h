@@ -26,7 +26,9 @@ void write_erase_by_reply(MessageWriter& out, const Flow& flow, std::uint32_t se
 
 /// Sets the remaining time of the entry with the flow's original tuple. ENOENT if there is none.
 void write_timeout(MessageWriter& out, const Flow& flow, std::uint32_t sequence);
-/// The same, and these bits of its mark, and TIME_WAIT of a TCP flow.
+/// Sets these bits of its mark to those of the flow's. ENOENT if there is none.
+void write_mark(MessageWriter& out, const Flow& flow, std::uint32_t mask, std::uint32_t sequence);
+/// As `write_timeout`, and these bits of its mark, and TIME_WAIT of a TCP flow.
 void write_closed(MessageWriter& out, const Flow& flow, std::uint32_t mark_bits, std::uint32_t sequence);
 
 /// Creates the entry, which must not exist (EEXIST). What has to be in it and why: kernel.md 3.1.

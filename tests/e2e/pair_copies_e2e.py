@@ -4,8 +4,9 @@
 
 import re
 
-from lib.bed import VIP4, VIP6
+from lib.bed import VIP4, VIP6, pool4
 from lib.case import main
+from lib.config import Pool
 from lib.load import Clients
 from lib.pair import PairTest
 from lib.wait import until
@@ -84,6 +85,43 @@ class Timers(PairTest):
         self.assertEqual(chat(standby), before)
         self.goes_on()
         self.end_load()
+
+
+class FormerAddresses(PairTest):
+    """VIPs and pool addresses that have left the file move with the role too, as long as connections use them."""
+
+    def reload(self, services, addresses):
+        for node in (self.a, self.b):
+            node.reload(services, [Pool("main", addresses)])
+
+    def expect_owned(self, active, standby, addresses):
+        until(lambda: set(addresses) <= set(active.owns()), lambda: f"{addresses} on the active one: {active.owns()}")
+        until(lambda: not standby.owns(), lambda: f"none on the other one: {standby.owns()}")
+
+    def test_move_until_their_connections_end(self):
+        for node in (self.a, self.b):       # a closed connection holds its addresses for a second here, not two minutes
+            self.bed.sysctl(node.namespace, **{f"net.netfilter.nf_conntrack_tcp_timeout_{state}": 1 for state in ("close", "time_wait")})
+        active, standby = self.start_pair()
+        self.load(FLOWS)
+        gone = [pool4(2)[1], VIP6]
+        self.reload([service for service in self.services() if service.name != "six"], [one for one in self.pool() if one not in gone])
+        self.expect_owned(active, standby, gone)
+        for _ in range(2):
+            active.ctl("failover")
+            active, standby = standby, active
+            self.assertIs(self.until_synced()[0], active)
+            self.expect_owned(active, standby, gone)
+            for name in (self.bed.clients, self.bed.backends):      # who remembers where an address was needs nobody to answer for it
+                self.bed.ip(name, "neigh flush all")
+            self.goes_on()
+        self.end_load()
+        for clients in self.clients:
+            clients.close()
+
+        def given_up():
+            self.bed.run(active.namespace, "conntrack", "-L")       # a look at them makes the kernel forget expired ones
+            return not set(gone) & set(active.owns())
+        until(given_up, lambda: f"gone with their connections: {active.owns()}", 60, 0.5)
 
 
 class Leftovers(PairTest):

@@ -220,6 +220,21 @@ TEST_P(AnyConntrack, WhatHasClosedIsSetSo) {
   });
 }
 
+TEST_P(AnyConntrack, MarksAreSetWithinTheMask) {
+  GetParam().make().use([](Conntrack& conntrack) {
+    auto flows = many(300);
+    ASSERT_TRUE(conntrack.insert(std::span(flows).subspan(0, 299)));
+    const auto before = flows[0].mark;
+    for (Flow& flow : flows) flow.mark = 0x12345678;
+    const auto outcomes = conntrack.set_marks(flows, 0x00ffff00).value();
+    ASSERT_EQ(outcomes.size(), 300U);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) EXPECT_EQ(outcomes[i], i < 299 ? 0 : ENOENT) << i;
+    const auto found = dump(conntrack);
+    EXPECT_EQ(found.size(), 299U);
+    for (const Flow& flow : found) EXPECT_EQ(flow.mark, (before & 0xff0000ffU) | 0x00345600U);
+  });
+}
+
 TEST_P(AnyConntrack, EraseCountsWhatWasThere) {
   GetParam().make().use([](Conntrack& conntrack) {
     const auto flows = many(300);

@@ -156,6 +156,17 @@ Result<std::vector<int>> FakeConntrack::set_closed(std::span<const Flow> flows, 
   return outcomes;
 }
 
+Result<std::vector<int>> FakeConntrack::set_marks(std::span<const Flow> flows, std::uint32_t mask) {
+  if (auto error = take_error()) return tl::make_unexpected(*std::move(error));
+  std::vector<int> outcomes;
+  for (const Flow& flow : flows) {
+    const auto place = entries_.find(key_of(flow.original));
+    outcomes.push_back(place == entries_.end() ? ENOENT : 0);
+    if (place != entries_.end()) place->second.mark = (place->second.mark & ~mask) | (flow.mark & mask);
+  }
+  return outcomes;
+}
+
 // ---- events ---------------------------------------------------------------------------------------------------
 
 FakeEventSource::FakeEventSource() : readable_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

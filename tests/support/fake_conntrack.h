@@ -37,6 +37,7 @@ class FakeConntrack final : public netlink::conntrack::Conntrack {
   netlink::Result<std::vector<int>> insert(std::span<const Flow> flows) override;
   netlink::Result<std::vector<int>> set_timeouts(std::span<const Flow> flows) override;
   netlink::Result<std::vector<int>> set_closed(std::span<const Flow> flows, std::uint32_t mark_bits) override;
+  netlink::Result<std::vector<int>> set_marks(std::span<const Flow> flows, std::uint32_t mask) override;
 
  private:
   struct Key {

@@ -64,7 +64,8 @@ TEST(BackendNumbers, FollowFromProtocolVipAndBackend) {
     backend.address = *netlink::Endpoint::parse("198.18.2." + std::to_string(n) + ":8888");
   }
   BackendNumbers numbers;
-  numbers.follow({{}, {state.services.begin(), state.services.end()}}, {});
+  EXPECT_TRUE(numbers.follow({{}, {state.services.begin(), state.services.end()}}, {}));
+  EXPECT_FALSE(numbers.follow({{}, {state.services.begin(), state.services.end()}}, state)) << "nobody listens elsewhere";
   auto place = place_of(test::sync_flow(2));  // to 198.18.2.2:8888
   EXPECT_EQ(numbers.find(place), service::BackendId{3});
   place.protocol = netlink::Protocol::kUdp;
@@ -80,7 +81,7 @@ TEST(BackendNumbers, FollowFromProtocolVipAndBackend) {
   talk.listen = chat.listen;
   talk.backends = {chat.backends[2]};
   talk.backends[0].id = service::BackendId{9};
-  numbers.follow(move, state);
+  EXPECT_TRUE(numbers.follow(move, state));
   EXPECT_EQ(numbers.find(place_of(test::sync_flow(2))), service::BackendId{9});
   EXPECT_EQ(numbers.find(place_of(test::sync_flow(1))), std::nullopt);
 

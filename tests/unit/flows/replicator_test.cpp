@@ -36,7 +36,9 @@ class ReplicatorTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto state = three_backends();
-    replicator_.follow({{}, {state.services.begin(), state.services.end()}}, {});
+    const service::StateChange all{{}, {state.services.begin(), state.services.end()}};
+    EXPECT_TRUE(numbers_.follow(all, {}));
+    replicator_.follow(all, {});
   }
   void apply(std::uint64_t number, std::vector<Operation> operations) {
     replicator_.apply({number, std::move(operations)});
@@ -67,11 +69,13 @@ class ReplicatorTest : public testing::Test {
   std::vector<BackendNumbers::Place> unknown_;
   std::vector<netlink::conntrack::Flow> put_, erased_;
   int looks_ = 0;
+  BackendNumbers numbers_;
   Replicator replicator_{
       io_,
       mark_,
       conntrack_,
       prober_,
+      numbers_,
       {[this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); },
        [this](OperationsDone done) { done_.push_back(std::move(done)); },
        [this](const BackendNumbers::Place& place) { unknown_.push_back(place); },
@@ -115,7 +119,7 @@ TEST_F(ReplicatorTest, AFlowToABackendThatHasNoNumberIsRefusedUntilItHasOne) {
   EXPECT_TRUE(entry(5));
   EXPECT_FALSE(entry(4));
 
-  replicator_.set_gone({{place_of(stranger), 7}});
+  numbers_.set_gone({{place_of(stranger), 7}});
   apply(2, {{Operation::Kind::kUpsert, stranger}});
   EXPECT_THAT(done_.at(1).refused, IsEmpty());
   ASSERT_TRUE(entry(4));
@@ -142,7 +146,7 @@ TEST_F(ReplicatorTest, ChangesThatFollowOthersAreGathered) {
   const auto replicator = [this](std::chrono::milliseconds gather_time) {
     Replicator::Callbacks callbacks;
     callbacks.on_changes = [this](FlowChanges changes) { told_.insert(told_.end(), changes.begin(), changes.end()); };
-    return std::make_unique<Replicator>(io_, mark_, conntrack_, prober_, std::move(callbacks), gather_time);
+    return std::make_unique<Replicator>(io_, mark_, conntrack_, prober_, numbers_, std::move(callbacks), gather_time);
   };
   const auto see = [](Replicator& to, std::size_t flows) {
     for (std::size_t i = 0; i < flows; ++i) to.seen(assured(1));

@@ -29,6 +29,7 @@ TEST_F(StateStoreTest, NoFileIsAnEmptyState) { EXPECT_EQ(StateStore(directory_).
 TEST_F(StateStoreTest, WhatIsSavedIsLoaded) {
   State state;
   state.sysctls = {{"net/ipv4/ip_forward", {"0", "1"}}, {"net/netfilter/nf_conntrack_tcp_loose", {"1", "0"}}};
+  state.mark_mask = 0xffffff00;
   const StateStore store(directory_);
   ASSERT_TRUE(store.save(state));
   EXPECT_EQ(store.load(), state);

@@ -1,5 +1,6 @@
 #include "daemon/runtime/status.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "daemon/dataplane/names.h"
@@ -43,7 +44,7 @@ constexpr std::chrono::steady_clock::time_point kNow{std::chrono::hours(1)};
 control::Status describe(const service::DesiredState& desired, const KernelCounts& counts, const config::Config& config = file(),
                          JoinedView joined = {}, std::set<JoinedView::Key> added = {}) {
   const std::map<std::string, service::LaidService> laid;
-  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), std::move(added)};
+  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), {}, std::move(added)};
   control::Status status;
   describe_services(status, desired, surroundings, counts);
   return status;
@@ -272,8 +273,31 @@ TEST(DescribeServices, ARemovedBackendThatWasAddedAgainIsNotToldAsRemoved) {
   EXPECT_EQ(removed(), std::vector<std::string>{"b"});
 }
 
+TEST(DescribeServices, TellsOfConnectionsOfServicesThatHaveGone) {
+  const auto desired = desired_state();
+  const auto config = file();
+  auto counts = counts_of(desired);
+  counts.backends[98].connections = 3;
+  counts.backends[99].connections = 5;
+  const auto backend = [](const char* name, service::BackendId id) {
+    service::BackendState state;
+    state.name = name;
+    state.id = id;
+    return state;
+  };
+  std::vector<service::KnownBackend> left{
+      {"former", backend("f1", 98)}, {"former", backend("f2", 97)}, {"chat", backend("old", 99)}};
+  left.push_back({service::gone_service(netlink::Protocol::kTcp), backend("198.18.2.11:80", 99)});
+  const std::map<std::string, service::LaidService> nothing_laid;
+  control::Status status;
+  describe_services(status, desired, {config, nothing_laid, {}, kNow, kWall, {}, left}, counts);
+  EXPECT_THAT(status.warnings, testing::IsSupersetOf({"service former has left the configuration; 3 of its connections live on",
+                                                      "5 connections go to where no service of this node listens"}));
+  EXPECT_THAT(status.warnings, testing::Not(testing::Contains(testing::HasSubstr("service chat has left"))));
+}
+
 TEST(Flows, NamesThatNobodyKnowsAreAnError) {
-  const auto names = backend_names(desired_state());
+  const auto names = backend_names(desired_state(), {{"former", {.name = "f1", .address = {}, .id = 99}}});
   auto known = file();
   known.services[0].backends[1].name = "removed";  // at run time, and has drained
   known.services.emplace_back().name = "empty";
@@ -289,6 +313,7 @@ TEST(Flows, NamesThatNobodyKnowsAreAnError) {
     EXPECT_EQ(unknown("chat", backend), "");
     EXPECT_EQ(unknown(std::nullopt, backend), "");
   }
+  EXPECT_EQ(unknown("former", "f1"), "") << "all of it has left the file";
   EXPECT_EQ(unknown("chatt", "a"), "there is no service 'chatt'");
   EXPECT_EQ(unknown("chat", "c"), "service chat has no backend 'c'");
   EXPECT_EQ(unknown("empty", "a"), "service empty has no backend 'a'");
