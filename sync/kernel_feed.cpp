@@ -35,12 +35,12 @@ void KernelFeed::repair(const FlowKey& key, std::uint64_t stamp) {
   mark(key, stamp);
 }
 
-void KernelFeed::done(std::uint64_t number, std::span<const Flow> refused) {
+void KernelFeed::done(std::uint64_t number, std::span<const Flow> refused, std::size_t unasked) {
   boost::unordered_flat_set<FlowKey, FlowKeyHash> refused_now;
   for (const auto& flow : refused) {
     if (const auto key = find_key(dictionary_, flow)) refused_now.insert(*key);
   }
-  refusals_ += refused.size();
+  refusals_ += refused.size() - unasked;
   owed_.acknowledge(number, [&](const FlowKey& key) {
     if (refused_now.contains(key)) {
       note_fault(key);

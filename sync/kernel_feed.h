@@ -45,8 +45,8 @@ class KernelFeed {
 
   /// At most `limit` operations, the oldest first. Several batches may be under way.
   [[nodiscard]] Batch take(std::size_t limit);
-  /// The kernel has this batch and those before it, but for the flows that it refused.
-  void done(std::uint64_t number, std::span<const Flow> refused);
+  /// The kernel has this batch and those before it, but for the flows that it refused, or was not asked for yet.
+  void done(std::uint64_t number, std::span<const Flow> refused, std::size_t unasked = 0);
   /// Nobody knows what the kernel has of the batches under way: they are taken again.
   void unknown() { owed_.requeue(); }
   /// What was refused is tried again.

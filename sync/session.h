@@ -59,7 +59,8 @@ class Session {
   void repair(const Flow& flow);
   /// Flows to put into the kernel or to take out.
   [[nodiscard]] Batch take_operations(std::size_t limit) { return feed_.take(limit); }
-  void operations_done(std::uint64_t number, std::span<const Flow> refused);
+  /// `unasked`: of `refused`, for which the kernel was not asked yet; they are tried again like the others, and not counted.
+  void operations_done(std::uint64_t number, std::span<const Flow> refused, std::size_t unasked = 0);
   void operations_unknown() { feed_.unknown(); }
 
   // ---- the election

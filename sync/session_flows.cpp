@@ -119,8 +119,8 @@ void Session::repair(const Flow& flow) {
   store_.dictionary().release(key->vip);
 }
 
-void Session::operations_done(std::uint64_t number, std::span<const Flow> refused) {
-  feed_.done(number, refused);
+void Session::operations_done(std::uint64_t number, std::span<const Flow> refused, std::size_t unasked) {
+  feed_.done(number, refused, unasked);
   note_state();
 }
 

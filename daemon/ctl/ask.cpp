@@ -59,8 +59,9 @@ std::string json_text(const json::object& document) { return http::to_text(docum
 
 int fail(const Console& console, int exit_status, std::string_view why, json::object problem) {
   if (problem.empty()) problem["title"] = why;
+  complain(console, exit_status, why);
   if (console.json) console.out(http::to_text(json::object{{"error", std::move(problem)}}) + "\n");
-  return complain(console, exit_status, why);
+  return exit_status;
 }
 
 int complain(const Console& console, int exit_status, std::string_view why) {

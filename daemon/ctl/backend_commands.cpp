@@ -78,7 +78,7 @@ std::string done_text(const Options& options, const json::object& report) {
     case Command::kBackendDrain:
       return arguments.evict.value_or(0) == 0
                  ? fmt::format("draining; no new connections, {}", left)
-                 : fmt::format("draining; no new connections, {}, {} reset per second", left, *arguments.evict);
+                 : fmt::format("draining; no new connections, {}, {} ended per second", left, *arguments.evict);
     default:
       return fmt::format("has weight {}", *arguments.weight);
   }

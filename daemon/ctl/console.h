@@ -14,7 +14,8 @@ struct Console {
   bool json = false;  // what went wrong is told as a document on standard output too
 };
 
-/// The process's own: colour only on a terminal, and not with NO_COLOR (https://no-color.org).
+/// The process's own: colour only on a terminal, and not with NO_COLOR (https://no-color.org). Where standard output cannot be
+/// written `out` says why and ends the process with kExitFailed; of a pipe that nobody reads any more it says nothing.
 [[nodiscard]] Console process_console();
 
 }  // namespace wsl4::ctl

@@ -163,10 +163,9 @@ int purge(const Options& options, const Console& console, const Machine& machine
   }
   const auto report = machine.purge(options.config, false);
   if (!report) return refused_purge(console, report.error());
-  console.out(options.json ? json_text(to_json(*report)) : purge_text(*report));
-  if (report->failures.empty()) return kExitDone;
   for (const std::string& failure : report->failures) complain(console, kExitFailed, failure);
-  return kExitFailed;
+  console.out(options.json ? json_text(to_json(*report)) : purge_text(*report));
+  return report->failures.empty() ? kExitDone : kExitFailed;
 }
 
 }  // namespace wsl4::ctl

@@ -1,5 +1,6 @@
 #include "daemon/ctl/options.h"
 
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -19,6 +20,13 @@ std::string no_address(const std::string& text) {
 }
 std::string no_endpoint(const std::string& text) {
   return netlink::Endpoint::parse(text) ? "" : fmt::format("'{}' is no ADDRESS:PORT, or [ADDRESS]:PORT for IPv6", text);
+}
+std::string no_name(const std::string& text) { return text.empty() ? "a name is not empty" : ""; }
+/// Of 64 bits: CLI11 takes the nearest one that there is.
+std::string out_of_range(const std::string& text) {
+  std::int64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  return parsed.ec == std::errc::result_out_of_range ? fmt::format("{} is out of range", text) : "";
 }
 
 /// What is wrong. CLI11 says only that a command is missing where an unknown word stands for it.
@@ -43,25 +51,30 @@ void add_backend_commands(CLI::App& app, Options& options) {
   backend->require_subcommand(1);
   const auto add = [&](Command command, const std::string& name, const std::string& help) {
     CLI::App* added = add_command(*backend, options, command, name, help);
-    added->add_option("SERVICE", options.change.service, "The service")->required();
-    added->add_option("NAME", options.change.backend, "The backend")->required();
+    added->add_option("SERVICE", options.change.service, "The service")->required()->check(no_name);
+    added->add_option("NAME", options.change.backend, "The backend")->required()->check(no_name);
     return added;
   };
   auto* create = add(Command::kBackendAdd, "add", "Add a backend to a service");
   create->add_option("ADDRESS", options.change.address, "Where the server listens, ADDRESS:PORT")->required();
-  create->add_option("--weight", options.change.weight, "Its share of new connections, 0 to 1000; by default 100")->type_name("W");
+  create->add_option("--weight", options.change.weight, "Its share of new connections, 0 to 1000; by default 100")
+      ->type_name("W")
+      ->check(out_of_range);
   create->add_option("--max-connections", options.change.max_connections, "As many as it may carry; 0 (default): what the pool can")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(out_of_range);
   create->add_option("--public", options.change.public_address, "What pick hands out")->type_name("URL");
   add(Command::kBackendRemove, "remove", "Let it drain, then forget it");
   add(Command::kBackendEnable, "enable", "Undo drain and disable");
   add(Command::kBackendDisable, "disable", "No new connections and no health checks; old connections live on");
   add(Command::kBackendDrain, "drain", "No new connections; old ones live on")
-      ->add_option("--evict", options.change.evict, "Reset so many old connections per second")
-      ->type_name("RATE");
+      ->add_option("--evict", options.change.evict, "End so many old connections per second")
+      ->type_name("RATE")
+      ->check(out_of_range);
   add(Command::kBackendWeight, "weight", "Set its share of new connections")
       ->add_option("W", options.change.weight, "0 to 1000; 0: no new connections")
-      ->required();
+      ->required()
+      ->check(out_of_range);
   add(Command::kBackendReset, "reset", "Drop all that was changed of it at run time");
 }
 
@@ -81,15 +94,18 @@ void add_commands(CLI::App& app, Options& options) {
   add_backend_commands(app, options);
 
   auto* rebalance = add(Command::kRebalance, "rebalance", "Move the surplus of over-full backends by resetting connections");
-  rebalance->add_option("SERVICE", options.change.service, "The service")->required();
-  rebalance->add_option("--rate", options.change.rate, "Connections per second; 0 stops it")->type_name("N")->required();
+  rebalance->add_option("SERVICE", options.change.service, "The service")->required()->check(no_name);
+  rebalance->add_option("--rate", options.change.rate, "Connections per second; 0 stops it")
+      ->type_name("N")
+      ->required()
+      ->check(out_of_range);
 
   auto* pick = add(Command::kPick, "pick", "Name the backend that a new client should use");
-  pick->add_option("SERVICE", options.change.service, "The service")->required();
+  pick->add_option("SERVICE", options.change.service, "The service")->required()->check(no_name);
 
   auto* flows = add(Command::kFlows, "flows", "List flows with their addresses on both sides");
-  flows->add_option("--service", options.flows.service, "Only of this service")->type_name("NAME");
-  flows->add_option("--backend", options.flows.backend, "Only of this backend")->type_name("NAME");
+  flows->add_option("--service", options.flows.service, "Only of this service")->type_name("NAME")->check(no_name);
+  flows->add_option("--backend", options.flows.backend, "Only of this backend")->type_name("NAME")->check(no_name);
   flows->add_option("--client", options.flows.client, "Only of this client address")->type_name("ADDRESS")->check(no_address);
   flows->add_option("--snat", options.flows.snat, "Which client is behind this SNAT address and port?")
       ->type_name("ADDRESS:PORT")

@@ -62,7 +62,7 @@ struct Action {
     kStays,           // another active was met, and has given the role up: whatever moves with it may point there
     kFollow,          // the peer is active and has all of ours: flows that it does not hold may go
     kHandOverFailed,  // the peer did not take the role, or the queue did not drain: this node stays active
-    kStopped,         // after `stop`: nothing is left to do; the last action
+    kStopped,         // after `stop`: nothing is left to do; the last action, but for adverts of a node that stays active
   };
   Kind kind;
   Step step = Step::kDrain;
@@ -121,7 +121,8 @@ class RoleMachine {
   Answer failover(bool force, TimePoint now);
   Answer promote(TimePoint now);
   Answer demote(TimePoint now);
-  /// Hands over to a synced peer, else withdraws. Ends with kStopped.
+  /// Hands over to a synced peer. Beside any other that could take the role it withdraws; with nobody there it stays active, and
+  /// what it has stays. Ends with kStopped.
   void stop(TimePoint now);
   void finished(Step step, TimePoint now);
   void tick(TimePoint now);
@@ -139,6 +140,7 @@ class RoleMachine {
   [[nodiscard]] bool patient(TimePoint now) const { return !heard_at_ && now < started_at_ + kStartPatience; }
   [[nodiscard]] bool active() const { return role_ == Role::kActive; }
   [[nodiscard]] bool able() const { return !stopping_ && !fault_ && !active() && !giving_up(); }
+  [[nodiscard]] bool nobody_else(TimePoint now) const;
   [[nodiscard]] bool giving_up() const;
   [[nodiscard]] bool handing_over() const;
   [[nodiscard]] bool wants_back() const;

@@ -7,6 +7,12 @@
 
 namespace wsl4::election {
 
+/// Neither a peer that could take the role is heard, nor another active.
+bool RoleMachine::nobody_else(TimePoint now) const {
+  const bool fault = peer_ && peer_->role == Role::kFault;
+  return (!session_.connected || heartbeats_silent(now) || fault) && vrrp_.silent(now);
+}
+
 bool RoleMachine::giving_up() const {
   if (!sequence_ || sequence_->complete()) return false;
   return sequence_->plan() == Plan::kStepDown || sequence_->plan() == Plan::kWithdraw;
@@ -213,17 +219,18 @@ void RoleMachine::mind_following(TimePoint now) {
 }
 
 void RoleMachine::mind_stop(TimePoint now) {
-  if (!stopping_ || !active() || (offer_ != Offer::kNone && now < offer_until_)) return;
+  if (!stopping_ || !active() || nobody_else(now) || (offer_ != Offer::kNone && now < offer_until_)) return;
   vrrp_.stop();
   give_up(Role::kStandby, Cause::kStopped, now);
   mind_outputs(now);
 }
 
 void RoleMachine::mind_end(TimePoint now) {
-  if (!stopping_ || stopped_ || active() || giving_up()) return;
+  if (!stopping_ || stopped_ || giving_up()) return;
+  if (active() && (!nobody_else(now) || (sequence_ && !sequence_->complete()))) return;
   if (grant_ != 0 && stands(now) && now < offer_until_) return;  // the grant may still be under way
   stopped_ = true;
-  vrrp_.stop();
+  if (!active()) vrrp_.stop();
   act(Action::Kind::kStopped);
 }
 

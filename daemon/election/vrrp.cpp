@@ -39,6 +39,7 @@ void Vrrp::receive_as_active(const Advert& advert, const IpAddress& source, Time
     wait_as_backup(now);
     outputs_.push_back(Output::kBecameBackup);
   } else {
+    silent_at_ = now + down_interval();
     outputs_.push_back(Output::kHeardLower);
     advertise(now);  // RFC 9568 6.4.3: also to teach bridges where the active is
   }
@@ -96,6 +97,7 @@ void Vrrp::wait_as_backup(TimePoint now) {
 
 void Vrrp::become_active(TimePoint now) {
   state_ = State::kActive;
+  silent_at_ = now;
   expired_ = false;
   outputs_.push_back(Output::kBecameActive);
   advertise(now);

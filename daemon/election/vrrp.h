@@ -62,7 +62,8 @@ class Vrrp {
   [[nodiscard]] State state() const { return state_; }
   /// A backup's Active_Down_Timer has run out.
   [[nodiscard]] bool expired() const { return expired_; }
-  /// Nobody's advert of an active has been heard for Active_Down_Interval, not even one that preemption ignores.
+  /// Nobody's advert of an active has been heard for Active_Down_Interval, not even one that preemption ignores; by an active, of
+  /// another one.
   [[nodiscard]] bool silent(TimePoint now) const { return now >= silent_at_; }
   [[nodiscard]] TimePoint silent_at() const { return silent_at_; }
   [[nodiscard]] Duration down_interval() const { return 3 * Duration(active_interval_) + skew(); }

@@ -125,6 +125,7 @@ void Replicator::apply(const sync::Batch& batch) {
 void Replicator::done(Injector::Done finished) {
   OperationsDone result{finished.number, finished.known, {}};
   if (auto unknown = unknown_.extract(finished.number)) result.refused = std::move(unknown.mapped());
+  result.unasked = result.refused.size();
   for (const auto& refused : finished.refused) result.refused.push_back(to_sync(refused.flow, false));
   callbacks_.on_done(std::move(result));
 }

@@ -34,6 +34,7 @@ struct OperationsDone {
   std::uint64_t number = 0;
   bool known = true;  // false: nobody knows what the kernel has of it
   std::vector<sync::Flow> refused;
+  std::size_t unasked = 0;  // so many of them for want of a number for their backend, before the kernel was asked
 };
 
 class Replicator final : public FlowObserver {

@@ -78,7 +78,7 @@ void Replication::done(const flows::OperationsDone& done) {
     under_way_.pop_front();
   }
   if (done.known) {
-    session_.operations_done(done.number, done.refused);
+    session_.operations_done(done.number, done.refused, done.unasked);
   } else {
     session_.operations_unknown();
   }

@@ -459,6 +459,8 @@ void RoleRunner::remove_rest(const Then& then) {
 }
 
 void RoleRunner::end() {
+  if (role_ == Role::kActive)
+    callbacks_.on_event("left-forwarding", "no peer can take over: addresses and rules stay, the kernel goes on forwarding here");
   ends_ = rests_at_.has_value();
   if (!ends_) callbacks_.on_stopped();
 }

@@ -69,7 +69,7 @@ class RoleRunner {
   election::RoleMachine::Answer failover(bool force);
   election::RoleMachine::Answer promote();
   election::RoleMachine::Answer demote();
-  /// Hands over, or withdraws. Ends with `on_stopped`.
+  /// Hands over, withdraws, or leaves all as it is where nobody else is there (RoleMachine::stop). Ends with `on_stopped`.
   void stop();
 
   [[nodiscard]] int priority() const { return priority_; }

@@ -338,7 +338,7 @@ asio::awaitable<void> App::leave_pair() {
   pair_->stop();
   auto left = comes_true([this] { return left_pair_; }, kLeaveLimit);
   co_await std::move(left);
-  peer_synced(false);  // withdrawn already
+  peer_synced(false);  // withdrawn already, or nobody is there
 }
 
 // ---- what the nodes share: the active's counts ----------------------------------------------------------------------

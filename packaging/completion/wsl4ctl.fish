@@ -68,7 +68,7 @@ complete -c wsl4ctl -n '__wsl4ctl_backend_arguments 1; and not __fish_seen_subco
 complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l weight -x -d 'Its share of new connections, 0 to 1000'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l max-connections -x -d 'As many as it may carry'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from add' -l public -x -d 'What pick hands out'
-complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from drain' -l evict -x -d 'Reset so many old connections per second'
+complete -c wsl4ctl -n '__fish_seen_subcommand_from backend; and __fish_seen_subcommand_from drain' -l evict -x -d 'End so many old connections per second'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from rebalance pick' -a '(__wsl4ctl_services)' -d 'Service'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from rebalance' -l rate -x -d 'Connections per second; 0 stops it'
 complete -c wsl4ctl -n '__fish_seen_subcommand_from flows' -l service -x -a '(__wsl4ctl_services)' -d 'Only of this service'

@@ -139,6 +139,7 @@ class Leftovers(PairTest):
         self.until_copied()
         told = standby.events("copies-without-service")
         self.assertEqual(sorted(re.search(r"to (tcp \S+443),", event)[1] for event in told), sorted([f"tcp {VIP4}:443", f"tcp [{VIP6}]:443"]))
+        self.assertEqual(standby.sync()["refused"], 0, "nobody has asked the kernel before the backends were known")
         active.power_off()
         self.until_active(standby)
         self.expect_unharmed()

@@ -154,6 +154,25 @@ class Takeover(LivePair):
         self.assertEqual(self.a.backend("chat", "b0")["state"], "draining")
         self.end_load()
 
+    def test_a_stop_of_the_last_node_leaves_everything_as_it_is(self):
+        self.b.stop()
+        until(lambda: self.a.sync()["state"] == "disconnected", "the loss of the peer noticed")
+        self.goes_on()
+        self.assertEqual(self.a.stop(), 0)
+        self.assertIn("no peer can take over", self.a.child.errors())
+        self.assertIn("no synced peer", self.a.release())
+        self.assertEqual(self.a.owns(), sorted(self.a.moving))
+        newcomers = Clients(self.bed, f"{VIP4}:443", source="198.19.100.1")
+        self.assertEqual(newcomers.churn(200, concurrency=8, echo=True, how="fin")["ok"], 200)
+        self.expect_unharmed()
+        self.a.start()
+        self.until_active(self.a)
+        self.assertEqual(self.a.events("addresses-removed") + self.a.events("addresses-added"), [])
+        self.expect_unharmed()
+        self.b.start()
+        self.expect_pair(self.a)
+        self.end_load()
+
 
 class External(PairTest):
     """Somebody else says who is active."""

@@ -268,7 +268,7 @@ class WholeDaemon(E2eTest):
         self.until_adverts("sent")
         self.assertEqual((keepalived.count("Entering MASTER STATE"), node.role()), (0, "active"))
         self.expect_service()
-        node.stop()
+        node.ctl("failover", "--force")     # a stop would leave its addresses where they are
         keepalived.wait_for("Backup received priority 0 advertisement", 2)
         keepalived.wait_for("Entering MASTER STATE", 2)
         until(lambda: keepalived.has_vips() == 2, "both VIPs on the other router")

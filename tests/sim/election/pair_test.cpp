@@ -187,6 +187,24 @@ TEST(Pair, AStopHandsOverAndTheReturningNodePreemptsOnlyIfItMay) {
   }
 }
 
+TEST(Pair, AStopOfTheLastNodeLeavesItsAddressesAndItsStartToo) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
+    World world(calm(), seed);
+    settle(world);
+    world.crash(1, 20s);
+    ASSERT_TRUE(world.run(2s)) << "seed " << seed << ": " << world.problem();
+    world.stop(0);
+    ASSERT_FALSE(world.running(0)) << "seed " << seed;
+    for (int i = 0; i < 1500; ++i) {
+      ASSERT_TRUE(world.has_addresses(0)) << "seed " << seed << " after " << 10 * i << " ms";
+      ASSERT_TRUE(world.run(10ms)) << "seed " << seed << ": " << world.problem();
+    }
+    ASSERT_TRUE(world.run(10s)) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.role(0), Role::kActive) << "seed " << seed;
+    ASSERT_EQ(world.role(1), Role::kStandby) << "seed " << seed;
+  }
+}
+
 TEST(Pair, AMoverRestsUntilTheNextFailure) {
   for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
     auto shape = calm();

@@ -196,11 +196,23 @@ void World::obey(int node, const Action& action) {
       ++at(node).kept;
       return;
     case Action::Kind::kStopped:
-      if (at(node).addresses) fail("stopped with its addresses on");
-      return crash(node, between(500, 3000));
+      return note_stop(node);
     default:
       return;
   }
+}
+
+/// Addresses stay where nobody could take them, and with a node that has no role yet.
+void World::note_stop(int node) {
+  const auto& self = at(node);
+  const bool addresses = self.addresses;
+  const bool heard = self.last_read_word && now_ < *self.last_read_word + 3 * shape_.interval;
+  const bool beside = self.session.connected && heard && role(other(node)) == Role::kStandby;
+  const bool keeps = role(node) == Role::kInit || (role(node) == Role::kActive && !beside);
+  if (addresses && !keeps) fail(fmt::format("node {} stopped with its addresses on", node));
+  if (!addresses && role(node) == Role::kActive) fail(fmt::format("node {} stopped without its addresses", node));
+  crash(node, between(500, 3000));
+  at(node).addresses = addresses;
 }
 
 void World::obey_step(int node, Step step) {
@@ -223,6 +235,7 @@ void World::note_role(int node, const Action& action) {
   auto& self = at(node);
   ++changes_;
   if (action.role != Role::kActive) {
+    if (!self.machine->takeover()) self.addresses = false;  // what a stop has left, as pair::RoleRunner does
     self.taken_by.reset();
     return;
   }

@@ -114,6 +114,7 @@ class World {
   void obey(int node, const election::Action& action);
   void obey_step(int node, election::Step step);
   void note_role(int node, const election::Action& action);
+  void note_stop(int node);
   void say(int node);
   void say_advert(int node, std::uint8_t priority);
   void mind_session();

@@ -45,7 +45,7 @@ TEST_F(Wsl4ctl, EachChangeSaysWhatItDid) {
            Case{{"disable", "chat", "b1"}, "chat/b1 disabled; no new connections, no health checks, 33,333 connections left\n"},
            Case{{"drain", "chat", "b1"}, "chat/b1 draining; no new connections, 33,333 connections left\n"},
            Case{{"drain", "chat", "b1", "--evict", "20"},
-                "chat/b1 draining; no new connections, 33,333 connections left, 20 reset per second\n"},
+                "chat/b1 draining; no new connections, 33,333 connections left, 20 ended per second\n"},
            Case{{"weight", "chat", "b1", "7"}, "chat/b1 has weight 7\n"},
            Case{{"reset", "chat", "b1"}, "chat/b1 reset; nothing of it is changed at run time any more\n"},
        }) {

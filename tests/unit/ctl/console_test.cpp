@@ -1,9 +1,12 @@
 #include "daemon/ctl/console.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "netlink/handle.h"
@@ -54,6 +57,32 @@ TEST_F(ConsoleColour, IsNotWantedWhereNoColorIsSetAndNotEmpty) {
 TEST_F(ConsoleColour, IsNotForDumbTerminals) {
   ::setenv("TERM", "dumb", 1);
   EXPECT_FALSE(coloured(true));
+}
+
+TEST(ConsoleOutput, ThatCannotBeWrittenEndsWithStatus1AndAMessage) {
+  const auto write_full = [] {
+    ::dup2(::open("/dev/full", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
+    process_console().out("x\n");
+  };
+  EXPECT_EXIT(write_full(), testing::ExitedWithCode(1), "^wsl4ctl: cannot write to standard output: No space left on device\n$");
+  const auto write_closed = [] {
+    ::close(STDOUT_FILENO);
+    const auto console = process_console();
+    if (::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) > STDERR_FILENO) console.out("x\n");
+  };
+  EXPECT_EXIT(write_closed(), testing::ExitedWithCode(1), "^wsl4ctl: cannot write to standard output: Bad file descriptor\n$");
+}
+
+TEST(ConsoleOutput, ThatNobodyReadsAnyMoreEndsWithoutAWord) {
+  const auto write = [] {
+    std::signal(SIGPIPE, SIG_IGN);
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(::pipe(ends), 0);
+    ::close(ends[0]);
+    ::dup2(ends[1], STDOUT_FILENO);
+    process_console().out("x\n");
+  };
+  EXPECT_EXIT(write(), testing::ExitedWithCode(1), "^$");
 }
 
 }  // namespace

@@ -373,14 +373,96 @@ TEST(Stop, HandsOverToASyncedPeer) {
   EXPECT_TRUE(bed.did("stopped"));
 }
 
-TEST(Stop, WithdrawsAndResignsWithoutOne) {
+const Words kWithdrawn{"role standby stopped", "step guard-standby", "step remove-addresses", "resign", "stopped"};
+
+TEST(Stop, WithdrawsAndResignsBesideAPeerThatIsNotSynced) {
   RoleBed bed;
   bed.become_active();
+  bed.connect(Role::kStandby);
+  bed.done();
   bed.machine.stop(bed.now());
   bed.note();
-  EXPECT_EQ(bed.done(), (Words{"role standby stopped", "step guard-standby", "step remove-addresses", "resign", "stopped"}));
+  EXPECT_EQ(bed.done(), kWithdrawn);
   bed.pass(5000);
   EXPECT_EQ(bed.done(), Words{});
+}
+
+TEST(Stop, LeavesEverythingAsItIsWithoutAPeer) {
+  for (const bool external : {false, true}) {
+    RoleBed bed(settings(false, external));
+    bed.become_active();
+    if (external) { ASSERT_TRUE(bed.machine.promote(bed.now())); }
+    bed.connect(Role::kStandby, true);
+    bed.disconnect();
+    bed.done();
+    bed.machine.stop(bed.now());
+    bed.note();
+    EXPECT_EQ(bed.done(), Words{"stopped"});
+    bed.pass(5000);
+    EXPECT_EQ(bed.done(), Words{});
+    EXPECT_EQ(bed.machine.role(), Role::kActive);
+  }
+}
+
+TEST(Stop, LeavesEverythingAsItIsBesideAPeerThatCannotTakeIt) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.peer.role = Role::kFault;
+  bed.hear();
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), Words{"stopped"});
+}
+
+TEST(Stop, WithdrawsBesideAnotherActiveOfWhichOnlyAdvertsAreHeard) {
+  RoleBed bed;
+  bed.become_active();
+  bed.hear_advert(50);
+  bed.pass(100);
+  bed.done();
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.done(), kWithdrawn);
+}
+
+TEST(Stop, WaitsUntilTheRoleIsTakenAsAWhole) {
+  RoleBed bed;
+  bed.prompt = false;
+  bed.pass(1100);
+  bed.machine.stop(bed.now());
+  bed.note();
+  for (const auto step : {Step::kGuardDrop, Step::kAddAddresses, Step::kAnnounce, Step::kAwaitEntries}) {
+    bed.finish(step);
+    EXPECT_FALSE(bed.did("stopped")) << to_string(step);
+  }
+  bed.finish(Step::kGuardReject);
+  EXPECT_TRUE(bed.did("stopped"));
+}
+
+TEST(Stop, TakesBackWhatAPeerThatDiesWasAboutToTake) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.prompt = false;
+  bed.machine.stop(bed.now());
+  bed.peer.claim = 5;
+  bed.hear();
+  bed.finish(Step::kDrain);
+  bed.finish(Step::kGuardStandby);
+  ASSERT_TRUE(bed.did("step remove-addresses"));
+  bed.done();
+  bed.prompt = true;
+  bed.disconnect();
+  bed.finish(Step::kRemoveAddresses);
+  EXPECT_EQ(bed.done(), (Words{"hand-over-failed", "step guard-drop", "step add-addresses", "step await-entries",
+                               "step guard-reject", "stopped"}));
+}
+
+TEST(Stop, OfferedToAPeerThatFallsSilentLeavesEverythingAsItIs) {
+  RoleBed bed;
+  bed.pair_up();
+  bed.machine.stop(bed.now());
+  bed.pass(500, false);
+  EXPECT_EQ(bed.done(), Words{"stopped"});
 }
 
 TEST(Stop, DoesNotWaitForAPeerForEver) {
@@ -390,7 +472,7 @@ TEST(Stop, DoesNotWaitForAPeerForEver) {
   bed.pass(2900);
   EXPECT_EQ(bed.machine.role(), Role::kActive);
   bed.pass(200);
-  EXPECT_EQ(bed.done(), (Words{"role standby stopped", "step guard-standby", "step remove-addresses", "resign", "stopped"}));
+  EXPECT_EQ(bed.done(), kWithdrawn);
 }
 
 TEST(Stop, OfAStandbyIsDoneAtOnce) {

@@ -116,6 +116,7 @@ TEST_F(ReplicatorTest, AFlowToABackendThatHasNoNumberIsRefusedUntilItHasOne) {
   EXPECT_THAT(unknown_, ElementsAre(place_of(stranger)));
   ASSERT_EQ(done_.size(), 1U);
   EXPECT_THAT(done_[0].refused, ElementsAre(stranger));
+  EXPECT_EQ(done_[0].unasked, 1U);
   EXPECT_TRUE(entry(5));
   EXPECT_FALSE(entry(4));
 

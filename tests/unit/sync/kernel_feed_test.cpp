@@ -65,6 +65,16 @@ TEST_F(KernelFeeds, RememberWhatWasRefusedUntilItIsDone) {
   EXPECT_TRUE(feed_.sound());
 }
 
+TEST_F(KernelFeeds, DoNotCountWhatTheKernelWasNotAskedFor) {
+  put(sync_flow(1));
+  put(sync_flow(2));
+  const std::vector<Flow> refused{sync_flow(1), sync_flow(2)};
+  feed_.done(feed_.take(9).number, refused, 1);
+  EXPECT_EQ(feed_.refusals(), 1U);
+  feed_.retry(7);
+  EXPECT_EQ(feed_.take(9).operations.size(), 2U);
+}
+
 TEST_F(KernelFeeds, TakeAgainWhatNobodyKnowsOf) {
   put(sync_flow(1));
   put(sync_flow(2));
