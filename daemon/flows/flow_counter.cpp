@@ -116,7 +116,8 @@ bool FlowCounter::see(const Flow& flow) {
 
   const auto [place, inserted] = flows_.try_emplace(hash, seen);
   Record& known = place->second;
-  if (!inserted && same_entry(known.conntrack_id, seen.conntrack_id) && known.backend == seen.backend) {
+  const bool same = !inserted && same_entry(known.conntrack_id, seen.conntrack_id);
+  if (same && known.backend == seen.backend) {
     known.epoch = epoch_;
     if (seen.conntrack_id != 0) known.conntrack_id = seen.conntrack_id;
     if (seen.phase > known.phase) advance(known, seen.phase);  // else nothing new, or a sight that an event has overtaken
@@ -125,6 +126,7 @@ bool FlowCounter::see(const Flow& flow) {
   if (!inserted) account(std::exchange(known, seen), -1);
   learn(flow, id);
   account(seen, +1);
+  if (same && seen.phase == FlowPhase::kEstablished) --backends_.at(id).count.started;  // booked anew, it has not begun now
   return true;
 }
 

@@ -347,8 +347,8 @@ void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
   if (health_) watch_health(std::move(looked_at));
   if (!other_file) return;
   if (pair_) update_pair();
-  for (auto& former : wanted_addresses_) former_addresses_.insert_or_assign(former.address, std::move(former));
-  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  const auto former = std::exchange(wanted_addresses_, addresses::wanted_addresses(*wanted_.file));
+  if (pair_) note_former(former);
   place_addresses({});  // the next tending asks the counts before it takes any away
 }
 

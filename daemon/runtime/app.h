@@ -122,6 +122,7 @@ class App final : public control::Node {
   /// What another file is to change on the machine.
   void foresee(const config::Config& next, control::ReloadReport& report) const;
   void place_addresses(const std::set<netlink::IpAddress>& idle);
+  void note_former(const std::vector<addresses::WantedAddress>& former);
   void note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover);
   [[nodiscard]] pair::MovingAddresses moving_addresses() const;
   boost::asio::awaitable<void> place_rest();

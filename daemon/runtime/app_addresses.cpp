@@ -36,6 +36,14 @@ void App::foresee(const config::Config& next, control::ReloadReport& report) con
   std::ranges::move(changes.problems, std::back_inserter(report.warnings));
 }
 
+/// Any of them may be in use, until the counts tell.
+void App::note_former(const std::vector<addresses::WantedAddress>& former) {
+  std::set<netlink::IpAddress> in_use;
+  for (const auto& wanted : former) former_addresses_.insert_or_assign(wanted.address, wanted);
+  for (const auto& [address, wanted] : former_addresses_) in_use.insert(address);
+  note_lasting(std::move(in_use), {});
+}
+
 /// Flows live on when their VIP or pool address has left the configuration, and on either node. The active has the address still
 /// (`leftover`); the other one needs it when it takes the role.
 void App::note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover) {

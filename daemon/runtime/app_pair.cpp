@@ -1,5 +1,6 @@
 // The daemon as one node of a pair: what its roles mean to everything else, and what it shares with the peer.
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -403,7 +404,9 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   keep_overlay();
   if (others.empty()) co_return tl::expected<void, std::string>{};
-  const auto names = fmt::format("{}", fmt::join(others, ", "));
+  constexpr std::size_t kShown = 10;
+  auto names = fmt::format("{}", fmt::join(std::span(others).first(std::min(others.size(), kShown)), ", "));
+  if (others.size() > kShown) names += fmt::format(" and {} more", others.size() - kShown);
   if (order == Order::kConcurrent) {
     events_.add("changes-dropped", "both nodes were changed at run time while apart, and the active's changes count: " + names);
   } else {

@@ -19,6 +19,7 @@ TEST_F(CollectorTest, FlowsAreBookedToTheServiceThatListensAtTheirVipNow) {
   EXPECT_EQ(collector->counter().backend(2).held, 1U) << "nobody knows better";
   EXPECT_EQ(collector->counter().backend(9).held, 2U);
   EXPECT_EQ(collector->counter().backend(9).connections, 1U);
+  EXPECT_EQ(collector->counter().backend(9).started, 0U) << "none of them has begun now";
   EXPECT_EQ(conntrack.table[0].mark, kCollectedMark.to_mark(9));
   EXPECT_EQ(conntrack.table[1].mark, kCollectedMark.to_mark(9) | kCollectedMark.closing_bit() | 1U);
   EXPECT_EQ(conntrack.table[2].mark, kCollectedMark.to_mark(2));
