@@ -57,6 +57,7 @@ void World::handle(const Event& event) {
     self.machine->advert(whole, address_of(other(event.node)), now_);
   } else if (const auto* state = std::get_if<election::PeerState>(&event.content)) {
     self.last_read_word = now_;
+    self.told = state->role;
     self.machine->peer(*state, now_);
   } else if (const auto* step = std::get_if<StepDone>(&event.content)) {
     self.machine->finished(step->step, now_);
