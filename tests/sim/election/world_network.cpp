@@ -31,7 +31,7 @@ void World::arrive(const Event& event) {
   if (local && event.context != self.life) return;
   if (!local && !std::holds_alternative<Advert>(event.content) && event.context != self.connection) return;
   note_arrival(event);
-  if (now_ < self.asleep_until) {
+  if (now_ < self.asleep_until || !self.inbox.empty()) {
     self.inbox.push_back(event);
   } else {
     handle(event);
