@@ -119,7 +119,9 @@ class Machine(VirtualMac, PairTest):
         self.b.stop()
         self.until_active(self.a)
         self.assertEqual(self.virtual_links(self.b), self.expected_links(self.b, False), "a stop sets them down")
-        self.a.kill()
+        until(lambda: self.a.sync()["state"] == "disconnected", "the loss of the peer noticed")
+        self.a.stop()
+        self.assertEqual(self.virtual_links(self.a), self.expected_links(self.a, True), "not of a node that has no peer")
         self.assertIn("2 macvlan interfaces removed", self.a.purge().stdout)
         self.assertEqual((self.virtual_links(self.a), self.settings()), ({}, before))
 

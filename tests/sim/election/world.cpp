@@ -207,7 +207,7 @@ void World::note_stop(int node) {
   const auto& self = at(node);
   const bool addresses = self.addresses;
   const bool heard = self.last_read_word && now_ < *self.last_read_word + 3 * shape_.interval;
-  const bool beside = self.session.connected && heard && role(other(node)) == Role::kStandby;
+  const bool beside = self.session.connected && heard && self.told != Role::kFault;
   const bool keeps = role(node) == Role::kInit || (role(node) == Role::kActive && !beside);
   if (addresses && !keeps) fail(fmt::format("node {} stopped with its addresses on", node));
   if (!addresses && role(node) == Role::kActive) fail(fmt::format("node {} stopped without its addresses", node));

@@ -87,6 +87,7 @@ class World {
     election::SessionState session;
     std::uint64_t connection = 0;  // 0: none
     std::optional<TimePoint> last_advert, last_word, last_read_word;
+    election::Role told = election::Role::kInit;  // of the other one, by that word
     TimePoint last_bytes;
     std::uint64_t flows = 0;
     int kept = 0;

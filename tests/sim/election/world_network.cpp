@@ -31,7 +31,7 @@ void World::arrive(const Event& event) {
   if (local && event.context != self.life) return;
   if (!local && !std::holds_alternative<Advert>(event.content) && event.context != self.connection) return;
   note_arrival(event);
-  if (now_ < self.asleep_until) {
+  if (now_ < self.asleep_until || !self.inbox.empty()) {
     self.inbox.push_back(event);
   } else {
     handle(event);
@@ -57,6 +57,7 @@ void World::handle(const Event& event) {
     self.machine->advert(whole, address_of(other(event.node)), now_);
   } else if (const auto* state = std::get_if<election::PeerState>(&event.content)) {
     self.last_read_word = now_;
+    self.told = state->role;
     self.machine->peer(*state, now_);
   } else if (const auto* step = std::get_if<StepDone>(&event.content)) {
     self.machine->finished(step->step, now_);
