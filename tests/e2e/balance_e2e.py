@@ -33,19 +33,26 @@ class Balance(E2eTest):
         opened = clients.open(count, **how)
         self.assertEqual((opened["ok"], opened["failed"]), (count, {}))
 
+    def open_counted(self, clients, count):
+        before = sum(self.daemon.counts("chat").values())
+        self.open(clients, count)
+        until(lambda: sum(self.daemon.counts("chat").values()) == before + count, lambda: f"{count} more flows counted than {before}")
+
     def open_slowly(self, clients, count, step):
         """What arrives between two deals is dealt by the counts of the first: so each step waits until it is counted."""
-        total = sum(self.daemon.counts("chat").values())
         for _ in range(count // step):
-            self.open(clients, step)
-            total += step
-            until(lambda: sum(self.daemon.counts("chat").values()) == total, f"{total} flows counted")
+            self.open_counted(clients, step)
+
+    def fill(self, clients, count):
+        """A burst, and its last tenth slowly: how level a burst ends depends on how late its last flows are counted."""
+        self.open_counted(clients, count - count // 10)
+        self.open_slowly(clients, count // 10, 50)
 
     def test_a_newcomer_is_filled_first_and_a_crash_changes_nothing(self):
         three = [Backend(f"b{n}", BACKENDS4[n]) for n in range(3)]
         self.begin(three)
         clients = Clients(self.bed, f"{VIP4}:443")
-        self.open(clients, 3 * FLOWS)
+        self.fill(clients, 3 * FLOWS)
         self.expect_near({f"b{n}": FLOWS for n in range(3)})
         self.reload(three + [Backend("b3", BACKENDS4[3])])
         self.open_slowly(clients, FLOWS // 2, 50)
@@ -59,13 +66,13 @@ class Balance(E2eTest):
         weights = (100, 200, 300)
         self.begin([Backend(f"b{n}", BACKENDS4[n], weight=weight) for n, weight in enumerate(weights)])
         clients = Clients(self.bed, f"{VIP4}:443")
-        self.open(clients, 6000)
+        self.fill(clients, 6000)
         expected = {f"b{n}": 10 * weight for n, weight in enumerate(weights)}
         self.expect_near(expected)
         for how in ("fin", "reset"):        # whoever lost some gets them back
             clients.close(3000, how)
             until(lambda: sum(self.daemon.counts("chat").values()) == 3000, lambda: f"3000 flows left: {self.daemon.counts('chat')}", 20, 0.2)
-            self.open(clients, 3000)
+            self.fill(clients, 3000)
             self.expect_near(expected)
 
     def test_the_next_flow_goes_to_the_emptiest(self):
