@@ -218,8 +218,9 @@ void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::I
 }
 
 void RoleRunner::set_priority(int priority) {
-  priority_ = priority;
+  priority_ = settings_.vrrp.priority = priority;
   replication_.session().set_priority(static_cast<std::uint8_t>(priority));
+  if (!started_) return;
   machine_->set_priority(priority, Clock::now());
   act();
 }
