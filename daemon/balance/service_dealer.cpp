@@ -106,6 +106,10 @@ service::ServiceState ServiceDealer::deal(const LiveCounts& counts, TimePoint no
   return dealt;
 }
 
+void ServiceDealer::deal_again() {
+  for (auto& [family, deal] : deals_) deal.clock.changed();
+}
+
 void ServiceDealer::deal_by_counts(service::ServiceState& service, Family family, Deal& deal, const LiveCounts& counts,
                                    TimePoint now, WallTime wall) {
   std::vector<std::uint32_t> places;  // of this family in `backends`

@@ -46,6 +46,8 @@ class ServiceDealer {
 
   /// The wanted service with its slots dealt.
   service::ServiceState deal(const LiveCounts& counts, TimePoint now, WallTime wall);
+  /// The last deal is not in effect.
+  void deal_again();
 
  private:
   /// The backends of one family, which are dealt on their own.

@@ -24,19 +24,17 @@ Balancer::Balancer(boost::asio::io_context& io, dataplane::Applier& applier, bal
 service::StateChange Balancer::deal(service::StateChange change) {
   const auto now = steady_clock::now();
   for (const auto& [name, service] : change.services) forget(name);
-  for (auto& [name, service] : change.services) {
-    if (!service) {
-      dealers_.erase(name);
-      continue;
-    }
-    for (const auto& backend : service->backends) services_[backend.id] = name;
-    auto& dealer = dealers_[name];
-    dealer.want(*std::move(service), counts_, now);
-    service = dealer.deal(counts_, now, system_clock::now());
-    pending_.insert(name);
-  }
+  for (auto& [name, service] : change.services)
+    if (auto* dealer = want(name, service, now)) service = dealer->deal(counts_, now, system_clock::now());
   wake(now);
   return change;
+}
+
+void Balancer::take_back(const service::StateChange& present) {
+  const auto now = steady_clock::now();
+  for (const auto& [name, service] : present.services) forget(name);
+  for (const auto& [name, service] : present.services) want(name, service, now);
+  wake(now);
 }
 
 /// Which backends it has.
@@ -46,44 +44,63 @@ void Balancer::forget(const std::string& service) {
   for (const auto& backend : dealer->second.wanted().backends) services_.erase(backend.id);
 }
 
-const std::string* Balancer::service_of(service::BackendId backend) const {
-  const auto service = services_.find(backend);
-  return service == services_.end() ? nullptr : &service->second;
+balance::ServiceDealer* Balancer::want(const std::string& name, const std::optional<service::ServiceState>& service,
+                                       TimePoint now) {
+  if (!service) {
+    dealers_.erase(name);
+    return nullptr;
+  }
+  auto& dealer = *dealers_.try_emplace(name).first;
+  for (const auto& backend : service->backends) services_[backend.id] = &dealer;
+  dealer.second.want(*service, counts_, now);
+  pending_.insert(name);
+  return &dealer.second;
 }
 
-balance::ServiceDealer* Balancer::dealer_of(service::BackendId backend) {
+const std::string* Balancer::service_of(service::BackendId backend) const {
   const auto service = services_.find(backend);
-  if (service == services_.end()) return nullptr;
-  pending_.insert(service->second);
-  return &dealers_.at(service->second);
+  return service == services_.end() ? nullptr : &service->second->first;
 }
 
 void Balancer::counts_changed(const std::vector<service::BackendId>& backends) {
-  const auto now = steady_clock::now();
+  std::vector<Dealers::value_type*> dealers;
   for (const auto backend : backends)
-    if (auto* dealer = dealer_of(backend)) dealer->observe(counts_, now);
-  if (!pending_.empty()) wake(now);
+    if (const auto service = services_.find(backend); service != services_.end()) dealers.push_back(service->second);
+  std::ranges::sort(dealers);
+  const auto repeated = std::ranges::unique(dealers);
+  dealers.erase(repeated.begin(), repeated.end());
+  const auto now = steady_clock::now();
+  for (auto* dealer : dealers) {
+    dealer->second.observe(counts_, now);
+    const auto due = dealer->second.due();
+    if (!due) continue;
+    pending_.insert(dealer->first);
+    wake(*due);
+  }
 }
 
 void Balancer::expect(service::BackendId backend, std::uint64_t flows) {
-  if (auto* dealer = dealer_of(backend)) dealer->expect(flows, steady_clock::now());
+  const auto service = services_.find(backend);
+  if (service != services_.end()) service->second->second.expect(flows, steady_clock::now());
 }
 
 /// Never sooner than the shortest time between two deals, so that a stream of events does not become a stream of transactions.
-void Balancer::wake(steady_clock::time_point when) {
-  if (waiting_) return;
-  waiting_ = true;
-  timer_.expires_at(std::max(when, steady_clock::now() + balance::DealClock::kShortestInterval));
+void Balancer::wake(TimePoint when) {
+  when = std::max(when, worked_at_ + balance::DealClock::kShortestInterval);
+  if (wake_at_ && *wake_at_ <= when) return;
+  wake_at_ = when;
+  timer_.expires_at(when);
   timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    waiting_ = false;
     if (!cancelled) deal_what_is_due();
   });
 }
 
 void Balancer::deal_what_is_due() {
-  const auto now = steady_clock::now();
+  wake_at_.reset();
+  const auto now = worked_at_ = steady_clock::now();
+  if (!applier_.in_sync()) return wake(now + balance::DealClock::kInterval);  // whoever mends the kernel's table comes first
   std::vector<service::ServiceState> dealt;
-  std::optional<steady_clock::time_point> next;
+  std::optional<TimePoint> next;
   for (auto name = pending_.begin(); name != pending_.end();) {
     const auto dealer = dealers_.find(*name);
     auto due = dealer == dealers_.end() ? std::nullopt : dealer->second.due();
@@ -94,10 +111,16 @@ void Balancer::deal_what_is_due() {
     if (due && (!next || *due < *next)) next = due;
     name = due ? std::next(name) : pending_.erase(name);
   }
-  if (!dealt.empty()) {
-    if (const auto applied = applier_.apply_shares(dealt); !applied) on_failure_(applied.error());
-  }
   if (next) wake(*next);
+  if (dealt.empty()) return;
+  const auto applied = applier_.apply_shares(dealt);
+  if (applied) return;
+  for (const auto& service : dealt) {
+    dealers_.at(service.name).deal_again();
+    pending_.insert(service.name);
+  }
+  wake(now + balance::DealClock::kInterval);
+  on_failure_(applied.error());
 }
 
 }  // namespace wsl4::runtime

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ class Balancer {
 
   /// The change with the slots of its services dealt, for the applier to bring into the kernel. All others keep their deal.
   service::StateChange deal(service::StateChange change);
+  /// That change is not made after all; this one has its services as they are. They are dealt again, since nobody saw their last
+  /// deal.
+  void take_back(const service::StateChange& present);
 
   /// Counts of these backends have changed.
   void counts_changed(const std::vector<service::BackendId>& backends);
@@ -33,21 +37,27 @@ class Balancer {
   [[nodiscard]] const std::string* service_of(service::BackendId backend) const;
   /// All flows of the backend are about to come back to the service.
   void expect(service::BackendId backend, std::uint64_t flows);
+  /// When it looks next which services are due; none: not until something changes.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wakes_at() const { return wake_at_; }
 
  private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  using Dealers = std::map<std::string, balance::ServiceDealer>;
+
   void forget(const std::string& service);
-  balance::ServiceDealer* dealer_of(service::BackendId backend);
-  void wake(std::chrono::steady_clock::time_point when);
+  balance::ServiceDealer* want(const std::string& name, const std::optional<service::ServiceState>& service, TimePoint now);
+  void wake(TimePoint when);
   void deal_what_is_due();
 
   dataplane::Applier& applier_;
   balance::LiveCounts counts_;
   std::function<void(const netlink::Error&)> on_failure_;
   boost::asio::steady_timer timer_;
-  bool waiting_ = false;
-  std::map<std::string, balance::ServiceDealer> dealers_;
-  boost::unordered_flat_map<service::BackendId, std::string> services_;  // which a backend belongs to
-  std::set<std::string> pending_;                                        // services that may be due
+  std::optional<TimePoint> wake_at_;
+  TimePoint worked_at_;
+  Dealers dealers_;
+  boost::unordered_flat_map<service::BackendId, Dealers::value_type*> services_;  // which a backend belongs to
+  std::set<std::string> pending_;                                                 // services that may be due
 };
 
 }  // namespace wsl4::runtime

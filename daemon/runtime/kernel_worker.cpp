@@ -155,7 +155,7 @@ Result<dataplane::Applied> KernelWorker::apply(const service::StateChange& chang
   beat();
   if (!applied) {
     ports_.dropped();
-    balancer_.deal(service::inverse(whole, wanted_));
+    balancer_.take_back(service::inverse(whole, wanted_));
     if (applied_) repair();  // else there is nothing of this daemon's yet, and what an earlier one left goes on serving
     return applied;
   }
@@ -204,7 +204,7 @@ netlink::nft::Transaction KernelWorker::preview(const service::StateChange& chan
   const auto whole = with_ports(change);
   auto transaction = applier_.preview(deal(whole));
   ports_.dropped();
-  balancer_.deal(service::inverse(whole, wanted_));
+  balancer_.take_back(service::inverse(whole, wanted_));
   beat();
   return transaction;
 }
