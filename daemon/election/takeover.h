@@ -40,8 +40,9 @@ class Takeover {
   static constexpr std::chrono::milliseconds kAnnounceInterval{500}, kAnnounceFor{5000};
   /// Longer than this no step is waited for. Without the entries of a hand-over's queue nothing is handed over; else it goes on.
   static constexpr std::chrono::milliseconds kStepLimit{1000};
-  /// For the flows of another active, with which the session may not even stand yet.
-  static constexpr std::chrono::milliseconds kMeetLimit{3000};
+  /// For the flows of another active. The session with it may not stand yet, where adverts get through before it does: all that it
+  /// has would be reset. Clients send again for longer than this.
+  static constexpr std::chrono::milliseconds kMeetLimit{30'000};
   /// For thousands of addresses: before they are off nobody else may have them.
   static constexpr std::chrono::milliseconds kRemoveLimit{5000};
 

@@ -2,10 +2,11 @@
 # timeout: 900
 """A pair's rarer faults under live echoing WebSocket connections: hung and sleeping daemons, both dead at once, cables pulled, cuts in
 one direction, flows that begin on both sides of a split, a slow sync link; and how long an outage lasts with how many flows.
-WSL4_LONG=1: 22,000 connections, and 200,000 flows instead of 40,000."""
+WSL4_LONG=1: 22,000 connections, 200,000 flows instead of 40,000, and the gaps of takeovers have to be within their bounds."""
 
 import signal
 import statistics
+import time
 
 from lib.bed import BACKENDS4, VIP4, VIP6, endpoint, pool4, pool6
 from lib.case import main
@@ -18,7 +19,6 @@ from lib.run import tool
 from lib.wait import until
 
 UNPLANNED_MS, PLANNED_MS = 461, 20      # the issue's bounds, with 100 ms adverts and priority 100
-BUSY = 3                                # what a machine that does other things besides may take of them
 
 
 class Daemons(LivePair):
@@ -134,6 +134,15 @@ class Links(LivePair):
         self.cut(ADVERTS)
         self.rejoin()
 
+    def test_the_adverts_heal_before_the_session(self):
+        self.split()
+        self.cut(SYNC)
+        until(lambda: self.roles() == {"lb-a": "active", "lb-b": "standby"}, lambda: f"one of them active: {self.roles()}")
+        self.lead(self.b, [VIP4], pool4(2), "reachable")
+        time.sleep(4)       # so long the one that stays gets packets of connections that it has not been told of
+        self.heal()
+        self.rejoin()
+
     def split(self):
         # Who answers for an address that two nodes have is the switch's luck; so IPv6 is led to the one and IPv4 to the other.
         self.lead(self.a, [VIP6], pool6(2))
@@ -236,8 +245,10 @@ class Outage(PairTest):
 
     def measure(self, flows):
         self.begin(flows)
-        self.assertLessEqual(self.failovers(flows), BUSY * PLANNED_MS)
-        self.assertLessEqual(self.power_cut(flows), BUSY * UNPLANNED_MS)
+        planned, unplanned = self.failovers(flows), self.power_cut(flows)
+        if LONG:    # how fast a machine is that does other things besides is not what a test can know
+            self.assertLessEqual(planned, PLANNED_MS)
+            self.assertLessEqual(unplanned, UNPLANNED_MS)
         self.a.power_on()
         self.until_copied()
         print(f"    back after the cut: {self.a.sync()['received']} records received, {self.b.sync()['bytes_sent']} bytes sent", flush=True)
