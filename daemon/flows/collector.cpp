@@ -236,6 +236,7 @@ void Collector::begin_resync() {
   dump_began_ = steady_clock::now();
   dump_cost_ = {};
   foreign_ = 0;
+  dump_failed_ = false;
   rebooking_ = std::exchange(rebook_, false);
   counter_.begin_resync();
   if (dependencies_.observer != nullptr) dependencies_.observer->dump_began();
@@ -286,8 +287,7 @@ void Collector::set_right_marks() {
   if (misbooked_.empty()) return;
   const auto set = dependencies_.conntrack.set_marks(misbooked_, mark_.backend_mask() | former_mask_);
   if (!set) {
-    ++stats_.errors;
-    log::warning("marks-not-set", "error=\"{}\"", set.error().message());
+    failed("marks-not-set", set.error());
     rebook_ = true;
   }
   misbooked_.clear();
@@ -355,20 +355,21 @@ void Collector::set_due_timers() {
   const auto of_udp = holds ? kCopyTimeout : kUdpStreamTimeout;
   for (auto& flow : due_) flow.timeout = flow.original.protocol == netlink::Protocol::kTcp ? established : of_udp;
   if (const auto set = dependencies_.conntrack.set_timeouts(due_); !set) {
-    ++stats_.errors;
-    log::warning("timers-not-set", "error=\"{}\"", set.error().message());
+    failed("timers-not-set", set.error());
   } else if (holds) {
     look_again_ = look_again_ || std::ranges::count(*set, 0) != 0;
   }
 }
 
+/// A step of a dump's thousands: one of them is logged.
+void Collector::failed(const char* what, const netlink::Error& error) {
+  ++stats_.errors;
+  if (!std::exchange(dump_failed_, true)) log::warning(what, "error=\"{}\"", error.message());
+}
+
 void Collector::end_idle() {
   const auto ended = dependencies_.ender.end(idle_, FlowEnder::Tell::kBothEnds);
-  if (!ended) {
-    ++stats_.errors;
-    log::warning("idle-flows-not-ended", "error=\"{}\"", ended.error().message());
-    return;
-  }
+  if (!ended) return failed("idle-flows-not-ended", ended.error());
   stats_.idle_ended += *ended;
   for (const auto& flow : idle_) forget(flow);
 }

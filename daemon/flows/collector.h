@@ -121,6 +121,7 @@ class Collector {
   void tell_end(bool whole);
   void finish_resync();
   void end_idle();
+  void failed(const char* what, const netlink::Error& error);
   void set_due_timers();
   void sample_rates();
   void look_for_unseen();
@@ -146,6 +147,7 @@ class Collector {
   Timers timers_ = Timers::kRun;
   bool listening_ = true;
   std::uint64_t unseen_limit_ = UINT64_MAX;
+  bool dump_failed_ = false;   // a step of the present dump, or of the last one
   std::uint64_t foreign_ = 0;  // entries of others that the present dump, or the last one, has shown
   bool told_ = false,
        look_for_unseen_ = false;  // events came since the last sample of rates; the next ones are to be followed by a look

@@ -10,6 +10,9 @@ using netlink::conntrack::TcpState;
 
 namespace {
 
+/// Of a backend whose flows are ended, where some could not be.
+constexpr int kMostWalks = 3;
+
 bool is_evictable(const Flow& flow, const service::MarkLayout& mark) {
   const bool udp = flow.original.protocol == netlink::Protocol::kUdp;
   return (udp || flow.tcp_state == TcpState::kEstablished) && !mark.is_closing(flow.mark);
@@ -64,21 +67,33 @@ void Evictor::end_all(service::BackendId backend, FlowEnder::Tell tell) { ending
 netlink::Result<std::size_t> Evictor::step() {
   if (ending_.empty()) return 0;
   auto& ending = ending_.front();
-  const auto give_up = [this](const netlink::Error& error) {
-    ending_.pop_front();
-    return tl::make_unexpected(error);
+  const auto walk_again = [&] {
+    ending.dump.reset();
+    ending.incomplete = false;
+    if (++ending.walks == kMostWalks) ending_.pop_front();
   };
   if (!ending.dump) {
     auto begun = dump(ending.backend);
-    if (!begun) return give_up(begun.error());
+    if (!begun) {
+      walk_again();
+      return tl::make_unexpected(begun.error());
+    }
     ending.dump = std::move(*begun);
   }
   std::vector<Flow> flows;
   const auto more = ending.dump->step([&flows](const Flow& flow) { flows.push_back(flow); });
-  if (!more) return give_up(more.error());
+  if (!more) {
+    walk_again();
+    return tl::make_unexpected(more.error());
+  }
   auto ended = ender_.end(flows, ending.tell);
-  if (!ended) return give_up(ended.error());
-  if (!*more) ending_.pop_front();
+  ending.incomplete = ending.incomplete || !ended;
+  if (*more) return ended;
+  if (ending.incomplete) {
+    walk_again();
+  } else {
+    ending_.pop_front();
+  }
   return ended;
 }
 

@@ -26,7 +26,7 @@ class Evictor {
   /// `step` until it is no longer `busy`.
   void end_all(service::BackendId backend, FlowEnder::Tell tell);
   [[nodiscard]] bool busy() const { return !ending_.empty(); }
-  /// Returns how many flows were ended. After an error the backend that it concerned is given up.
+  /// Returns how many flows were ended. An error ends no others: the table is gone through anew for those that are left, twice.
   netlink::Result<std::size_t> step();
 
   /// Drops what is remembered of a backend that takes part in no eviction any more.
@@ -42,6 +42,8 @@ class Evictor {
     service::BackendId backend = 0;
     FlowEnder::Tell tell = FlowEnder::Tell::kBothEnds;
     std::unique_ptr<netlink::conntrack::Dump> dump;
+    bool incomplete = false;  // this walk: flows are left that could not be ended
+    int walks = 0;            // that were not complete
   };
 
   netlink::Result<std::unique_ptr<netlink::conntrack::Dump>> dump(service::BackendId backend);

@@ -106,7 +106,10 @@ bool FlowCounter::see(const Flow& flow) {
   const auto id = mark_.to_id(flow.mark);
   if (id == 0) return false;
   const auto hash = hash_of(flow.original);
-  if (!ended_.empty()) ended_.erase({hash, flow.id});  // begun anew, in the same place
+  if (!ended_.empty()) {  // begun anew, in the same place
+    ended_.erase({hash, flow.id});
+    ended_.erase({hash, 0});
+  }
   // mode dnat: the backend answers to the client itself, which is no address of ours.
   const auto& [answered, port] = flow.reply.destination;
   const bool translated_source = answered != flow.original.source.address;
@@ -140,7 +143,7 @@ bool FlowCounter::see_in_dump(const Flow& flow) {
 
 bool FlowCounter::forget(const Flow& flow) {
   const auto hash = hash_of(flow.original);
-  if (resyncing_ && mark_.to_id(flow.mark) != 0) ended_.emplace(hash, flow.id);
+  if (resyncing_ && (flow.id == 0 || mark_.to_id(flow.mark) != 0)) ended_.emplace(hash, flow.id);
   const auto place = flows_.find(hash);
   if (place == flows_.end() || !same_entry(place->second.conntrack_id, flow.id)) return false;
   account(place->second, -1);

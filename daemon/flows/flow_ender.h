@@ -22,8 +22,8 @@ class FlowEnder {
 
   FlowEnder(netlink::conntrack::Conntrack& conntrack, netlink::TcpProber& prober) : conntrack_(conntrack), prober_(prober) {}
 
-  /// Only these very entries (by conntrack id). Returns how many there were still. An error is about single entries:
-  /// the others have ended all the same.
+  /// Only these very entries (by conntrack id). Returns how many there were still. After an error some may be left: single ones
+  /// that the kernel refused, or, where its answers were lost, nobody knows which.
   netlink::Result<std::size_t> end(std::span<const netlink::conntrack::Flow> flows, Tell tell);
 
  private:

@@ -137,6 +137,7 @@ Result<std::vector<Flow>> Injector::shorten(std::span<const Flow> flows) {
       missing.push_back(flows[i]);
     } else {
       ++stats_.shortened;
+      if (told_.put) told_.put(flows[i]);
     }
   }
   return missing;

@@ -43,7 +43,7 @@ class Injector {
     bool known = true;             // false: nobody knows what the kernel has of this batch (answers were lost)
     std::vector<Refused> refused;  // all others have been applied
   };
-  /// Called for each entry that has come and each that has gone, of those given here.
+  /// Called for each entry that has come or has closed, and for each that is not there any more, of those given here.
   struct Told {
     std::function<void(const netlink::conntrack::Flow&)> put, erased;
   };

@@ -149,6 +149,21 @@ TEST(FlowCounter, ADumpThatReadAheadRevivesNothing) {
   EXPECT_EQ(counter.backend(7).held, 2U) << "what ended before the last dump is no reason";
 }
 
+TEST(FlowCounter, ADumpThatReadAheadDoesNotReviveACopyThatWasErased) {
+  FlowCounter counter(kMark);
+  counter.see(flow(1, 7));
+  counter.begin_resync();
+  auto erased = flow(1, 7);  // as the peer names it
+  erased.id = erased.mark = 0;
+  counter.forget(erased);
+  counter.see_in_dump(flow(1, 7));
+  EXPECT_EQ(counter.backend(7).held, 0U);
+  counter.see(flow(1, 7));
+  counter.see_in_dump(flow(1, 7));
+  counter.end_resync();
+  EXPECT_EQ(counter.backend(7).held, 1U) << "one that has come since";
+}
+
 /// Whatever comes in whatever order, the counts are those of the flows that are known.
 TEST(FlowCounter, CountsAlwaysAddUp) {
   std::mt19937 generator(20261124);

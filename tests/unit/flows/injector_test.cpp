@@ -96,7 +96,7 @@ TEST_F(InjectorTest, PutsErasesAndSetsTimers) {
   EXPECT_EQ(injector.waiting(), 0U);
 }
 
-TEST_F(InjectorTest, TellsOfEachEntryThatHasComeOrGone) {
+TEST_F(InjectorTest, TellsOfEachEntryThatHasComeClosedOrGone) {
   std::vector<std::uint16_t> put, erased;
   injector.tell({.put = [&](const Flow& flow) { put.push_back(flow.original.source.port); },
                  .erased = [&](const Flow& flow) { erased.push_back(flow.original.source.port); }});
@@ -106,7 +106,8 @@ TEST_F(InjectorTest, TellsOfEachEntryThatHasComeOrGone) {
   apply(2, {{Kind::kErase, copied(2)}, {Kind::kPut, heir}});
   conntrack.set_limit(conntrack.size());
   apply(3, puts(7, 8));  // no room
-  EXPECT_EQ(put, (std::vector<std::uint16_t>{1, 2, 3}));
+  apply(4, {{Kind::kShorten, heir}});
+  EXPECT_EQ(put, (std::vector<std::uint16_t>{1, 2, 3, 3}));
   EXPECT_EQ(erased, std::vector<std::uint16_t>{2});
 }
 
