@@ -65,15 +65,15 @@ Parsed<bool> parse_flag(const QueryParameters& parameters, const std::string& na
 
 }  // namespace
 
-Parsed<FlowQuery> parse_flow_query(const QueryParameters& parameters) {
+Parsed<FlowQuery> parse_flow_query(const QueryParameters& parameters, std::size_t most) {
   Reader reader(parameters);
   FlowQuery query;
   query.service = reader.text("service");
   query.backend = reader.text("backend");
   query.client = reader.value<netlink::IpAddress>("client", "an IPv4 or IPv6 address");
   query.snat = reader.value<netlink::Endpoint>("snat", "an address and port such as 198.51.100.16:40001 or [2001:db8::1]:40001");
-  query.limit = reader.number("limit", query.limit, kMaxFlows);
-  if (query.limit == 0) query.limit = kMaxFlows;
+  query.limit = reader.number("limit", query.limit, most);
+  if (query.limit == 0) query.limit = most;
   return reader.finish(std::move(query));
 }
 

@@ -18,7 +18,8 @@ using QueryParameters = std::map<std::string, std::string>;
 template <class T>
 using Parsed = tl::expected<T, std::string>;
 
-inline constexpr std::size_t kMaxFlows = 100'000;         // in one answer; limit=0 asks for so many
+// In one answer; limit=0 asks for so many. An answer stays in memory until its reader has it, some 600 bytes a flow.
+inline constexpr std::size_t kMaxFlows = 100'000, kMaxFlowsForAnybody = 1'000;
 inline constexpr std::chrono::seconds kMaxEventWait{60};  // of one request for events
 
 struct EventQuery {
@@ -26,8 +27,8 @@ struct EventQuery {
   std::chrono::seconds wait{0};  // for the first event, 0-60
 };
 
-/// service, backend, client (an address), snat (address:port), limit (0-100000, default 100; 0 is the most).
-[[nodiscard]] Parsed<FlowQuery> parse_flow_query(const QueryParameters& parameters);
+/// service, backend, client (an address), snat (address:port), limit (0-`most`, default 100; 0 is the most).
+[[nodiscard]] Parsed<FlowQuery> parse_flow_query(const QueryParameters& parameters, std::size_t most = kMaxFlows);
 /// after (default 0), wait (seconds).
 [[nodiscard]] Parsed<EventQuery> parse_event_query(const QueryParameters& parameters);
 /// dry_run: 0 or 1.

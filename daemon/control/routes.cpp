@@ -42,8 +42,8 @@ awaitable<Response> get_service(Node& node, const Request& request, const PathVa
   co_return json_response(to_json(*found));
 }
 
-awaitable<Response> get_flows(Node& node, const Request& request) {
-  auto query = parse_flow_query(request.target.query);
+awaitable<Response> get_flows(Node& node, const Request& request, std::size_t most) {
+  auto query = parse_flow_query(request.target.query, most);
   if (!query) co_return bad_query(query.error());
   const std::size_t limit = query->limit;
   query->limit = limit + 1;  // one more than is shown tells whether there are more
@@ -169,7 +169,7 @@ awaitable<Response> get_page() {
 
 }  // namespace
 
-std::vector<http::Route> make_routes(Node& node) {
+std::vector<http::Route> make_routes(Node& node, std::size_t max_flows) {
   return {
       {"GET", "/", http::kReads, [](const Request&, const PathValues&) { return get_page(); }},
       {"GET", "/healthz", http::kReads, [&node](const Request&, const PathValues&) { return get_healthz(node); }},
@@ -178,7 +178,8 @@ std::vector<http::Route> make_routes(Node& node) {
       {"GET", "/v1/status", http::kReads, [&node](const Request& request, const PathValues&) { return get_status(node, request); }},
       {"GET", "/v1/services/{name}", http::kReads,
        [&node](const Request& request, const PathValues& values) { return get_service(node, request, values); }},
-      {"GET", "/v1/flows", http::kReads, [&node](const Request& request, const PathValues&) { return get_flows(node, request); }},
+      {"GET", "/v1/flows", http::kReads,
+       [&node, max_flows](const Request& request, const PathValues&) { return get_flows(node, request, max_flows); }},
       {"GET", "/v1/events", http::kReads, [&node](const Request& request, const PathValues&) { return get_events(node, request); }},
       {"POST", "/v1/reload", http::kChanges,
        [&node](const Request& request, const PathValues&) { return post_reload(node, request); }},

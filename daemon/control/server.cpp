@@ -13,12 +13,12 @@ using http::Router;
 
 class HttpServer final : public Server {
  public:
-  HttpServer(boost::asio::io_context& io, Node& node) : router_(std::make_shared<Router>(make_routes(node))), server_(io, {}) {}
+  HttpServer(boost::asio::io_context& io, Node& node) : node_(node), server_(io, {}) {}
 
   tl::expected<void, std::string> listen(const ServerOptions& options) {
-    if (auto bound = server_.listen_unix(options.socket, answer_with(Router::Access::kEverything)); !bound) return bound;
+    if (auto bound = server_.listen_unix(options.socket, answer_with(Router::Access::kEverything, kMaxFlows)); !bound) return bound;
     if (!options.listen) return {};
-    const auto port = server_.listen_tcp(*options.listen, answer_with(Router::Access::kReadsOnly));
+    const auto port = server_.listen_tcp(*options.listen, answer_with(Router::Access::kReadsOnly, kMaxFlowsForAnybody));
     if (!port) return tl::make_unexpected(port.error());
     return {};
   }
@@ -27,12 +27,14 @@ class HttpServer final : public Server {
   [[nodiscard]] bool busy() const override { return server_.busy(); }
 
  private:
-  // Each answer holds the router, so that a request in progress may outlive this server.
-  http::Answer answer_with(Router::Access access) {
-    return [router = router_, access](const http::Request& request) { return router->answer(request, access); };
+  // Each answer holds its router, so that a request in progress may outlive this server.
+  http::Answer answer_with(Router::Access access, std::size_t max_flows) {
+    return [router = std::make_shared<Router>(make_routes(node_, max_flows)), access](const http::Request& request) {
+      return router->answer(request, access);
+    };
   }
 
-  std::shared_ptr<Router> router_;
+  Node& node_;
   http::Server server_;
 };
 
