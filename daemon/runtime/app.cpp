@@ -115,22 +115,26 @@ tl::expected<void, std::string> App::start() {
   } else if (auto opened = open_addresses(); !opened) {
     return opened;
   }
+  auto listener = joining_.prepare(*wanted_.file);
+  if (!listener) return tl::make_unexpected(listener.error().front());
   const auto old_values = set_sysctls(*wanted_.file);
   kernel_->set_timeout_history(state_.timeouts);
-  if (auto applied = adopt_and_apply(); !applied) {
+  auto serving = adopt_and_apply();
+  if (serving) {
+    start_health();
+    if (pair_) serving = begin_pair();
+  }
+  if (!serving) {
     host::apply_sysctls(*sysctls_, old_values);
-    return applied;
+    return serving;
   }
   if (addresses_) {
     place_addresses({});
     while (addresses_->busy()) addresses_placed(addresses_->go_on());
   }
-  start_health();
   named_files_ = read_named_files(*wanted_.file);
-  if (pair_) {
-    if (auto begun = begin_pair(); !begun) return begun;
-  }
-  return joining_.start();
+  joining_.start(std::move(*listener));
+  return {};
 }
 
 tl::expected<void, std::string> App::open_addresses() {
@@ -272,6 +276,7 @@ asio::awaitable<void> App::tend() {
     co_await tend_timer_.async_wait(asio::use_awaitable);
     const auto held = co_await changing_.acquire();
     watch_sysctls();
+    if (pair_) co_await follow_again();
     if (pair_) co_await age_verdicts();
     co_await drop_drained();
     co_await joining_.tend();
@@ -362,14 +367,18 @@ asio::awaitable<Outcome<std::string>> App::preview_new(std::shared_ptr<const con
 }
 
 asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
-  touched.merge(touched_);
-  touched_ = touched;  // until it has come true
-  auto drafted = draft(wanted, touched);
-  if (!drafted) co_return refused(422, drafted.error());
   std::map<std::string, std::string> old_values;
   if (wanted.file != wanted_.file) {
     auto changing = change_sysctls(*wanted.file);
     old_values = co_await std::move(changing);
+  }
+  // From here to the question nothing waits: a verdict is in the draft, or it is touched by it for the next one.
+  touched.merge(touched_);
+  touched_ = touched;  // until it has come true
+  auto drafted = draft(wanted, touched);
+  if (!drafted) {
+    co_await restore_sysctls(old_values);
+    co_return refused(422, drafted.error());
   }
   const auto endings = take_endings();
   touched_.clear();
@@ -383,8 +392,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   };
   const auto applied = co_await util::ask(kernel_->io(), std::move(work));
   if (!applied) {
-    if (!old_values.empty()) co_await change_sysctls(*wanted_.file);  // notes it too, for purge
-    host::apply_sysctls(*sysctls_, old_values);
+    co_await restore_sysctls(old_values);
     touched_.merge(touched);
     for (const auto& due : endings) health_->give_back(due.ending);
     co_return refused(500, fmt::format("the kernel refused the change; the old state goes on: {}", applied.error().message()));

@@ -70,6 +70,7 @@ class App final : public control::Node {
   // Return the old values of what they changed. The first one waits for storage, for the start.
   Sysctls set_sysctls(const config::Config& config);
   boost::asio::awaitable<Sysctls> change_sysctls(const config::Config& config);
+  boost::asio::awaitable<void> restore_sysctls(const Sysctls& old_values);
   [[nodiscard]] State noting(const Sysctls& wanted) const;
   Sysctls write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
@@ -109,7 +110,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> suspect();
   void note_tight(const std::vector<flows::PairCount>& pairs);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
-  /// One that is to be in effect; after an error the one that is is kept.
+  /// One that is to be in effect, and shared once it is; after an error the one that is is kept.
   boost::asio::awaitable<tl::expected<void, std::string>> store_overlay(const service::Overlay& overlay);
   void keep_overlay();
   [[nodiscard]] std::string overlay_path() const;
@@ -146,7 +147,13 @@ class App final : public control::Node {
   void share(pair::Document kind, std::string_view text);
   void share_overlay(const std::string& text);
   void share_all();
-  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document, bool from_active);
+  struct PeerDocument {
+    std::string text;
+    bool from_active = false;
+  };
+  boost::asio::awaitable<void> follow_peer(pair::Document kind, PeerDocument document);
+  boost::asio::awaitable<void> follow_again();
+  boost::asio::awaitable<tl::expected<void, std::string>> follow(pair::Document kind, const PeerDocument& document);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text, bool from_active);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
   boost::asio::awaitable<void> age_verdicts();
@@ -202,7 +209,8 @@ class App final : public control::Node {
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();
   bool left_pair_ = false;
-  int verdicts_age_ = 0;  // of the active's, in tendings since it was there
+  int verdicts_age_ = 0;                               // of the active's, in tendings since it was there
+  std::map<pair::Document, PeerDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
   std::set<flows::BackendNumbers::Place> learning_;
   std::map<flows::BackendNumbers::Place, service::BackendId> gone_;  // of the peer's flows to where no service listens here
   std::unique_ptr<KernelWorker> kernel_;

@@ -114,7 +114,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   told.on_shared = [this](const sync::SharedState& piece, bool from_active) {
     asio::post(io_, [this, piece, from_active] {
       if (auto document = sharing_->take(piece))
-        asio::co_spawn(io_, follow_peer(std::move(*document), from_active), asio::detached);
+        asio::co_spawn(io_, follow_peer(document->kind, {std::move(document->text), from_active}), asio::detached);
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
@@ -367,19 +367,30 @@ std::optional<Refusal> App::refusal_of_follower() const {
       {}};
 }
 
-asio::awaitable<void> App::follow_peer(pair::WholeDocument document, bool from_active) {
+asio::awaitable<void> App::follow_peer(pair::Document kind, PeerDocument document) {
   const auto held = co_await changing_.acquire();
-  tl::expected<void, std::string> followed;
-  if (document.kind == pair::Document::kOverlay) {
-    followed = co_await follow_overlay(std::move(document.text), from_active);
-  } else if (is_active() || !from_active) {
-    co_return;
-  } else if (document.kind == pair::Document::kJoined) {
-    followed = co_await joining_.follow(std::move(document.text));
-  } else {
-    followed = co_await follow_verdicts(std::move(document.text));
+  unfollowed_.erase(kind);
+  auto pending = follow(kind, document);
+  const auto followed = co_await std::move(pending);
+  if (followed) co_return;
+  events_.add("peer-not-followed", followed.error());
+  unfollowed_.emplace(kind, std::move(document));
+}
+
+/// What the kernel refused, or the numbering had no room for, may come true later; the peer sends it once.
+asio::awaitable<void> App::follow_again() {
+  for (auto& [kind, document] : std::exchange(unfollowed_, {})) {
+    auto pending = follow(kind, document);
+    if (const auto followed = co_await std::move(pending); !followed) unfollowed_.emplace(kind, std::move(document));
   }
-  if (!followed) events_.add("peer-not-followed", followed.error());
+}
+
+asio::awaitable<tl::expected<void, std::string>> App::follow(pair::Document kind, const PeerDocument& document) {
+  const auto& [text, from_active] = document;
+  if (kind == pair::Document::kOverlay) co_return co_await follow_overlay(text, from_active);
+  if (is_active() || !from_active) co_return tl::expected<void, std::string>{};
+  if (kind == pair::Document::kJoined) co_return co_await joining_.follow(text);
+  co_return co_await follow_verdicts(text);
 }
 
 /// The copy that has missed nothing counts, whoever is active: a node may have become so without the last changes. What was changed

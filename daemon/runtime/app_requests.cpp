@@ -245,6 +245,7 @@ asio::awaitable<Outcome<control::ChangeReport>> App::change_backend(std::string 
       keep_overlay();
       co_return tl::make_unexpected(changed.error());
     }
+    share_overlay(service::to_text(wanted_.overlay));
     events_.add("backend-changed", service::describe(change), service, backend);
   }
   const auto place = assembler_.desired().services.find(service);

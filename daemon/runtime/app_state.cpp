@@ -20,7 +20,8 @@ constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeo
 
 }  // namespace
 
-/// Writes before anything is changed, so that a read-only state directory is found out while nothing has happened.
+/// Writes before anything is changed, so that a state directory of no use is found out while nothing has happened. One that has
+/// served before and cannot be written now, as on a full disk, keeps nobody from taking over what the kernel has.
 tl::expected<void, std::string> App::open_state() {
   std::error_code failed;
   const auto& directory = wanted_.file->node.state_dir;
@@ -38,7 +39,13 @@ tl::expected<void, std::string> App::open_state() {
   auto joined = joining_.open(*wanted_.file, directory);
   if (!joined) return tl::make_unexpected(joined.error());
   wanted_.file = std::make_shared<const config::Config>(std::move(*joined));
-  return store_.save(state_).map_error([](const std::string& why) { return "node.state_dir: " + why; });
+  const auto saved = store_.save(state_);
+  if (saved) return {};
+  if (std::filesystem::exists(store_.path(), failed)) {
+    files_.keep(store_.path(), {store_.text(state_)});
+    return {};
+  }
+  return tl::make_unexpected("node.state_dir: " + saved.error());
 }
 
 /// With the values before `wanted`.
@@ -84,6 +91,13 @@ asio::awaitable<App::Sysctls> App::change_sysctls(const config::Config& config) 
   co_return write_sysctls(wanted, std::move(noted), saved);
 }
 
+/// What was set for a file that does not come into effect.
+asio::awaitable<void> App::restore_sysctls(const Sysctls& old_values) {
+  if (old_values.empty()) co_return;
+  co_await change_sysctls(*wanted_.file);  // notes it too, for purge
+  host::apply_sysctls(*sysctls_, old_values);
+}
+
 /// What somebody else has changed meanwhile is set again: without it flows would stop or be reset.
 void App::watch_sysctls() {
   const auto wanted = host::wanted_sysctls(*wanted_.file);
@@ -120,14 +134,9 @@ tl::expected<void, std::string> App::load_overlay() {
 
 /// What has been confirmed must survive a crash.
 asio::awaitable<tl::expected<void, std::string>> App::store_overlay(const service::Overlay& overlay) {
-  const auto text = service::to_text(overlay);
-  auto storing = files_.store(overlay_path(), text);
+  auto storing = files_.store(overlay_path(), service::to_text(overlay));
   const auto stored = co_await std::move(storing);
-  if (stored) {
-    share_overlay(text);
-  } else {
-    keep_overlay();
-  }
+  if (!stored) keep_overlay();
   co_return stored;
 }
 

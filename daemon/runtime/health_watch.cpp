@@ -127,56 +127,56 @@ bool HealthWatch::has_open_cases() const {
   return !down_.empty() || std::ranges::any_of(spared_, [](const auto& item) { return item.second.has_value(); });
 }
 
+HealthWatch::Found HealthWatch::find(const std::string& service) const {
+  Found found{service, {}, {}};
+  for (auto& status : scheduler_.snapshot(service)) {
+    found.places.emplace(status.backend, found.standings.size());
+    found.standings.push_back(std::move(status.standing));
+  }
+  return found;
+}
+
+const health::Standing* HealthWatch::Found::standing_of(const netlink::Endpoint& backend) const {
+  const auto place = places.find(backend);
+  return place == places.end() ? nullptr : &standings[place->second];
+}
+
 void HealthWatch::take_stayed_down(std::vector<Ending>& endings) {
+  Found found;
   std::erase_if(spared_, [&](const auto& item) {
     const auto& [key, recovered] = item;
+    if (found.service != key.first) found = find(key.first);
     const auto policy = policies_.find(key.first);
-    const auto status = status_of(key);
-    if (policy == policies_.end() || !status) return true;
-    if (!recovered || !health::has_stayed_down(status->standing, *recovered, health::one_interval(policy->second.health)))
-      return false;
-    endings.push_back({key.first, key.second, status->standing.failure != health::Failure::kConnect});
+    const auto* standing = found.standing_of(key.second);
+    if (policy == policies_.end() || standing == nullptr) return true;
+    if (!recovered || !health::has_stayed_down(*standing, *recovered, health::one_interval(policy->second.health))) return false;
+    endings.push_back({key.first, key.second, standing->failure != health::Failure::kConnect});
     return true;
   });
 }
 
-/// None: it is not checked any more.
-std::optional<health::Status> HealthWatch::status_of(const Key& key) const {
-  for (auto& status : scheduler_.snapshot(key.first))
-    if (status.backend == key.second) return std::move(status);
-  return std::nullopt;
-}
-
-health::Fault HealthWatch::fault_of(const Key& key) const {
-  const auto all = scheduler_.snapshot(key.first);
-  std::vector<health::Standing> standings;
-  std::size_t fallen = all.size();
-  for (const auto& status : all) {
-    if (status.backend == key.second) fallen = standings.size();
-    standings.push_back(status.standing);
-  }
-  if (fallen == all.size()) return health::Fault::kBackend;  // not checked any more
-  return health::fault_of(standings, fallen, health::one_interval(policies_.at(key.first).health),
-                          std::chrono::steady_clock::now());
-}
-
 void HealthWatch::give_back(const Ending& ending) {
-  const Key key{ending.service, ending.backend};
-  const auto status = status_of(key);
-  if (status && status->standing.state == health::State::kDown) down_.insert(key);
+  const auto found = find(ending.service);
+  const auto* standing = found.standing_of(ending.backend);
+  if (standing != nullptr && standing->state == health::State::kDown) down_.insert({ending.service, ending.backend});
 }
 
 std::vector<Ending> HealthWatch::take_endings() {
   std::vector<Ending> endings;
   std::set<std::string> told;
+  const auto now = std::chrono::steady_clock::now();
+  Found found;  // of one service after the other
   std::erase_if(down_, [&](const Key& key) {
+    if (found.service != key.first) found = find(key.first);
     const auto policy = policies_.find(key.first);
     if (policy == policies_.end() || policy->second.action == OnBackendDown::kKeep) return true;
-    const auto status = status_of(key);
-    const bool connects = !status || status->standing.failure != health::Failure::kConnect;
+    const auto* standing = found.standing_of(key.second);
+    const bool connects = standing == nullptr || standing->failure != health::Failure::kConnect;
     // One that answers wrongly may come to refuse connections: then its state changes once more.
     if (connects && policy->second.action == OnBackendDown::kAuto) return true;
-    const auto fault = fault_of(key);
+    const auto fault = standing == nullptr ? health::Fault::kBackend  // not checked any more
+                                           : health::fault_of(found.standings, found.places.at(key.second),
+                                                              health::one_interval(policy->second.health), now);
     if (fault == health::Fault::kOpen) return false;
     if (fault == health::Fault::kBackend) {
       endings.push_back({key.first, key.second, connects});

@@ -79,6 +79,14 @@ class HealthWatch {
     config::Health health;
   };
 
+  /// What its own checks know of one service's backends.
+  struct Found {
+    std::string service;
+    std::vector<health::Standing> standings;
+    std::map<netlink::Endpoint, std::size_t> places;                                            // in `standings`
+    [[nodiscard]] const health::Standing* standing_of(const netlink::Endpoint& backend) const;  // nullptr: not checked any more
+  };
+
   void changed(const health::Status& status);
   void note_recovery(const std::string& service);
   void take_stayed_down(std::vector<Ending>& endings);
@@ -86,8 +94,7 @@ class HealthWatch {
   [[nodiscard]] std::vector<health::Status> with_peers(std::vector<health::Status> statuses) const;
   [[nodiscard]] health::Sources sources_of(const config::Service& service, const std::vector<config::Pool>& pools,
                                            netlink::Family family);
-  [[nodiscard]] std::optional<health::Status> status_of(const Key& key) const;
-  [[nodiscard]] health::Fault fault_of(const Key& key) const;
+  [[nodiscard]] Found find(const std::string& service) const;
 
   Hooks hooks_;
   health::Scheduler scheduler_;

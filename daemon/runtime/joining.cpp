@@ -54,13 +54,10 @@ tl::expected<config::Config, std::string> Joining::open(config::Config file, con
   return base;
 }
 
-tl::expected<void, std::string> Joining::start() {
-  auto listener = prepare(file_);
-  if (!listener) return tl::make_unexpected(listener.error().front());
-  listener_.go_over(std::move(*listener));
+void Joining::start(Listener listener) {
+  listener_.go_over(std::move(listener));
   for (const auto& stranger : strangers()) log::warning("token-without-service", "detail=\"{}\"", stranger);
   look_up();
-  return {};
 }
 
 void Joining::stop() {

@@ -41,12 +41,12 @@ class Joining final : public control::Joiner {
 
   /// At the start, before anything is applied: what was stored in `directory`, laid into `file`. The error names the file.
   [[nodiscard]] tl::expected<config::Config, std::string> open(config::Config file, const std::string& directory);
-  /// When traffic flows: listens, and asks DNS.
-  [[nodiscard]] tl::expected<void, std::string> start();
+  using Listener = control::RegisterServer::Next;
+  /// When traffic flows: listens (see prepare), and asks DNS.
+  void start(Listener listener);
   void stop();
 
   // A reload: prepare, lay, have it applied, accept.
-  using Listener = control::RegisterServer::Next;
   [[nodiscard]] tl::expected<Listener, std::vector<std::string>> prepare(const config::Config& file);
   [[nodiscard]] service::Joined lay(const config::Config& file) const { return lay_joined(file, leases_, discovered_); }
   void accept(config::Config file, const service::Joined& joined, Listener listener);

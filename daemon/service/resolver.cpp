@@ -32,9 +32,11 @@ std::string gone_service(netlink::Protocol protocol) { return "gone/" + std::str
 
 void Resolver::adopt(const std::vector<KnownBackend>& backends, const std::vector<BackendId>& live) {
   for (const auto& [service, backend] : backends) {
-    if (backend.id == 0 || backend.id > mark_.max_id() || !used_.insert(backend.id).second) continue;
-    if (!known_[service].try_emplace(backend.address, Known{backend, false}).second) {
-      orphans_.emplace(backend.id, 0);  // a second number of the same backend: nobody else gets it
+    if (backend.id == 0 || backend.id > mark_.max_id() || used_.contains(backend.id)) continue;
+    if (known_[service].try_emplace(backend.address, Known{backend, false}).second) {
+      used_.insert(backend.id);
+    } else {
+      orphans_.emplace(backend.id, 0);  // a second number of the same backend: nobody else gets it as long as flows bear it
     }
     leaving_.insert(service);
     last_id_ = std::max(last_id_, backend.id);

@@ -85,7 +85,7 @@ class Deaths(E2eTest):
         """Kills it and returns when, after the verdict of each service."""
         self.before = {clients: clients.report()["live"] for both in self.clients.values() for clients in both}
         for live in self.before.values():
-            self.assertGreater(live.get(VICTIM, 0), COUNT // 10, "clients on the one that dies")
+            self.assertGreater(live.get(VICTIM, 0), 0, "clients on the one that dies")
         death = time.monotonic()
         kill()
         self.row = {}
