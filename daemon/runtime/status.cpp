@@ -175,7 +175,8 @@ std::optional<control::CheckStatus> check_of(const health::Status* health, std::
 
 /// Where a backend that is in effect comes from.
 std::string_view source_of(const Surroundings& surroundings, const Known::Key& key) {
-  if (surroundings.added.contains(key)) return "added";
+  const auto laid = surroundings.laid.find(key.first);
+  if (laid != surroundings.laid.end() && laid->second.added.contains(key.second)) return "added";
   const auto origin = surroundings.joined.origins.find(key);
   if (origin == surroundings.joined.origins.end()) return "file";
   return origin->second == service::Origin::kRegistered ? "registered" : "discovered";

@@ -42,9 +42,8 @@ constexpr service::WallTime kWall{std::chrono::hours(1000)};
 constexpr std::chrono::steady_clock::time_point kNow{std::chrono::hours(1)};
 
 control::Status describe(const service::DesiredState& desired, const KernelCounts& counts, const config::Config& config = file(),
-                         JoinedView joined = {}, std::set<JoinedView::Key> added = {}) {
-  const std::map<std::string, service::LaidService> laid;
-  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), {}, std::move(added)};
+                         JoinedView joined = {}, const std::map<std::string, service::LaidService>& laid = {}) {
+  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), {}};
   control::Status status;
   describe_services(status, desired, surroundings, counts);
   return status;
@@ -273,7 +272,9 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
   joined.lookups["chat"].setting = "dns:x:80";
   joined.lookups["chat"].status.failing = true;
-  const auto status = describe(desired, counts_of(desired), config, std::move(joined), {{"chat", endpoint("198.18.2.13:80")}});
+  service::LaidService laid;
+  laid.added.insert(endpoint("198.18.2.13:80"));
+  const auto status = describe(desired, counts_of(desired), config, std::move(joined), {{"chat", laid}});
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.backends[0].source, "registered");
   EXPECT_EQ(chat.backends[0].lease, 20s);
@@ -283,6 +284,29 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   ASSERT_TRUE(chat.discovery);
   EXPECT_EQ(chat.discovery->source, "dns:x:80");
   EXPECT_TRUE(chat.discovery->failing);
+}
+
+/// The file has got a backend at the address of one that was added before.
+TEST(DescribeServices, OneThatWasAddedInVainIsNoSource) {
+  const auto desired = desired_state();
+  auto config = file();
+  config.services[0].listen = {endpoint("198.18.1.100:443")};
+  config.services[0].backends[0].name = "a";
+  config.services[0].backends.pop_back();
+  service::Overlay overlay;
+  ASSERT_TRUE(overlay.change(config, "chat", "mine", service::AddBackend{endpoint("198.18.2.12:80"), 100, 0, {}}, kNow));
+  const auto source = [&](JoinedView joined) {
+    const std::map<std::string, service::LaidService> laid{{"chat", *overlay.lay(config, "chat", config.services.data())}};
+    return describe(desired, counts_of(desired), config, std::move(joined), laid).services[0].backends[1].source;
+  };
+  EXPECT_EQ(source({}), "added");
+  auto& own = config.services[0].backends.emplace_back();
+  own.name = "b";
+  own.address = endpoint("198.18.2.12:80");
+  EXPECT_EQ(source({}), "file");
+  JoinedView joined;
+  joined.origins[{"chat", own.address}] = service::Origin::kRegistered;
+  EXPECT_EQ(source(std::move(joined)), "registered");
 }
 
 TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
