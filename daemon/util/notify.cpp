@@ -4,11 +4,11 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <ctime>
 #include <mutex>
 #include <string_view>
 
