@@ -74,13 +74,23 @@ class Validator {
 
   void check_register() {
     const auto& control = config_.control;
-    if (!control.register_listen) return;
+    if (!control.register_listen) return check_unused_registration();
     const auto need = [this](const char* key, const std::string& value, const char* what) {
       if (value.empty()) tell({"control", key}, fmt::format("is missing ({}; control.register needs it)", what));
     };
     need("token_file", control.token_file, "the file that says who may join which service");
     need("tls_certificate", control.tls_certificate, "a PEM file");
     need("tls_key", control.tls_key, "a PEM file");
+  }
+
+  void check_unused_registration() {
+    if (refused({"control", "register"})) return;
+    const auto look = [this](const char* key, const std::string& value) {
+      if (!value.empty()) tell({"control", key}, "does nothing without control.register (leave it out)");
+    };
+    look("token_file", config_.control.token_file);
+    look("tls_certificate", config_.control.tls_certificate);
+    look("tls_key", config_.control.tls_key);
   }
 
   void check_names() {

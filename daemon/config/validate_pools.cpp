@@ -1,5 +1,8 @@
 #include "daemon/config/validate_pools.h"
 
+#include <optional>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "daemon/config/validate.h"
@@ -20,6 +23,12 @@ class Expander {
   }
 
  private:
+  /// Addresses that follow each other and are all in another item too.
+  struct Overlap {
+    netlink::IpAddress first, last;
+    PoolPlace with;
+  };
+
   void check_name(std::size_t pool) {
     const auto& name = draft_.config.pools[pool].name;
     if (name.empty()) return;
@@ -34,27 +43,30 @@ class Expander {
     const auto& ranges = draft_.pool_ranges[pool];
     for (std::size_t item = 0; item < ranges.size(); ++item) {
       if (ranges[item].first.is_unspecified()) continue;
-      bool told = false;
+      std::optional<Overlap> overlap;
       for (auto address = ranges[item].first;; address = address.next()) {
         if (addresses.size() == kMaxPoolAddresses) {
+          if (overlap) tell_twice(*overlap, {pool, item});
           return tell({"pool", pool, "addresses", item}, "makes the pool too large (at most 4,096 addresses)");
         }
         addresses.push_back(address);
         const auto [first, is_new] = seen_.emplace(address, PoolPlace{pool, item});
-        if (!is_new && !told) tell_twice(address, {pool, item}, first->second);
-        told = told || !is_new;
+        if (overlap && (is_new || first->second != overlap->with)) tell_twice(*std::exchange(overlap, {}), {pool, item});
+        if (!is_new && !overlap) overlap = {address, address, first->second};
+        if (!is_new) overlap->last = address;
         if (address == ranges[item].last) break;
       }
+      if (overlap) tell_twice(*overlap, {pool, item});
     }
   }
 
-  void tell_twice(const netlink::IpAddress& address, const PoolPlace& here, const PoolPlace& first) {
-    const auto& name = draft_.config.pools[first.pool].name;
-    const auto where = first.pool == here.pool
-                           ? fmt::format("already in addresses[{}]", first.item)
-                           : fmt::format("also in pool[{}]{}", first.pool, name.empty() ? "" : " (" + name + ")");
-    tell({"pool", here.pool, "addresses", here.item},
-         fmt::format("{} is {} (each address in one pool, once)", address.to_string(), where));
+  void tell_twice(const Overlap& overlap, const PoolPlace& here) {
+    const auto& [first, last, with] = overlap;
+    const auto& name = draft_.config.pools[with.pool].name;
+    const auto where = with.pool == here.pool ? fmt::format("already in addresses[{}]", with.item)
+                                              : fmt::format("also in pool[{}]{}", with.pool, name.empty() ? "" : " (" + name + ")");
+    const auto shared = first == last ? first.to_string() + " is" : fmt::format("{}-{} are", first.to_string(), last.to_string());
+    tell({"pool", here.pool, "addresses", here.item}, fmt::format("{} {} (each address in one pool, once)", shared, where));
   }
 
   void tell(KeyPath path, std::string what) { findings_.push_back({std::move(path), std::move(what)}); }

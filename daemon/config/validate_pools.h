@@ -11,6 +11,7 @@ namespace wsl4::config {
 /// Which item of which pool an address comes from.
 struct PoolPlace {
   std::size_t pool = 0, item = 0;
+  friend bool operator==(const PoolPlace&, const PoolPlace&) = default;
 };
 using PoolAddresses = std::unordered_map<netlink::IpAddress, PoolPlace>;
 

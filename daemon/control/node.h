@@ -55,14 +55,14 @@ struct DiscoveryStatus {
 
 struct SnatAddressStatus {
   netlink::IpAddress address;
-  std::uint64_t connections = 0;
-  std::uint64_t used = 0;  // entries that hold a port, half-open and closing ones too
+  std::uint64_t connections = 0;  // of the service
+  std::uint64_t used = 0;         // ports held towards the service's backends, by whichever services
 };
 
 struct SnatStatus {
   std::string pool;
   std::vector<SnatAddressStatus> addresses;
-  std::uint64_t capacity = 0, used = 0;
+  std::uint64_t capacity = 0, used = 0;  // as above; half-open and closing entries hold a port too
   double worst_use = 0;
   std::uint64_t pairs_full = 0;                 // pairs of pool address and backend without a free port
   std::optional<std::chrono::seconds> full_in;  // at the present rate; none: not foreseeable

@@ -106,9 +106,12 @@ int rebalance(const Options& options, const Console& console) {
   const auto report = ask(make_change(options, "rebalance", "POST", {{"rate", options.change.rate}}), console);
   if (!report) return report.error();
   const auto surplus = number_in<std::uint64_t>(*report, "surplus");
-  std::string done = fmt::format("{} to move, {} per second", counted(surplus, "connection", "connections"), options.change.rate);
-  if (surplus == 0) done = "even already; nothing to move";
-  if (options.change.rate == 0) done = "no connection is moved any more";
+  const auto rate = options.change.rate;
+  std::string done = "no connection is moved any more";
+  if (rate > 0 && surplus == 0) done = "even already, to 1 %; nothing to move";
+  if (rate > 0 && surplus > 0)
+    done = fmt::format("{} to move, {} per second: done in about {}", counted(surplus, "connection", "connections"), rate,
+                       human_seconds(1 + static_cast<std::int64_t>(surplus) / rate));
   console.out(options.json ? json_text(*report) : fmt::format("{}: {}\n", options.change.service, done));
   return kExitDone;
 }

@@ -176,8 +176,8 @@ std::vector<PairCount> FlowCounter::pairs() const {
   std::vector<PairCount> pairs;
   pairs.reserve(pairs_.size());
   for (const auto& [key, pair] : pairs_) {
-    pairs.push_back(
-        {addresses_[static_cast<AddressIndex>(key)], static_cast<service::BackendId>(key >> 32), pair.connections, pair.held});
+    const auto id = static_cast<service::BackendId>(key >> 32);
+    pairs.push_back({addresses_[static_cast<AddressIndex>(key)], id, pair.connections, pair.held, backends_.at(id).endpoint});
   }
   return pairs;
 }

@@ -26,14 +26,6 @@
 
 namespace wsl4::flows {
 
-/// One pair of a pool address and a backend. In mode dnat the address is the unspecified one.
-struct PairCount {
-  netlink::IpAddress snat;
-  service::BackendId backend = 0;
-  std::uint64_t connections = 0;  // established flows
-  std::uint64_t held = 0;         // every entry that holds a port, half-open and closing ones too
-};
-
 struct BackendCount {
   std::uint64_t connections = 0;
   std::uint64_t held = 0;
@@ -47,6 +39,15 @@ struct BackendEndpoint {
   netlink::Endpoint address;
   netlink::Protocol protocol = netlink::Protocol::kTcp;
   friend auto operator<=>(const BackendEndpoint&, const BackendEndpoint&) = default;
+};
+
+/// One pair of a pool address and a backend. In mode dnat the address is the unspecified one.
+struct PairCount {
+  netlink::IpAddress snat;
+  service::BackendId backend = 0;
+  std::uint64_t connections = 0;  // established flows
+  std::uint64_t held = 0;         // every entry that holds a port, half-open and closing ones too
+  BackendEndpoint endpoint = {};  // the backend's, towards which the ports are held
 };
 
 /// The ports of pool addresses towards one backend endpoint.

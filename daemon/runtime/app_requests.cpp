@@ -167,16 +167,13 @@ asio::awaitable<Outcome<control::Status>> App::status() {
   std::ranges::move(dormant(), std::back_inserter(status.warnings));
   if (pair_) co_await add_pair(status);
   // From here on nothing waits: what follows refers to configurations that a reload replaces.
-  Surroundings surroundings{*wanted_.file,
-                            assembler_.laid(),
-                            health_ ? health_->snapshot() : std::vector<health::Status>{},
-                            std::chrono::steady_clock::now(),
-                            control::WallClock::now(),
-                            joining_.view(),
-                            assembler_.resolver().left()};
-  for (const auto& [service, backends] : wanted_.overlay.changes())
-    for (const auto& [name, change] : backends)
-      if (change.added) surroundings.added.emplace(service, change.added->address);
+  const Surroundings surroundings{*wanted_.file,
+                                  assembler_.laid(),
+                                  health_ ? health_->snapshot() : std::vector<health::Status>{},
+                                  std::chrono::steady_clock::now(),
+                                  control::WallClock::now(),
+                                  joining_.view(),
+                                  assembler_.resolver().left()};
   describe_services(status, assembler_.desired(), surroundings, counts);
   co_return status;
 }

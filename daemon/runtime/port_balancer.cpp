@@ -281,20 +281,28 @@ void PortBalancer::look_at_use(TimePoint now) {
   look_took_ = steady_clock::now() - now;
 }
 
+/// What all services hold of the ports that these ones' flows may get.
 void PortBalancer::sample(const std::set<std::string>& services, TimePoint now) {
   if (now - sampled_at_ < kSampleInterval) return;
   sampled_at_ = now;
   std::erase_if(forecasts_, [&](const auto& forecast) { return !services.contains(forecast.first); });
+  if (services.empty()) return;
   const auto& state = dependencies_.applier.state();
+  const auto uses = dependencies_.counter.port_use();
+  const auto use_of = by_endpoint(uses);
   for (const auto& name : services) {
     const auto& service = state.services.at(name);
     const auto& pool = *dataplane::pool_of(state, service);
+    const std::set<netlink::IpAddress> of_pool(pool.addresses.begin(), pool.addresses.end());
     auto& forecast = forecasts_[name];
     forecast.capacity = 0;
     std::uint64_t held = 0;
     for (const auto& backend : service.backends) {
-      held += dependencies_.counter.backend(backend.id).held;
       forecast.capacity += std::uint64_t{pool.ports()} * dataplane::count_of(pool, backend.address.address.family());
+      const auto use = use_of.find({backend.address, service.protocol});
+      if (use == use_of.end()) continue;
+      for (const auto& [address, entries] : use->second->held)
+        if (of_pool.contains(address)) held += entries;
     }
     forecast.samples.push_back({now, held});
     if (forecast.samples.size() > kSamples) forecast.samples.pop_front();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -39,23 +40,25 @@ std::string_view to_string(netlink::conntrack::TcpState state) {
   return kNames.at(static_cast<std::size_t>(state));
 }
 
-/// Entries by (pool address, backend address, protocol), whichever services use them: what fills a pair.
-using PairUse = std::map<std::tuple<netlink::IpAddress, netlink::Endpoint, netlink::Protocol>, std::uint64_t>;
-
 struct Tables {
+  /// Entries by pool address.
+  using Held = std::map<netlink::IpAddress, std::uint64_t>;
+
   boost::unordered_flat_map<service::BackendId, std::vector<const flows::PairCount*>> pairs_of;
-  PairUse use;
+  std::map<flows::BackendEndpoint, Held> held;  // of all services together, also of those that have gone: what fills a pair
+
+  [[nodiscard]] const Held& held_towards(const service::ServiceState& service, const service::BackendState& backend) const {
+    static const Held kNone;
+    const auto place = held.find({backend.address, service.protocol});
+    return place == held.end() ? kNone : place->second;
+  }
 };
 
-Tables tables_of(const service::DesiredState& desired, const KernelCounts& counts) {
+Tables tables_of(const KernelCounts& counts) {
   Tables tables;
-  for (const auto& pair : counts.pairs) tables.pairs_of[pair.backend].push_back(&pair);
-  for (const auto& [name, service] : desired.services) {
-    for (const auto& backend : service.backends) {
-      const auto pairs = tables.pairs_of.find(backend.id);
-      if (pairs == tables.pairs_of.end()) continue;
-      for (const auto* pair : pairs->second) tables.use[{pair->snat, backend.address, service.protocol}] += pair->held;
-    }
+  for (const auto& pair : counts.pairs) {
+    tables.pairs_of[pair.backend].push_back(&pair);
+    tables.held[pair.endpoint][pair.snat] += pair.held;
   }
   return tables;
 }
@@ -101,29 +104,39 @@ class Known {
   std::map<Key, const health::Status*> health_;
 };
 
+/// It may have left, and drain.
+bool is_configured(const Known& known, const service::ServiceState& service, const service::BackendState& backend) {
+  return known.backend({service.name, backend.address}) != nullptr;
+}
+
 control::SnatStatus describe_snat(const service::ServiceState& service, const service::PoolState& pool, const Tables& tables,
                                   const Known& known) {
   control::SnatStatus snat;
   snat.pool = pool.name;
   std::map<netlink::IpAddress, control::SnatAddressStatus> addresses;
   for (const auto& address : pool.addresses) addresses[address].address = address;
-  const std::uint64_t ports = std::uint64_t{pool.port_max} - pool.port_min + 1;
+  // Flows over an address that has left the pool take none of its ports.
+  const auto of_pool = [&](const netlink::IpAddress& address) {
+    const auto place = addresses.find(address);
+    return place == addresses.end() ? nullptr : &place->second;
+  };
+  const std::uint64_t ports = pool.ports();
   for (const auto& backend : service.backends) {
-    if (known.backend({service.name, backend.address}) != nullptr)
+    if (is_configured(known, service, backend))
       snat.capacity += ports * static_cast<std::uint64_t>(std::ranges::count(pool.addresses, backend.address.address.family(),
                                                                              &netlink::IpAddress::family));
-    const auto pairs = tables.pairs_of.find(backend.id);
-    if (pairs == tables.pairs_of.end()) continue;
-    for (const auto* pair : pairs->second) {
-      const auto address = addresses.find(pair->snat);
-      if (address == addresses.end()) continue;  // flows over an address that has left the pool take none of its ports
-      address->second.connections += pair->connections;
-      address->second.used += pair->held;
-      snat.used += pair->held;
-      const auto held = tables.use.at({pair->snat, backend.address, service.protocol});
+    for (const auto& [source, held] : tables.held_towards(service, backend)) {
+      auto* address = of_pool(source);
+      if (address == nullptr) continue;
+      address->used += held;
+      snat.used += held;
       snat.worst_use = std::max(snat.worst_use, static_cast<double>(held) / static_cast<double>(ports));
       snat.pairs_full += held >= ports ? 1 : 0;
     }
+    const auto pairs = tables.pairs_of.find(backend.id);
+    if (pairs == tables.pairs_of.end()) continue;
+    for (const auto* pair : pairs->second)
+      if (auto* address = of_pool(pair->snat)) address->connections += pair->connections;
   }
   for (const auto& address : pool.addresses) snat.addresses.push_back(addresses.at(address));
   return snat;
@@ -162,7 +175,8 @@ std::optional<control::CheckStatus> check_of(const health::Status* health, std::
 
 /// Where a backend that is in effect comes from.
 std::string_view source_of(const Surroundings& surroundings, const Known::Key& key) {
-  if (surroundings.added.contains(key)) return "added";
+  const auto laid = surroundings.laid.find(key.first);
+  if (laid != surroundings.laid.end() && laid->second.added.contains(key.second)) return "added";
   const auto origin = surroundings.joined.origins.find(key);
   if (origin == surroundings.joined.origins.end()) return "file";
   return origin->second == service::Origin::kRegistered ? "registered" : "discovered";
@@ -261,17 +275,20 @@ std::string roughly(std::chrono::seconds time) {
   return fmt::format("{} s", time.count());
 }
 
-/// Which pair is the fullest, and when all will be full.
+/// Which pair is the fullest, and when all will be full. Backends that have left have a pair, but no part in the pool's capacity.
 std::string full_warning(const service::ServiceState& service, const service::PoolState& pool, const control::SnatStatus& snat,
-                         const Tables& tables) {
+                         const Tables& tables, const Known& known) {
+  const std::set<netlink::IpAddress> of_pool(pool.addresses.begin(), pool.addresses.end());
   const service::BackendState* fullest = nullptr;
   netlink::IpAddress address;
-  std::uint64_t most = 0;
+  std::uint64_t most = 0, in_all = 0;
   for (const auto& backend : service.backends) {
-    for (const auto& source : pool.addresses) {
-      const auto held = tables.use.find({source, backend.address, service.protocol});
-      if (held == tables.use.end() || held->second <= most) continue;
-      most = held->second;
+    const bool configured = is_configured(known, service, backend);
+    for (const auto& [source, held] : tables.held_towards(service, backend)) {
+      if (!of_pool.contains(source)) continue;
+      if (configured) in_all += held;
+      if (held <= most) continue;
+      most = held;
       fullest = &backend;
       address = source;
     }
@@ -279,8 +296,8 @@ std::string full_warning(const service::ServiceState& service, const service::Po
   if (fullest == nullptr) return "";
   auto text = fmt::format("service {}: {} % of the ports of {} towards {} are taken, {} % of pool {} in all", service.name,
                           static_cast<int>(snat.worst_use * 100), address.to_string(), fullest->name,
-                          snat.capacity == 0 ? 100 : snat.used * 100 / snat.capacity, pool.name);
-  if (snat.full_in && snat.used < snat.capacity) text += ", at the present rate all of it in " + roughly(*snat.full_in);
+                          snat.capacity == 0 ? 100 : in_all * 100 / snat.capacity, pool.name);
+  if (snat.full_in && in_all < snat.capacity) text += ", at the present rate all of it in " + roughly(*snat.full_in);
   return text + "; add addresses to the pool, or backends";
 }
 
@@ -306,12 +323,12 @@ void tell_of_gone(control::Status& status, const service::DesiredState& desired,
 
 void describe_services(control::Status& status, const service::DesiredState& desired, const Surroundings& surroundings,
                        const KernelCounts& counts) {
-  const auto tables = tables_of(desired, counts);
+  const auto tables = tables_of(counts);
   const Known known(surroundings);
   for (const auto& [name, service] : desired.services) {
     auto& described = status.services.emplace_back(describe_service(desired, service, counts, tables, known));
     if (described.snat && described.snat->worst_use >= kFullWarning) {
-      status.warnings.push_back(full_warning(service, desired.pools.at(service.pool), *described.snat, tables));
+      status.warnings.push_back(full_warning(service, desired.pools.at(service.pool), *described.snat, tables, known));
     }
     if (const auto lack = lack_of_backends(service))
       status.warnings.push_back(fmt::format("service {}: {}; they are refused", name, *lack));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 
 #include "daemon/config/config.h"
@@ -23,7 +22,6 @@ struct Surroundings {
   service::WallTime wall;
   JoinedView joined = {};
   std::vector<service::KnownBackend> left = {};  // that are not configured any more
-  std::set<JoinedView::Key> added = {};          // at run time
 };
 
 /// Fills `services`, the counts of the `kernel` block and the warnings that follow from them.

@@ -68,6 +68,7 @@ class Layers {
     const auto clash = find_clash(file_, service_, *change.added);
     if (!clash) {
       place(*change.added, change);
+      laid_.added.insert(change.added->address);
       if (own != nullptr && own->address != change.added->address) mark_removed(name, own->address, change);
       return;
     }

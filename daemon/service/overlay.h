@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,7 +60,8 @@ struct LaidService {
   /// In the order of the file, added backends behind; those that drain or are disabled with their weight. None: not in the file.
   std::optional<config::Service> service;
   Marks marks;
-  std::vector<std::string> dormant;  // a sentence for each change without effect: why, and how to drop it
+  std::set<netlink::Endpoint> added{};  // of its backends those that were added at run time
+  std::vector<std::string> dormant;     // a sentence for each change without effect: why, and how to drop it
   friend bool operator==(const LaidService&, const LaidService&) = default;
 };
 

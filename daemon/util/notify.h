@@ -1,4 +1,5 @@
-// What systemd is told (sd_notify(3)). Without a service manager nothing happens.
+// What systemd is told (sd_notify(3)). Without a service manager nothing happens. One that does not read for a while holds nothing
+// up: what it could not be told of states is told with the next message, watchdog ones included.
 #pragma once
 
 #include <chrono>
@@ -6,6 +7,9 @@
 #include <string>
 
 namespace wsl4::notify {
+
+/// For room in the manager's queue, for a change of state; `watchdog` does not wait.
+inline constexpr std::chrono::milliseconds kLongestWait{200};
 
 void ready(const std::string& status);
 void reloading();

@@ -30,9 +30,19 @@ end
 
 # Whether `backend ACTION` stands there, with so many arguments behind it.
 function __wsl4ctl_backend_arguments -a wanted
-    set -l given (string match -v -- '-*' (commandline -opc))
+    set -l given (commandline -opc)
     set -l at (contains -i -- backend $given); or return 1
-    test (math (count $given) - $at) -eq (math $wanted + 1)
+    set -l arguments -2 # but for `backend` and ACTION
+    set -l before ''
+    for word in $given[$at..-1]
+        # Options, and the values of those that have one.
+        if not string match -q -- '-*' $word
+            and not contains -- $before --socket --weight --max-connections --public --evict
+            set arguments (math $arguments + 1)
+        end
+        set before $word
+    end
+    test $arguments -eq $wanted
 end
 
 set -l commands status check reload backend rebalance failover promote demote pick flows events keygen purge

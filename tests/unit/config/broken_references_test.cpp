@@ -161,7 +161,20 @@ addresses = ["198.18.1.0/30"]
 name = "q"
 addresses = ["198.18.1.8", "198.18.1.2-198.18.1.6"]
 )~",
-       R"~(f:6:28: pool[1].addresses[1]: 198.18.1.2 is also in pool[0] (p) (each address in one pool, once))~"},
+       R"~(f:6:28: pool[1].addresses[1]: 198.18.1.2-198.18.1.3 are also in pool[0] (p) (each address in one pool, once))~"},
+      {"addresses that several others have",
+       R"~([[pool]]
+name = "p"
+addresses = ["198.18.1.4-198.18.1.5", "198.18.1.6-198.18.1.9", "198.18.1.11-198.18.1.12", "2001:db8::1-2001:db8::4"]
+[[pool]]
+name = "q"
+addresses = ["198.18.1.5-198.18.1.20", "2001:db8::4-2001:db8::5", "2001:db8::5"]
+)~",
+       R"~(f:6:14: pool[1].addresses[0]: 198.18.1.5 is also in pool[0] (p) (each address in one pool, once)
+f:6:14: pool[1].addresses[0]: 198.18.1.6-198.18.1.9 are also in pool[0] (p) (each address in one pool, once)
+f:6:14: pool[1].addresses[0]: 198.18.1.11-198.18.1.12 are also in pool[0] (p) (each address in one pool, once)
+f:6:40: pool[1].addresses[1]: 2001:db8::4 is also in pool[0] (p) (each address in one pool, once)
+f:6:67: pool[1].addresses[2]: 2001:db8::5 is already in addresses[1] (each address in one pool, once))~"},
       {"an address twice in a pool",
        R"~([[pool]]
 name = "p"

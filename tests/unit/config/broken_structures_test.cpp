@@ -179,6 +179,23 @@ tls_key = "/k"
 )~",
        R"~(f:1:1: control.token_file: is missing (the file that says who may join which service; control.register needs it)
 f:1:1: control.tls_certificate: is missing (a PEM file; control.register needs it))~"},
+      {"what only registration makes use of",
+       R"~([control]
+token_file = "/t"
+tls_certificate = "/c"
+tls_key = "/k"
+)~",
+       R"~(f:2:14: control.token_file: does nothing without control.register (leave it out)
+f:3:19: control.tls_certificate: does nothing without control.register (leave it out)
+f:4:11: control.tls_key: does nothing without control.register (leave it out))~"},
+      {"the same beside an address that cannot be read",
+       R"~([control]
+register = "198.18.0.9"
+token_file = "/t"
+tls_certificate = "/c"
+tls_key = "/k"
+)~",
+       R"~(f:2:12: control.register: "198.18.0.9" is not an address and port (ADDRESS:PORT such as 198.51.100.1:9440 or [2001:db8::1]:9440))~"},
       {"registration where something else listens",
        R"~([control]
 listen = "198.18.0.1:80"

@@ -110,12 +110,12 @@ TEST_F(Wsl4ctl, NamesReachTheDaemonAsTheyAre) {
 TEST_F(Wsl4ctl, Rebalance) {
   serve();
   EXPECT_EQ(run_with({"rebalance", "chat", "--rate", "50"}), 0);
-  EXPECT_EQ(out_, "chat: 5,000 connections to move, 50 per second\n");
+  EXPECT_EQ(out_, "chat: 5,000 connections to move, 50 per second: done in about 1 min 41 s\n");
   EXPECT_EQ(run_with({"rebalance", "chat", "--rate", "0"}), 0);
   EXPECT_EQ(out_, "chat: no connection is moved any more\n");
   thread_.run([this] { node_.rebalance_answer = control::RebalanceReport{0}; });
   EXPECT_EQ(run_with({"rebalance", "chat", "--rate", "50"}), 0);
-  EXPECT_EQ(out_, "chat: even already; nothing to move\n");
+  EXPECT_EQ(out_, "chat: even already, to 1 %; nothing to move\n");
   EXPECT_EQ(run_with({"rebalance", "chat", "--rate", "-1"}), 2);
   thread_.stop();
   EXPECT_EQ(node_.rebalances.size(), 3U);

@@ -163,6 +163,9 @@ true)",
   };
   EXPECT_EQ(offered("'wsl4ctl --socket /x flows --service '"), Words{"chat"});
   EXPECT_EQ(offered("'wsl4ctl --socket=/x backend drain chat '"), Words{"b1"});
+  EXPECT_EQ(offered("'wsl4ctl --socket /x backend drain '"), Words{"chat"});
+  EXPECT_EQ(offered("'wsl4ctl --socket /x backend drain --evict 5 chat '"), Words{"b1"});
+  EXPECT_EQ(offered("'wsl4ctl --socket /x backend drain chat b1 '"), Words{});
   EXPECT_EQ(offered("'wsl4ctl flows --service '"), Words{}) << "another daemon, which is not there";
 }
 

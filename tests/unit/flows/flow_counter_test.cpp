@@ -33,6 +33,7 @@ TEST(FlowCounter, AClosingFlowHoldsItsPortButIsNoConnection) {
   ASSERT_EQ(pairs.size(), 1U);
   EXPECT_EQ(pairs[0].connections, 0U);
   EXPECT_EQ(pairs[0].held, 1U);
+  EXPECT_EQ(pairs[0].endpoint, (BackendEndpoint{flow(1, 7).reply.source, netlink::Protocol::kTcp}));
 }
 
 TEST(FlowCounter, ALateSightDoesNotReviveAClosedFlow) {

@@ -305,6 +305,23 @@ TEST_F(PortBalancerTest, WhenAllWillBeFullIsForeseen) {
   EXPECT_FALSE(ports_.full_in("other"));
 }
 
+/// Its own flows do not grow.
+TEST_F(PortBalancerTest, WhenAllWillBeFullIsForeseenByWhatOtherServicesTakeToo) {
+  auto next = applier_.state();
+  next.services["other"] = test::make_service("other", {"198.18.0.11:443"}, {"198.18.2.1:80"}, 8);
+  apply(next);
+  begin(1, 1, 0, kPorts * 6 / 10);
+  std::uint32_t begun = 0;
+  const auto start = std::chrono::steady_clock::now();
+  while (!ports_.full_in("chat") || !ports_.full_in("other")) {
+    ASSERT_GT(io_.run_one_for(20s), 0U);
+    if (std::chrono::steady_clock::now() < start + (begun + 1) * 100ms || begun == kPorts) continue;
+    begin(1, 2, begun, begun + 1, 8);
+    ++begun;
+  }
+  EXPECT_LT(*ports_.full_in("other"), *ports_.full_in("chat")) << "which has another backend";
+}
+
 TEST_F(PortBalancerTest, WhatTheKernelRefusesIsTold) {
   begin(1, 1, 0, kPorts / 2);
   run_until([&] { return ports_.free_ports(1).has_value(); });

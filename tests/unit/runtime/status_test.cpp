@@ -42,12 +42,17 @@ constexpr service::WallTime kWall{std::chrono::hours(1000)};
 constexpr std::chrono::steady_clock::time_point kNow{std::chrono::hours(1)};
 
 control::Status describe(const service::DesiredState& desired, const KernelCounts& counts, const config::Config& config = file(),
-                         JoinedView joined = {}, std::set<JoinedView::Key> added = {}) {
-  const std::map<std::string, service::LaidService> laid;
-  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), {}, std::move(added)};
+                         JoinedView joined = {}, const std::map<std::string, service::LaidService>& laid = {}) {
+  const Surroundings surroundings{config, laid, {}, kNow, kWall, std::move(joined), {}};
   control::Status status;
   describe_services(status, desired, surroundings, counts);
   return status;
+}
+
+/// What a backend at 198.18.2.`host`:80, with the number `id`, has on a pool address.
+flows::PairCount pair_count(const std::string& snat, service::BackendId id, int host, std::uint64_t connections,
+                            std::uint64_t held) {
+  return {address(snat), id, connections, held, {endpoint("198.18.2." + std::to_string(host) + ":80"), netlink::Protocol::kTcp}};
 }
 
 KernelCounts counts_of(const service::DesiredState& desired) {
@@ -55,7 +60,8 @@ KernelCounts counts_of(const service::DesiredState& desired) {
   counts.backends = {{1, {10, 12, 20}}, {2, {30, 33, 40}}, {3, {5, 5, 0}}};
   counts.rates = {{1, 2.5}, {2, 7.5}};
   counts.shares = {{1, 0.25}, {2, 0.75}, {3, 0}};
-  counts.pairs = {{address("198.18.2.101"), 1, 10, 12}, {address("198.18.2.102"), 2, 30, 33}, {address("198.18.2.101"), 3, 5, 5}};
+  counts.pairs = {pair_count("198.18.2.101", 1, 11, 10, 12), pair_count("198.18.2.102", 2, 12, 30, 33),
+                  pair_count("198.18.2.101", 3, 13, 5, 5)};
   const auto& chat = desired.services.at("chat");
   counts.counters[dataplane::names::new_flows_counter(chat)] = {509, 0};
   counts.counters[dataplane::names::no_backend_counter(chat)] = {9, 540};
@@ -106,24 +112,56 @@ TEST(DescribeServices, APairIsFilledByAllServicesThatUseItsBackend) {
   other.name = "other";
   other.backends = {{"same", endpoint("198.18.2.11:80"), 4, 100, 100}};
   auto counts = counts_of(desired);
-  counts.pairs.push_back({address("198.18.2.101"), 4, 900, 900});
-  const auto status = describe(desired, counts);
+  counts.pairs.push_back(pair_count("198.18.2.101", 4, 11, 900, 900));
+  auto config = file();
+  auto& second = config.services.emplace_back();
+  second.name = "other";
+  second.backends.emplace_back().address = endpoint("198.18.2.11:80");
+  const auto status = describe(desired, counts, config);
   EXPECT_DOUBLE_EQ(status.services[0].snat->worst_use, 0.912);
   EXPECT_DOUBLE_EQ(status.services[1].snat->worst_use, 0.912);
+  EXPECT_EQ(status.services[0].snat->used, 950U) << "by both";
+  EXPECT_EQ(status.services[0].snat->addresses[0].used, 917U);
+  EXPECT_EQ(status.services[0].snat->addresses[0].connections, 15U) << "its own";
+  EXPECT_EQ(status.services[1].snat->used, 912U) << "towards its only backend";
   ASSERT_EQ(status.warnings.size(), 2U);
   EXPECT_EQ(
       status.warnings[0],
-      "service chat: 91 % of the ports of 198.18.2.101 towards a are taken, 1 % of pool main in all; add addresses to the pool, "
+      "service chat: 91 % of the ports of 198.18.2.101 towards a are taken, 23 % of pool main in all; add addresses to the pool, "
       "or backends");
-  EXPECT_EQ(status.warnings[1].find("service other: 91 % of the ports of 198.18.2.101 towards same are taken"), 0U)
+  EXPECT_EQ(status.warnings[1].find("service other: 91 % of the ports of 198.18.2.101 towards same are taken, 45 % of pool main"),
+            0U)
       << status.warnings[1];
+}
+
+TEST(DescribeServices, APairIsFilledByServicesThatHaveGoneToo) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.pairs.push_back(pair_count("198.18.2.102", 77, 12, 967, 967));
+  const auto status = describe(desired, counts);
+  EXPECT_EQ(status.services[0].snat->pairs_full, 1U);
+  ASSERT_EQ(status.warnings.size(), 1U);
+  EXPECT_EQ(status.warnings[0].find("service chat: 100 % of the ports of 198.18.2.102 towards b are taken, 25 % of pool main"), 0U)
+      << status.warnings[0];
+}
+
+/// It drains: its ports are held, but the capacity is that of the others.
+TEST(DescribeServices, ABackendThatHasLeftHasNoPartInHowFullThePoolIs) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.pairs[0].held = 862;
+  counts.pairs[2].held = 800;
+  const auto status = describe(desired, counts);
+  EXPECT_EQ(status.services[0].snat->used, 862U + 33U + 800U);
+  ASSERT_EQ(status.warnings.size(), 1U);
+  EXPECT_NE(status.warnings[0].find(", 22 % of pool main in all"), std::string::npos) << status.warnings[0];
 }
 
 /// A full pool that is mended by other addresses is full no more, though its old flows live on.
 TEST(DescribeServices, FlowsOverAddressesThatHaveLeftThePoolTakeNoneOfItsPorts) {
   const auto desired = desired_state();
   auto counts = counts_of(desired);
-  counts.pairs.push_back({address("198.18.2.109"), 1, 990, 1000});
+  counts.pairs.push_back(pair_count("198.18.2.109", 1, 11, 990, 1000));
   const auto status = describe(desired, counts);
   const auto& snat = *status.services[0].snat;
   EXPECT_EQ(snat.used, 50U);
@@ -234,7 +272,9 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   joined.origins[{"chat", endpoint("198.18.2.12:80")}] = service::Origin::kDiscovered;
   joined.lookups["chat"].setting = "dns:x:80";
   joined.lookups["chat"].status.failing = true;
-  const auto status = describe(desired, counts_of(desired), config, std::move(joined), {{"chat", endpoint("198.18.2.13:80")}});
+  service::LaidService laid;
+  laid.added.insert(endpoint("198.18.2.13:80"));
+  const auto status = describe(desired, counts_of(desired), config, std::move(joined), {{"chat", laid}});
   const auto& chat = status.services[0];
   EXPECT_EQ(chat.backends[0].source, "registered");
   EXPECT_EQ(chat.backends[0].lease, 20s);
@@ -244,6 +284,29 @@ TEST(DescribeServices, SaysWhereBackendsComeFrom) {
   ASSERT_TRUE(chat.discovery);
   EXPECT_EQ(chat.discovery->source, "dns:x:80");
   EXPECT_TRUE(chat.discovery->failing);
+}
+
+/// The file has got a backend at the address of one that was added before.
+TEST(DescribeServices, OneThatWasAddedInVainIsNoSource) {
+  const auto desired = desired_state();
+  auto config = file();
+  config.services[0].listen = {endpoint("198.18.1.100:443")};
+  config.services[0].backends[0].name = "a";
+  config.services[0].backends.pop_back();
+  service::Overlay overlay;
+  ASSERT_TRUE(overlay.change(config, "chat", "mine", service::AddBackend{endpoint("198.18.2.12:80"), 100, 0, {}}, kNow));
+  const auto source = [&](JoinedView joined) {
+    const std::map<std::string, service::LaidService> laid{{"chat", *overlay.lay(config, "chat", config.services.data())}};
+    return describe(desired, counts_of(desired), config, std::move(joined), laid).services[0].backends[1].source;
+  };
+  EXPECT_EQ(source({}), "added");
+  auto& own = config.services[0].backends.emplace_back();
+  own.name = "b";
+  own.address = endpoint("198.18.2.12:80");
+  EXPECT_EQ(source({}), "file");
+  JoinedView joined;
+  joined.origins[{"chat", own.address}] = service::Origin::kRegistered;
+  EXPECT_EQ(source(std::move(joined)), "registered");
 }
 
 TEST(DescribeServices, OneThatHasLeftComesFromNowhere) {
