@@ -3,11 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
+#include <chrono>
 
 #include <boost/asio/post.hpp>
 
 #include "daemon/config/load.h"
+#include "tests/support/eventually.h"
 #include "tests/support/namespace.h"
 
 namespace wsl4::pair {
@@ -71,7 +72,8 @@ TEST_F(RoleRunnerTest, TakesNoRoleBeforeItIsStarted) {
   const auto opened = here.run([&] { return RoleRunner::open(io, config, std::nullopt, replication, callbacks()); });
   ASSERT_TRUE(opened) << opened.error();
   auto& runner = **opened;
-  std::this_thread::sleep_for(election::RoleMachine::kStartPatience + 100ms);
+  const auto alone = std::chrono::steady_clock::now() + election::RoleMachine::kStartPatience;
+  ASSERT_TRUE(test::eventually([&] { return std::chrono::steady_clock::now() > alone; }));
   runner.set_priority(200);
   io.poll();
   EXPECT_TRUE(roles.empty());
