@@ -215,7 +215,8 @@ constexpr Setting kAddresses[] = {
      .list = true,
      .default_text = "[]",
      .example = R"(["198.51.100.254/24"])",
-     .help = "Further addresses that move with the role, with prefix length (a gateway for mode dnat).",
+     .help = "Further addresses that move with the role, with prefix length (a gateway for mode dnat). One that a reload takes out "
+             "goes at once, since no connection names it: first lead the backends' routes elsewhere.",
      .field = field<&Addresses::extra>()},
 };
 

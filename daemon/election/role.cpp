@@ -43,6 +43,8 @@ void RoleMachine::session(const SessionState& session, TimePoint now) {
     claim_ = grant_ = 0;
     if (session.connected) heard_at_ = now;
   }
+  // All adverts of another active may be lost, the last one too. Then it is by its flows that it is met.
+  unmet_ = session.peer_owns && (unmet_ || (active() && !session_.peer_owns));
   session_ = session;
   settle(now);
 }
@@ -208,7 +210,14 @@ void RoleMachine::give_up(Role role, Cause cause, TimePoint now) {
 }
 
 void RoleMachine::meet(TimePoint now) {
-  if (!active() || (sequence_ && !sequence_->complete()) || now < met_at_ + kMeetPause) return;
+  if (!active()) return;
+  met_ = now;
+  if (now >= met_at_ + kMeetPause) fence(now);
+}
+
+/// Of a sequence under way the packets of no flow wait for its end anyway.
+void RoleMachine::fence(TimePoint now) {
+  if (sequence_ && !sequence_->complete()) return;
   met_at_ = now;
   begin(Plan::kMeet, now);
 }

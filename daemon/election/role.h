@@ -73,8 +73,10 @@ struct Action {
 /// Of the sync session, as it is now.
 struct SessionState {
   bool connected = false;
-  bool synced = false;   // the standby of the two holds every flow of the active
-  bool drained = false;  // the peer has acknowledged all that this node had to send
+  bool synced = false;     // the standby of the two holds every flow of the active
+  bool drained = false;    // the peer has acknowledged all that this node had to send
+  bool peer_owns = false;  // the peer has flows of its own to send: it is active, or was and is not done with them
+  friend bool operator==(const SessionState&, const SessionState&) = default;
 };
 
 class RoleMachine {
@@ -171,6 +173,7 @@ class RoleMachine {
   void step_down(Cause cause, TimePoint now);
   void give_up(Role role, Cause cause, TimePoint now);
   void meet(TimePoint now);
+  void fence(TimePoint now);
   void begin(Plan plan, TimePoint now);
   void complete_hand_over(TimePoint now);
   void fail_hand_over(TimePoint now);
@@ -190,6 +193,7 @@ class RoleMachine {
   Offer offer_ = Offer::kNone;
   TimePoint offer_until_, met_at_, hand_over_from_;
   TimePoint said_at_;              // external: when an operator's word last made this node active
+  std::optional<TimePoint> met_;   // when another active was heard last, which has not been seen to step down since
   TimePoint health_stands_since_;  // `healthy_` is so, and the role is had
   std::chrono::seconds health_patience_ = kHealthPatience;
   std::uint64_t flows_ = 0;
@@ -198,7 +202,7 @@ class RoleMachine {
   bool resting_ = false;        // after `failover`: does not preempt before it has been active again
   bool unsent_ = false;         // what it had as an active may be unknown to the peer
   bool following_ = false;      // kFollow has been said
-  bool met_ = false;            // another active, which has not been seen to step down yet
+  bool unmet_ = false;          // the peer has begun to own flows beside this active, which has not minded it yet
   bool last_word_ = false;      // it is this node's, of the two
   bool resign_at_end_ = false;  // of the sequence: not before the addresses are off
   std::optional<Takeover> sequence_;

@@ -78,16 +78,20 @@ std::optional<bool> RoleMachine::stays(TimePoint now) const {
 }
 
 void RoleMachine::mind_other_active(TimePoint now) {
-  const bool meets = active() && stands(now) && peer_->role == Role::kActive;
-  if (meets) {
-    const auto staying = stays(now);
-    last_word_ = staying == true;
-    met_ = staying != false;
-    return met_ ? meet(now) : step_down(Cause::kHigher, now);
+  const bool sees = active() && stands(now);
+  const bool meets = sees && peer_->role == Role::kActive;
+  const auto staying = meets ? stays(now) : std::nullopt;
+  last_word_ = staying == true;
+  if (staying == false) {
+    met_.reset();
+    return step_down(Cause::kHigher, now);
   }
-  last_word_ = false;
-  if (active() && !stands(now)) return;  // it may be active still
-  if (std::exchange(met_, false) && active()) act(Action::Kind::kStays);
+  const bool late = sees && std::exchange(unmet_, false);  // however short ago the last one was
+  if (meets || late) meet(now);
+  if (late) fence(now);
+  if (meets) return;
+  if (active() && met_ && (!stands(now) || *heard_at_ < *met_)) return;  // it may be active still
+  if (std::exchange(met_, std::nullopt) && active()) act(Action::Kind::kStays);
 }
 
 void RoleMachine::mind_offer(TimePoint now) {

@@ -189,9 +189,8 @@ void Collector::listen(bool on) {
   if (on) look_soon();
 }
 
-void Collector::put(const netlink::conntrack::Flow& flow) {
-  if (!listening_) counter_.see(flow);
-}
+/// Before its event, where that is heard: the event of a flow that is known does not make it begin.
+void Collector::put(const netlink::conntrack::Flow& flow) { counter_.see_copy(flow); }
 
 void Collector::erased(const netlink::conntrack::Flow& flow) {
   if (!listening_) counter_.forget(flow);

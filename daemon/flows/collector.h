@@ -80,7 +80,8 @@ class Collector {
   /// Off: nothing is heard of flows, and whoever changes entries tells it here. On again, the table is read.
   void listen(bool on);
   [[nodiscard]] bool listening() const { return listening_; }
-  /// An entry that was put into the kernel, or taken out, while nothing is heard; its id does not matter. `tell_counts` after them.
+  /// An entry that was put into the kernel, or, while nothing is heard, taken out; its id does not matter. `tell_counts` after
+  /// them. It counts, but did not begin here: it is in no rate.
   void put(const netlink::conntrack::Flow& flow);
   void erased(const netlink::conntrack::Flow& flow);
   void tell_counts();

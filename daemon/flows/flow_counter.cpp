@@ -133,6 +133,14 @@ bool FlowCounter::see(const Flow& flow) {
   return true;
 }
 
+bool FlowCounter::see_copy(const Flow& flow) {
+  const auto id = mark_.to_id(flow.mark);
+  const auto started = backend(id).started;
+  const bool ours = see(flow);
+  if (ours) backends_.at(id).count.started = started;
+  return ours;
+}
+
 bool FlowCounter::see_in_dump(const Flow& flow) {
   if (!ended_.empty()) {
     const auto hash = hash_of(flow.original);

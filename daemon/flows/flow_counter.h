@@ -77,6 +77,8 @@ class FlowCounter {
 
   /// A flow as an event shows it. False: it has no mark of ours, and is ignored.
   bool see(const netlink::conntrack::Flow& flow);
+  /// One that this node has put into the kernel itself: it has begun elsewhere, and so is not `started`.
+  bool see_copy(const netlink::conntrack::Flow& flow);
   /// As a dump shows it, between `begin_resync` and `end_resync`. False also of one that has ended.
   bool see_in_dump(const netlink::conntrack::Flow& flow);
   /// A DESTROY event. False: it was not known, or a flow of another id has its tuple, and stays.

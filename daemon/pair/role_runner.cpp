@@ -192,16 +192,16 @@ void RoleRunner::session_changed() {
   if (!started_) return;
   const auto status = replication_.status();
   const bool connected = status.state != sync::State::kDisconnected;
-  const election::SessionState session{connected, status.state == sync::State::kSynced, status.drained};
+  const bool owns = connected && status.peer.role == sync::Role::kActive;
+  const election::SessionState session{connected, status.state == sync::State::kSynced, status.drained, owns};
   const auto plan = [this](election::Plan asked) { return machine_->takeover() && machine_->takeover()->plan() == asked; };
   const bool forced = plan(election::Plan::kForcedHandOver);
   // Of another active: what it has said last may be older than its being active, until it answers what is sent from now on.
-  const bool still_comes =
-      plan(election::Plan::kMeet) && (!connected || status.peer.role == sync::Role::kActive || status.peer.answered < waits_since_);
+  const bool still_comes = plan(election::Plan::kMeet) && (!connected || owns || status.peer.answered < waits_since_);
   if (waits_for_ == Step::kDrain && (status.drained || (forced && connected && status.pending == 0))) finish(Step::kDrain);
   if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0 && !still_comes) finish(Step::kAwaitEntries);
   settle_session_role();
-  if (session.connected == session_.connected && session.synced == session_.synced && session.drained == session_.drained) return;
+  if (session == session_) return;
   session_ = session;
   machine_->session(session, Clock::now());
   act();
@@ -410,6 +410,8 @@ void RoleRunner::change_role(Role role, Cause cause) {
 void RoleRunner::settle_session_role() {
   if (!hand_on_) return;
   const auto now = Clock::now();
+  // A split that was short may be noticed by the session after it is over: what stood then was none.
+  if (!replication_.connected() && hand_on_->limit == kHandOnAfterSplit) hand_on_->until.reset();
   if (replication_.connected() && !hand_on_->until) hand_on_->until = now + hand_on_->limit;
   const bool done = hand_on_->caught_up && replication_.status().drained;
   const bool too_long = hand_on_->until && now >= *hand_on_->until;

@@ -419,7 +419,9 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   auto names = fmt::format("{}", fmt::join(std::span(others).first(std::min(others.size(), kShown)), ", "));
   if (others.size() > kShown) names += fmt::format(" and {} more", others.size() - kShown);
   if (order == Order::kConcurrent) {
-    events_.add("changes-dropped", "both nodes were changed at run time while apart, and the active's changes count: " + names);
+    names = "the active's changes count, those of this node are gone; what is still wanted has to be made again on the active: " +
+            names;
+    events_.add("changes-dropped", "both nodes were changed at run time while apart: " + names);
   } else {
     events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + names);
   }

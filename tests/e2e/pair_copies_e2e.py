@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # timeout: 300
-"""Copies on a standby live as long as their flows do, whoever served them before and whatever its configuration says now."""
+"""Copies on a standby live as long as their flows do, whoever served them before and whatever its configuration says now,
+and are no new connections there."""
 
 import re
 
@@ -13,6 +14,27 @@ from lib.wait import until
 
 HELD = 1_600_000        # seconds: a timer of which more is left is a standby's own
 FLOWS = 200
+
+
+class Rates(PairTest):
+    def test_copies_are_no_new_connections(self):
+        _, standby = self.start_pair()
+        self.load(FLOWS)
+        standby.kill()
+        self.bed.reboot(standby.namespace)
+        standby.start()
+        self.until_copied()
+        status = standby.status()
+        copied = status["node"]["uptime_s"]
+        rates = []
+
+        def sampled():      # twice since they are there
+            status = standby.status()
+            rates.extend(service["rate"] for service in status["services"])
+            return status["node"]["uptime_s"] > copied + 2
+        until(sampled, "samples of the rates")
+        self.assertGreaterEqual(sum(service["connections"] for service in status["services"]), FLOWS)
+        self.assertEqual(max(rates), 0, rates)
 
 
 class Timers(PairTest):

@@ -300,7 +300,7 @@ class ChangedApart(PairTest):
         until(lambda: self.states("b0", "b1") == [[False, True]] * 2, lambda: f"lb-b's changes on both: {self.states('b0', 'b1')}")
         dropped = self.a.events("changes-dropped")
         self.assertEqual(len(dropped), 1, dropped)
-        self.assertRegex(dropped[0], "chat/b0, chat/b1$")
+        self.assertRegex(dropped[0], "on the active: chat/b0, chat/b1$")
         self.b.stop()
         self.until_active(self.a)
         self.assertEqual(self.disabled(self.a, "b0", "b1"), [False, True])

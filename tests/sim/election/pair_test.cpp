@@ -75,6 +75,7 @@ std::string live_through(std::uint64_t seed) {
     if (!world.synced(node)) return "the session is not synced in the end";
     if (world.has_addresses(node) != (world.role(node) == Role::kActive)) return "the addresses are not where the role is";
     if (world.role(node) == Role::kInit || world.role(node) == Role::kFault) return "a node without a role";
+    if (world.role(node) == Role::kActive && !world.is_led_to(node)) return "neighbours, or what the hook moves, are led elsewhere";
   }
   return {};
 }
@@ -128,6 +129,30 @@ TEST(Pair, OfTwoThatWereHiddenFromEachOtherTheLowerOneStepsDown) {
     ASSERT_EQ(world.role(0), Role::kActive) << "seed " << seed;
     ASSERT_EQ(world.role(1), Role::kStandby) << "seed " << seed;
     ASSERT_FALSE(world.has_addresses(1)) << "seed " << seed;
+    ASSERT_TRUE(world.is_led_to(0)) << "seed " << seed;
+  }
+}
+
+/// They may meet while the last advert of the lower one is still lost: what it says of itself is then the first that is heard of
+/// it.
+TEST(Pair, OfTwoThatWereHiddenTheOneThatStaysIsFoundByAll) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(200U); ++seed) {
+    World world(calm(), seed);
+    settle(world);
+    world.cut_session(true);
+    world.cut_adverts(0, true);
+    world.cut_adverts(1, true);
+    ASSERT_TRUE(world.run(std::chrono::milliseconds(500 + seed % 16 * 100))) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.actives(), 2) << "seed " << seed;
+    world.cut_adverts(0, false);
+    ASSERT_TRUE(world.run(250ms)) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.actives(), 1) << "seed " << seed;
+    world.cut_adverts(1, false);
+    world.cut_session(false);
+    ASSERT_TRUE(world.run(5s)) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.role(0), Role::kActive) << "seed " << seed;
+    ASSERT_TRUE(world.is_led_to(0)) << "seed " << seed;
+    ASSERT_EQ(world.kept(0), 1) << "seed " << seed;
   }
 }
 

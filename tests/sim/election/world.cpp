@@ -62,7 +62,8 @@ void World::crash(int node, milliseconds for_how_long) {
   auto& self = at(node);
   if (!self.machine) return;
   self.machine.reset();
-  self.addresses = false;
+  self.addresses = self.owns = false;
+  vanish(node);
   self.inbox.clear();
   self.restarts = true;
   self.restart_at = now_ + for_how_long;
@@ -194,6 +195,7 @@ void World::obey(int node, const Action& action) {
       return note_role(node, action);
     case Action::Kind::kStays:
       ++at(node).kept;
+      hook_moved_to_ = node;
       return;
     case Action::Kind::kStopped:
       return note_stop(node);
@@ -225,10 +227,18 @@ void World::obey_step(int node, Step step) {
     self.addresses_by = self.taken_by;
   } else if (step == Step::kRemoveAddresses) {
     self.addresses = false;
+  } else if (step == Step::kAnnounce) {
+    self.announced = now_;
   }
   const bool waits = step == Step::kDrain || step == Step::kAwaitEntries;
   if (waits && (!self.session.synced || chance(0.05))) return;  // until its limit
   post(now_ + (waits ? between(0, 60) : between(0, 4)), node, self.life, StepDone{step});
+}
+
+/// Without a word to the other one.
+void World::vanish(int node) {
+  at(node).announced = {};
+  if (hook_moved_to_ == node) hook_moved_to_.reset();
 }
 
 void World::note_role(int node, const Action& action) {
@@ -237,8 +247,13 @@ void World::note_role(int node, const Action& action) {
   if (action.role != Role::kActive) {
     if (!self.machine->takeover()) self.addresses = false;  // what a stop has left, as pair::RoleRunner does
     self.taken_by.reset();
+    // As pair::RoleRunner too: what it had goes to another active when the session stands again.
+    self.owns = self.owns && action.cause == Cause::kHigher;
+    if (action.cause != Cause::kHigher && action.cause != Cause::kHandedOver) vanish(node);
     return;
   }
+  self.owns = true;
+  hook_moved_to_ = node;
   self.taken_by = action.cause;
   self.flows += 100;
   const auto heard_lately = [&](const std::optional<TimePoint>& last) { return last && now_ < *last + 3 * shape_.interval; };

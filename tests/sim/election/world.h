@@ -58,6 +58,12 @@ class World {
   /// How often it was told that the other active has stepped down.
   [[nodiscard]] int kept(int node) const { return nodes_.at(index(node)).kept; }
   [[nodiscard]] int changes() const { return changes_; }
+  /// Neighbours send to this node, and so does whatever its hook has moved; as far as the other one has not just vanished with
+  /// that.
+  [[nodiscard]] bool is_led_to(int node) const {
+    return nodes_.at(index(node)).announced >= nodes_.at(index(other(node))).announced &&
+           (!hook_moved_to_ || hook_moved_to_ == node);
+  }
 
  private:
   struct Advert {
@@ -65,12 +71,17 @@ class World {
   };
   struct Connection {
     bool up;
+    bool owns = false;  // whoever is at the other end
+  };
+  struct Word {
+    election::PeerState state;
+    bool owns;
   };
   struct Synced {};
   struct StepDone {
     election::Step step;
   };
-  using Content = std::variant<Advert, election::PeerState, Connection, Synced, StepDone>;
+  using Content = std::variant<Advert, Word, Connection, Synced, StepDone>;
   struct Event {
     int node;               // where it arrives
     std::uint64_t context;  // the connection or the life that it belongs to
@@ -91,6 +102,8 @@ class World {
     TimePoint last_bytes;
     std::uint64_t flows = 0;
     int kept = 0;
+    bool owns = false;  // flows that its session sends: as an active, and after it until the peer has them
+    TimePoint announced;
   };
 
   static netlink::IpAddress address_of(int node);
@@ -115,6 +128,7 @@ class World {
   void obey(int node, const election::Action& action);
   void obey_step(int node, election::Step step);
   void note_role(int node, const election::Action& action);
+  void vanish(int node);
   void note_stop(int node);
   void say(int node);
   void say_advert(int node, std::uint8_t priority);
@@ -139,6 +153,7 @@ class World {
   std::optional<TimePoint> connect_at_;
   std::optional<TimePoint> two_since_, none_since_;
   int changes_ = 0;
+  std::optional<int> hook_moved_to_;
   std::string problem_;
 };
 

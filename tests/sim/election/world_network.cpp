@@ -42,7 +42,7 @@ void World::note_arrival(const Event& event) {
   auto& self = at(event.node);
   if (const auto* advert = std::get_if<Advert>(&event.content)) {
     self.last_advert = advert->priority > 0 ? std::optional(now_) : std::nullopt;
-  } else if (std::holds_alternative<election::PeerState>(event.content)) {
+  } else if (std::holds_alternative<Word>(event.content)) {
     self.last_word = now_;
     self.last_bytes = now_;
   }
@@ -55,17 +55,20 @@ void World::handle(const Event& event) {
   if (const auto* advert = std::get_if<Advert>(&event.content)) {
     const election::Advert whole{51, advert->priority, shape_.interval, {*IpAddress::parse("198.18.0.100")}};
     self.machine->advert(whole, address_of(other(event.node)), now_);
-  } else if (const auto* state = std::get_if<election::PeerState>(&event.content)) {
+  } else if (const auto* word = std::get_if<Word>(&event.content)) {
     self.last_read_word = now_;
-    self.told = state->role;
-    self.machine->peer(*state, now_);
+    self.told = word->state.role;
+    self.machine->peer(word->state, now_);
+    self.session.peer_owns = word->owns;
+    self.machine->session(self.session, now_);
   } else if (const auto* step = std::get_if<StepDone>(&event.content)) {
     self.machine->finished(step->step, now_);
   } else if (std::holds_alternative<Synced>(event.content)) {
     self.session.synced = self.session.drained = true;
     self.machine->session(self.session, now_);
   } else {
-    self.session = {std::get<Connection>(event.content).up, false, false};
+    const auto& connection = std::get<Connection>(event.content);
+    self.session = {connection.up, false, false, connection.owns};
     self.machine->session(self.session, now_);
   }
   obey(event.node);
@@ -74,7 +77,7 @@ void World::handle(const Event& event) {
 void World::say(int node) {
   auto& self = at(node);
   if (self.connection == 0 || !self.machine) return;
-  const Event event{other(node), self.connection, self.machine->state(now_)};
+  const Event event{other(node), self.connection, Word{self.machine->state(now_), self.owns}};
   if (session_cut_) {
     held_.push_back(event);
     return;
@@ -82,6 +85,7 @@ void World::say(int node) {
   auto& last = last_delivery_.at(index(other(node)));
   last = std::max(last, now_ + between(0, chance(spikes_) ? 150 : 8));
   post(last, event.node, event.context, event.content);
+  self.owns = self.owns && self.machine->role() == election::Role::kActive;  // it is told once more, and then the flows are there
 }
 
 void World::say_advert(int node, std::uint8_t priority) {
@@ -125,7 +129,7 @@ void World::mind_session() {
       at(node).connection = last_connection_;
       at(node).last_bytes = now_;
       last_delivery_.at(index(node)) = second;  // nothing before both know
-      post(node == 0 ? first : second, node, last_connection_, Connection{true});
+      post(node == 0 ? first : second, node, last_connection_, Connection{true, at(other(node)).owns});
       post(synced + between(0, 10), node, last_connection_, Synced{});
     }
   }

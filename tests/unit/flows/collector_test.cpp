@@ -35,8 +35,7 @@ TEST_F(CollectorTest, FollowsEvents) {
 TEST_F(CollectorTest, WhileNothingIsHeardWhoeverChangesEntriesTells) {
   const auto collector = make();
   ASSERT_TRUE(collector->start());
-  collector->put(counted(9));
-  EXPECT_EQ(collector->counter().size(), 0U) << "the event tells";
+  collector->erased(counted(9));
   collector->listen(false);
   EXPECT_FALSE(events.listening);
   auto copy = counted(1);
@@ -45,11 +44,27 @@ TEST_F(CollectorTest, WhileNothingIsHeardWhoeverChangesEntriesTells) {
   collector->put(counted(2));
   collector->erased(counted(2));
   EXPECT_EQ(collector->counter().backend(1).connections, 1U);
+  EXPECT_EQ(collector->counter().backend(1).started, 0U) << "a copy has not begun here";
   conntrack.table = {counted(1), counted(3)};
   collector->listen(true);
   EXPECT_TRUE(events.listening);
   run_until([&] { return collector->stats().resyncs == 2; });
   EXPECT_EQ(collector->counter().backend(1).connections, 2U);
+}
+
+/// As on an active to which another one hands its flows.
+TEST_F(CollectorTest, ACopyWhoseEventIsHeardHasNotBegunHere) {
+  const auto collector = make();
+  ASSERT_TRUE(collector->start());
+  auto copy = counted(1);
+  copy.id = 0;
+  collector->put(copy);
+  events.add(EventKind::kUpdate, counted(1));
+  events.add(EventKind::kUpdate, counted(2));
+  run_until([&] { return collector->counter().size() == 2; });
+  EXPECT_EQ(collector->counter().backend(1), (BackendCount{2, 2, 1}));
+  events.add(EventKind::kDestroy, counted(1));
+  run_until([&] { return collector->counter().size() == 1; });
 }
 
 TEST_F(CollectorTest, AnOverrunIsHealedByADump) {
