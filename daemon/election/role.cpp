@@ -215,9 +215,10 @@ void RoleMachine::meet(TimePoint now) {
   if (now >= met_at_ + kMeetPause) fence(now);
 }
 
-/// Of a sequence under way the packets of no flow wait for its end anyway.
+/// Of another sequence under way the packets of no flow wait for its end anyway. A meeting that still waits begins anew: neighbours
+/// may have been led elsewhere since.
 void RoleMachine::fence(TimePoint now) {
-  if (sequence_ && !sequence_->complete()) return;
+  if (sequence_ && !sequence_->complete() && sequence_->plan() != Plan::kMeet) return;
   met_at_ = now;
   begin(Plan::kMeet, now);
 }
