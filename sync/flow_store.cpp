@@ -9,6 +9,13 @@ bool FlowStore::put_own(const Record& record) {
   return own_.put(record);
 }
 
+bool FlowStore::put_copy(const Record& record) {
+  const auto* own = own_.find(record.key);
+  if (own == nullptr) return copies_.put(record);
+  const bool ends = (record.value.flags & ~own->flags & kClosing) != 0 && same_reply_tuple(*own, record.value);
+  return ends && own_.put(record);
+}
+
 const FlowValue* FlowStore::find(const FlowKey& key) const {
   const auto* own = own_.find(key);
   return own != nullptr ? own : copies_.find(key);

@@ -1,5 +1,7 @@
 // The flows of a node in two tables, never one flow in both: its own, which its kernel has told of while it was active, and copies
-// of the peer's. Only its own are sent, so nothing comes back to where it is from. What a node holds of its own no peer changes.
+// of the peer's. Only its own are sent, so nothing comes back to where it is from. What a node holds of its own no peer changes,
+// but for one thing: an end that only the peer has seen. While the role is handed over a flow's last packets may still go through
+// the node that had it, and nothing would ever tell the other one.
 //
 // A node that becomes active owns all that it holds, one that becomes standby nothing. Two actives own what each holds and copy the
 // rest from each other, so that both have the flows of both.
@@ -17,8 +19,8 @@ class FlowStore {
   /// with others is given up. True if there is anything to tell the peer.
   bool put_own(const Record& record);
   bool erase_own(const FlowKey& key) { return own_.erase(key); }
-  /// True if the copy is new or changed; false also where the flow is this node's own.
-  bool put_copy(const Record& record) { return !own_.contains(record.key) && copies_.put(record); }
+  /// True if the copy is new or changed, or a flow of this node's own, with the same tuples, is closing now.
+  bool put_copy(const Record& record);
   bool erase_copy(const FlowKey& key) { return copies_.erase(key); }
 
   void own_all() { own_.absorb(copies_); }

@@ -24,6 +24,20 @@ TEST_F(FlowStores, KeepWhatIsTheirOwn) {
   EXPECT_EQ(store_.copies().size(), 0U);
 }
 
+TEST_F(FlowStores, TakeAnEndFromWhoeverSawIt) {
+  auto flow = sync_flow(1);
+  store_.put_own(record(flow));
+  flow.flags = kClosing;
+  auto other = flow;
+  other.snat.port = 9;
+  EXPECT_FALSE(store_.put_copy(record(other))) << "of another flow";
+  EXPECT_TRUE(store_.put_copy(record(flow)));
+  EXPECT_FALSE(store_.put_copy(record(flow)));
+  EXPECT_FALSE(store_.put_copy(record(sync_flow(1)))) << "it does not come undone";
+  EXPECT_EQ(store_.find(record(flow).key)->flags, kClosing);
+  EXPECT_EQ(store_.own().size(), 1U);
+}
+
 TEST_F(FlowStores, DoNotOwnWhatTheyPutIntoTheKernelThemselves) {
   auto flow = sync_flow(1);
   EXPECT_TRUE(store_.put_copy(record(flow)));

@@ -232,6 +232,29 @@ TEST_F(Sessions, HandOverWithoutCopyingAgain) {
   EXPECT_EQ(a_->find(sync_flow(3)), std::nullopt);
 }
 
+TEST_F(Sessions, HandOverAFlowThatEndsMeanwhile) {
+  a_->learn(sync_flow(1), now_);
+  active_and_standby();
+  b_->set_role(Role::kActive);
+  auto ended = sync_flow(1);
+  ended.flags = kClosing;
+  a_->learn(ended, now_);  // its last packets have gone this way
+  for (bool busy = true; busy;) {
+    busy = move(*a_, *b_) > 0;
+    busy = move(*b_, *a_) > 0 || busy;
+    const auto batch = b_->take_operations(1'000);
+    for (const auto& operation : batch.operations) EXPECT_EQ(operation.flow, ended);
+    busy = busy || !batch.operations.empty();
+    b_->operations_done(batch.number, {});
+    busy = inject(*a_) || busy;
+  }
+  a_->set_role(Role::kStandby);
+  run();
+  EXPECT_EQ(a_->find(ended), ended);
+  EXPECT_EQ(b_->find(ended), ended);
+  EXPECT_TRUE(equal(*a_, *b_));
+}
+
 TEST_F(Sessions, MergeTheFlowsOfTwoActives) {
   active_and_standby();
   a_->learn(sync_flow(1), now_);
