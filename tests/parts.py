@@ -63,10 +63,10 @@ PARTS = (
     # clang, the second compiler, with the address and undefined-behaviour sanitizers
     Part('asan', 11, (Build('fuzz', ('unit_tests',)), Tests('fuzz', 'unit|sim')), if_time=True),
     Part('tsan', 12, (Build('tsan', ('unit_tests',)), Tests('tsan', 'unit|sim')), if_time=True),
-    Part('tidy', 5, (Tests('dev', 'tidy', '1'),), if_time=True),
 )
 # Run by name only: what looks for more than a verdict.
 MORE_PARTS = (
+    Part('tidy', 5, (Tests('dev', 'tidy', '1'),)),
     Part('fuzz', 9, (Build('fuzz', ('unit_tests',)), Tests('fuzz', 'fuzz'))),
     Part('long', 10, (Tests('dev', 'long', '1'),)),
 )
