@@ -67,8 +67,7 @@ void Balancer::counts_changed(const std::vector<service::BackendId>& backends) {
   for (const auto backend : backends)
     if (const auto service = services_.find(backend); service != services_.end()) dealers.push_back(service->second);
   std::ranges::sort(dealers);
-  const auto repeated = std::ranges::unique(dealers);
-  dealers.erase(repeated.begin(), repeated.end());
+  dealers.erase(std::unique(dealers.begin(), dealers.end()), dealers.end());  // clang 14 knows no ranges::unique of these
   const auto now = steady_clock::now();
   for (auto* dealer : dealers) {
     dealer->second.observe(counts_, now);
