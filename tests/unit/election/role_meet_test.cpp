@@ -81,6 +81,17 @@ TEST(TwoActives, AWordThatWasSaidBeforeTheStartIsAsOldAsItIs) {
   EXPECT_EQ(bed.machine.state(bed.now()).word->age, std::chrono::hours(1) + std::chrono::milliseconds(1100));
 }
 
+/// The other one, of which nothing is heard any more: once, when it says that it has given the role up.
+void expect_stays_once_it_is_heard(RoleBed& bed) {
+  bed.pass(1000);
+  EXPECT_FALSE(bed.did("stays")) << "it may be active still";
+  bed.connect(Role::kStandby);
+  EXPECT_TRUE(bed.did("stays"));
+  bed.done();
+  bed.pass(1000);
+  EXPECT_FALSE(bed.did("stays"));
+}
+
 TEST(TwoActives, TheOneThatStaysSaysSoOnceTheOtherHasSteppedDown) {
   for (const bool external : {false, true}) {
     RoleBed bed(settings(false, external));
@@ -90,13 +101,7 @@ TEST(TwoActives, TheOneThatStaysSaysSoOnceTheOtherHasSteppedDown) {
     bed.connect(Role::kActive);
     EXPECT_FALSE(bed.did("stays"));
     bed.disconnect();
-    bed.pass(1000);
-    EXPECT_FALSE(bed.did("stays")) << "it may be active still";
-    bed.connect(Role::kStandby);
-    EXPECT_TRUE(bed.did("stays"));
-    bed.done();
-    bed.pass(1000);
-    EXPECT_FALSE(bed.did("stays"));
+    expect_stays_once_it_is_heard(bed);
   }
 }
 
@@ -104,13 +109,7 @@ TEST(TwoActives, TheOneThatStaysSaysSoAlsoWhereOnlyAnAdvertWasHeard) {
   RoleBed bed;
   bed.become_active();
   bed.hear_advert(50);
-  bed.pass(1000);
-  EXPECT_FALSE(bed.did("stays")) << "it may be active still";
-  bed.connect(Role::kStandby);
-  EXPECT_TRUE(bed.did("stays"));
-  bed.done();
-  bed.pass(1000);
-  EXPECT_FALSE(bed.did("stays"));
+  expect_stays_once_it_is_heard(bed);
 }
 
 TEST(TwoActives, OneOfWhichNothingWasHeardIsMetByItsFlows) {

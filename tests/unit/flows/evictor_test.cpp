@@ -106,30 +106,29 @@ TEST_F(EvictorTest, EndsAllOfABackendHalfOpenOnesTooButAsksNoDeadBackend) {
   for (const auto& [from, to] : prober.probes) EXPECT_EQ(from, *Endpoint::parse("198.18.1.100:443"));
 }
 
-TEST_F(EvictorTest, AfterAnErrorItGoesThroughTheTableAgain) {
-  add(1, 10, 1);
-  add(100, 10, 2);
-  evictor.end_all(1, FlowEnder::Tell::kClient);
-  evictor.end_all(2, FlowEnder::Tell::kClient);
-  for (int walk = 0; walk < 2; ++walk) {
-    kernel.fail_next({ENOBUFS, "dump"});
-    EXPECT_FALSE(evictor.step());
+/// Ten flows of backend 1 and of backend 2 are to be ended, and the first looks at the table, so many, fail.
+struct EvictorAfterErrors : EvictorTest {
+  void end_all(int failures) {
+    add(1, 10, 1);
+    add(100, 10, 2);
+    evictor.end_all(1, FlowEnder::Tell::kClient);
+    evictor.end_all(2, FlowEnder::Tell::kClient);
+    for (int look = 0; look < failures; ++look) {
+      kernel.fail_next({ENOBUFS, "dump"});
+      EXPECT_FALSE(evictor.step());
+    }
+    finish();
   }
-  finish();
+};
+
+TEST_F(EvictorAfterErrors, GoesThroughTheTableAgain) {
+  end_all(2);
   EXPECT_EQ(left(1), 0U);
   EXPECT_EQ(left(2), 0U);
 }
 
-TEST_F(EvictorTest, GivesUpABackendAfterThreeErrorsAndGoesOnWithTheNext) {
-  add(1, 10, 1);
-  add(100, 10, 2);
-  evictor.end_all(1, FlowEnder::Tell::kClient);
-  evictor.end_all(2, FlowEnder::Tell::kClient);
-  for (int walk = 0; walk < 3; ++walk) {
-    kernel.fail_next({ENOBUFS, "dump"});
-    EXPECT_FALSE(evictor.step());
-  }
-  finish();
+TEST_F(EvictorAfterErrors, GivesUpABackendAfterThreeAndGoesOnWithTheNext) {
+  end_all(3);
   EXPECT_EQ(left(1), 10U);
   EXPECT_EQ(left(2), 0U);
 }
