@@ -127,6 +127,7 @@ std::vector<const Link*> Topology::homes_of(const std::vector<WantedAddress>& wa
   for (const auto& one : wanted)
     if (const auto* home = home_of(one)) homes.emplace(home->name, home);
   std::vector<const Link*> result;
+  result.reserve(homes.size());
   for (const auto& [name, home] : homes) result.push_back(home);
   return result;
 }

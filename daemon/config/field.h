@@ -129,6 +129,7 @@ std::vector<Value> load(const Source& source) {
   const auto& member = owner->*M;
   if constexpr (ItemOf<TypeOf<M>>::kList) {
     std::vector<Value> values;
+    values.reserve(member.size());
     for (const auto& item : member) values.push_back(value_of(item));
     return values;
   } else if constexpr (requires { member.has_value(); }) {

@@ -1,6 +1,9 @@
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "daemon/ctl/fields.h"
 #include "daemon/ctl/table.h"
@@ -47,17 +50,16 @@ std::string sync_text(const json::object& sync, bool colour) {
 
 std::string takeover_text(const json::object& takeover, bool colour) {
   double total = 0;
-  std::string phases;
+  std::vector<std::string> phases;
   for (const json::value& value : array_in(takeover, "phases")) {
     const json::object& phase = value.as_object();
     const auto took = number_in<double>(phase, "took_ms");
-    std::string text = fmt::format("{} {:.1f} ms", text_in(phase, "step"), took);
-    if (!phase.at("done").as_bool()) text = styled(text + " (given up)", Style::kBad, colour);
-    phases += (phases.empty() ? "" : ", ") + text;
+    const auto text = fmt::format("{} {:.1f} ms", text_in(phase, "step"), took);
+    phases.push_back(phase.at("done").as_bool() ? text : styled(text + " (given up)", Style::kBad, colour));
     total += took;
   }
   const std::string plan = text_in(takeover, "plan");
-  return phases.empty() ? plan + ", begun" : fmt::format("{}, {:.1f} ms: {}", plan, total, phases);
+  return phases.empty() ? plan + ", begun" : fmt::format("{}, {:.1f} ms: {}", plan, total, fmt::join(phases, ", "));
 }
 
 }  // namespace

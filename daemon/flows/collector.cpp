@@ -320,7 +320,7 @@ void Collector::continue_resync() {
 }
 
 /// At once: where nothing is heard no event flushes it, and with the next dump it comes too late.
-void Collector::tell_end(bool whole) {
+void Collector::tell_end(bool whole) const {
   if (dependencies_.observer == nullptr) return;
   dependencies_.observer->dump_ended(whole);
   dependencies_.observer->flush();

@@ -119,7 +119,7 @@ class Collector {
   netlink::Result<void> read_all();
   void judge_timer(const netlink::conntrack::Flow& flow, service::BackendId id, std::chrono::steady_clock::time_point now);
   void continue_resync();
-  void tell_end(bool whole);
+  void tell_end(bool whole) const;
   void finish_resync();
   void end_idle();
   void failed(const char* what, const netlink::Error& error);

@@ -87,7 +87,7 @@ Result<std::vector<int>> Injector::insert(std::span<const Flow> flows) {
     const auto begin = end;
     while (end < flows.size() && !limits_.concern(flows[end])) ++end;
     if (end == begin) limits_.announce(flows[end++]);
-    const auto some = conntrack_.insert(flows.subspan(begin, end - begin));
+    auto some = conntrack_.insert(flows.subspan(begin, end - begin));
     if (!some) return some;
     outcomes.insert(outcomes.end(), some->begin(), some->end());
   }

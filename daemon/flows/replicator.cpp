@@ -15,7 +15,7 @@ Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct
     : mark_(mark),
       callbacks_(std::move(callbacks)),
       limits_(prober),
-      injector_(io, conntrack, limits_, mark_, [this](Injector::Done finished) { done(std::move(finished)); }),
+      injector_(io, conntrack, limits_, mark_, [this](const Injector::Done& finished) { done(finished); }),
       numbers_(numbers),
       gather_time_(gather_time),
       timer_(io) {
@@ -112,8 +112,8 @@ void Replicator::apply(const sync::Batch& batch) {
   changes.reserve(batch.operations.size());
   std::vector<sync::Flow> unknown;
   for (const auto& operation : batch.operations) {
-    if (auto change = change_of(operation)) {
-      changes.push_back(std::move(*change));
+    if (const auto change = change_of(operation)) {
+      changes.push_back(*change);
     } else {
       unknown.push_back(operation.flow);
     }
@@ -122,7 +122,7 @@ void Replicator::apply(const sync::Batch& batch) {
   if (!injector_.submit(batch.number, std::move(changes))) done({batch.number, false, {}});
 }
 
-void Replicator::done(Injector::Done finished) {
+void Replicator::done(const Injector::Done& finished) {
   OperationsDone result{finished.number, finished.known, {}};
   if (auto unknown = unknown_.extract(finished.number)) result.refused = std::move(unknown.mapped());
   result.unasked = result.refused.size();

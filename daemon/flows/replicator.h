@@ -89,7 +89,7 @@ class Replicator final : public FlowObserver {
   [[nodiscard]] bool gathers();
   void hand_over(FlowChanges changes);
   [[nodiscard]] std::optional<Injector::Change> change_of(const sync::Operation& operation);
-  void done(Injector::Done done);
+  void done(const Injector::Done& finished);
 
   service::MarkLayout mark_;
   Callbacks callbacks_;

@@ -115,10 +115,9 @@ void Pair::post(Function function) {
 flows::Replicator::Callbacks Pair::replicator_callbacks() {
   flows::Replicator::Callbacks callbacks;
   callbacks.on_changes = [this](flows::FlowChanges changes) {
-    post([this, changes = std::move(changes)]() mutable {
-      const auto size = changes.size();
-      replication_.take(std::move(changes));
-      if (kernel_ != nullptr) kernel_->replicator().taken(size);
+    post([this, changes = std::move(changes)] {
+      replication_.take(changes);
+      if (kernel_ != nullptr) kernel_->replicator().taken(changes.size());
     });
   };
   callbacks.on_done = [this](flows::OperationsDone done) { post([this, done = std::move(done)] { replication_.done(done); }); };

@@ -87,7 +87,7 @@ void Replication::done(const flows::OperationsDone& done) {
 
 // ---- the kernel ------------------------------------------------------------------------------------------------
 
-void Replication::take(flows::FlowChanges changes) {
+void Replication::take(const flows::FlowChanges& changes) {
   for (const auto& change : changes) handle(change);
   pump();
 }

@@ -42,7 +42,7 @@ class Replication final : public peer::Session {
   void start();
 
   // The kernel's end:
-  void take(flows::FlowChanges changes);
+  void take(const flows::FlowChanges& changes);
   void done(const flows::OperationsDone& done);
 
   void set_role(sync::Role role);

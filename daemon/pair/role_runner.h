@@ -82,7 +82,7 @@ class RoleRunner {
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
   [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, Promoted promoted);
   [[nodiscard]] tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(
-      const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& addresses) const;
+      const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present) const;
   void find_track(const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present);
   void act();
   void perform(const election::Action& action);

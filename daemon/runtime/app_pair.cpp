@@ -181,6 +181,7 @@ void App::run_hook() {
   const auto moving = moving_addresses();
   const auto texts = [](const auto& items, const auto& address_of) {
     std::vector<std::string> all;
+    all.reserve(items.size());
     for (const auto& item : items) all.push_back(address_of(item).to_string());
     return fmt::format("{}", fmt::join(all, " "));
   };

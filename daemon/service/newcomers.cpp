@@ -34,7 +34,7 @@ Newcomers::OfService Newcomers::look_at(ServiceState& service, WallTime now) con
 
 void Newcomers::accept(std::map<std::string, OfService> services) {
   begin_together_ = false;
-  for (auto& [name, seen] : services) keep(name, std::move(seen));
+  for (auto& service : services) keep(service.first, std::move(service.second));
 }
 
 void Newcomers::keep(const std::string& service, OfService known) {

@@ -48,10 +48,10 @@ void Resolver::adopt(const std::vector<KnownBackend>& backends, const std::vecto
 
 tl::expected<BackendId, std::string> Resolver::free_id(Resolution& resolution) const {
   // Ascending and wrapping, so that a number rests as long as possible before it is used again.
-  auto& last = resolution.last_id;
+  auto& last = resolution.last_id_;
   for (BackendId tried = 0; tried < mark_.max_id(); ++tried) {
     last = last < mark_.max_id() ? last + 1 : 1;
-    if (used_.contains(last) || orphans_.contains(last) || !resolution.new_ids.insert(last).second) continue;
+    if (used_.contains(last) || orphans_.contains(last) || !resolution.new_ids_.insert(last).second) continue;
     return last;
   }
   return tl::make_unexpected(
@@ -60,7 +60,7 @@ tl::expected<BackendId, std::string> Resolver::free_id(Resolution& resolution) c
 
 Resolver::OfService& Resolver::draft(const std::string& service, Resolution& resolution) const {
   const auto present = known_.find(service);
-  auto& known = resolution.known[service] = present == known_.end() ? OfService{} : present->second;
+  auto& known = resolution.known_[service] = present == known_.end() ? OfService{} : present->second;
   for (auto& [address, entry] : known) entry.configured = false;
   return known;
 }
@@ -93,15 +93,15 @@ tl::expected<BackendId, std::string> Resolver::learn(const std::string& service,
   if (const auto present = known_.find(service); present != known_.end())
     if (const auto place = present->second.find(address); place != present->second.end()) return place->second.backend.id;
   Resolution resolution;
-  resolution.last_id = last_id_;
+  resolution.last_id_ = last_id_;
   const auto id = free_id(resolution);
   if (!id) return tl::make_unexpected(id.error());
-  resolution.known[service] = known_[service];
+  resolution.known_[service] = known_[service];
   BackendState backend;
   backend.name = address.to_string();
   backend.address = address;
   backend.id = *id;
-  resolution.known[service].emplace(address, Known{std::move(backend), false});
+  resolution.known_[service].emplace(address, Known{std::move(backend), false});
   accept(std::move(resolution));
   return *id;
 }
@@ -109,7 +109,7 @@ tl::expected<BackendId, std::string> Resolver::learn(const std::string& service,
 tl::expected<Resolver::Resolution, std::string> Resolver::resolve(const std::vector<const config::Service*>& services,
                                                                   const std::vector<std::string>& gone) const {
   Resolution resolution;
-  resolution.last_id = last_id_;
+  resolution.last_id_ = last_id_;
   for (const auto* service : services) {
     auto state = resolve_one(*service, resolution);
     if (!state) return tl::make_unexpected(state.error());
@@ -120,7 +120,7 @@ tl::expected<Resolver::Resolution, std::string> Resolver::resolve(const std::vec
 }
 
 void Resolver::accept(Resolution resolution) {
-  for (auto& [service, known] : resolution.known) {
+  for (auto& [service, known] : resolution.known_) {
     if (std::ranges::all_of(known, [](const auto& item) { return item.second.configured; })) {
       leaving_.erase(service);
     } else {
@@ -132,8 +132,8 @@ void Resolver::accept(Resolution resolution) {
       known_.insert_or_assign(service, std::move(known));
     }
   }
-  used_.insert(resolution.new_ids.begin(), resolution.new_ids.end());
-  last_id_ = resolution.last_id;
+  used_.insert(resolution.new_ids_.begin(), resolution.new_ids_.end());
+  last_id_ = resolution.last_id_;
 }
 
 std::set<std::string> Resolver::forget_drained(const std::function<bool(BackendId)>& has_flows, std::uint64_t resyncs) {

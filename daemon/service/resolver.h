@@ -51,9 +51,9 @@ class Resolver {
 
    private:
     friend class Resolver;
-    std::map<std::string, OfService> known;
-    boost::unordered_flat_set<BackendId> new_ids;
-    BackendId last_id = 0;
+    std::map<std::string, OfService> known_;
+    boost::unordered_flat_set<BackendId> new_ids_;
+    BackendId last_id_ = 0;
   };
   /// Of services that are configured, and of some that are not any more. New backends are numbered in the order given. The error
   /// says that the mark's numbers are used up.

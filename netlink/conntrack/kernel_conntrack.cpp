@@ -35,7 +35,7 @@ class KernelDump final : public Dump {
   Result<bool> step(const FlowSink& sink) override {
     if (done_) return false;
     int error = 0;
-    const auto more = kernel_.step(kWhat, [&](std::size_t, const Message& message) {
+    auto more = kernel_.step(kWhat, [&](std::size_t, const Message& message) {
       error = message.outcome().value_or(0);
       if (message.outcome()) return true;
       if (const auto flow = parse_flow(message.payload)) sink(*flow);

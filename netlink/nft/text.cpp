@@ -95,13 +95,13 @@ std::string selector_text(const Selector& selector, Family family) {
 }
 
 std::string state_text(std::uint32_t bits) {
-  constexpr std::array<std::pair<CtState, std::string_view>, 5> names{{{CtState::kInvalid, "invalid"},
-                                                                       {CtState::kEstablished, "established"},
-                                                                       {CtState::kRelated, "related"},
-                                                                       {CtState::kNew, "new"},
-                                                                       {CtState::kUntracked, "untracked"}}};
+  constexpr std::array<std::pair<CtState, std::string_view>, 5> kNames{{{CtState::kInvalid, "invalid"},
+                                                                        {CtState::kEstablished, "established"},
+                                                                        {CtState::kRelated, "related"},
+                                                                        {CtState::kNew, "new"},
+                                                                        {CtState::kUntracked, "untracked"}}};
   std::string text;
-  for (const auto& [state, name] : names) {
+  for (const auto& [state, name] : kNames) {
     if ((bits & static_cast<std::uint32_t>(state)) == 0) continue;
     if (!text.empty()) text += ',';
     text += name;
@@ -255,9 +255,9 @@ std::string set_block(const Set& spec) {
 }
 
 std::string hook_text(const Hook& hook) {
-  constexpr std::array<std::string_view, 5> points{"prerouting", "input", "forward", "output", "postrouting"};
+  constexpr std::array<std::string_view, 5> kPoints{"prerouting", "input", "forward", "output", "postrouting"};
   return fmt::format("type {} hook {} priority {}; policy accept; ", hook.type == Hook::Type::kNat ? "nat" : "filter",
-                     points.at(static_cast<std::size_t>(hook.point)), hook.priority);
+                     kPoints.at(static_cast<std::size_t>(hook.point)), hook.priority);
 }
 
 std::string comment_block(const std::string& comment) { return comment.empty() ? "" : "comment " + quote(comment) + "; "; }
