@@ -14,7 +14,7 @@ BACKENDS = 2
 
 
 def service(name, port, **more):
-    return Service(name, [f"{VIP4}:{port}"], [Backend(f"{name}-{n}", BACKENDS4[n]) for n in range(BACKENDS)], scheduler="least-connections", **more)
+    return Service(name, [f"{VIP4}:{port}"], [Backend(f"{name}-{n}", BACKENDS4[n]) for n in range(BACKENDS)], scheduler="round-robin", **more)
 
 
 class Rebooked(E2eTest):
@@ -73,7 +73,7 @@ class OnBothNodes(PairTest):
         active, standby = self.start_pair()
         Servers(self.bed, BACKENDS4[:3])
         services = self.services()
-        more = Service("more", [f"{VIP4}:444"], [Backend(f"m{n}", BACKENDS4[n]) for n in range(2)], scheduler="least-connections")
+        more = Service("more", [f"{VIP4}:444"], [Backend(f"m{n}", BACKENDS4[n]) for n in range(2)], scheduler="round-robin")
         active.reload([*services, more])
         clients = Clients(self.bed, f"{VIP4}:444")
         self.assertEqual(clients.open(20)["ok"], 20)
