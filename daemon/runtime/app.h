@@ -147,13 +147,9 @@ class App final : public control::Node {
   void share(pair::Document kind, std::string_view text);
   void share_overlay(const std::string& text);
   void share_all();
-  struct PeerDocument {
-    std::string text;
-    bool from_active = false;
-  };
-  boost::asio::awaitable<void> follow_peer(pair::Document kind, PeerDocument document);
+  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document);
   boost::asio::awaitable<void> follow_again();
-  boost::asio::awaitable<tl::expected<void, std::string>> follow(pair::Document kind, const PeerDocument& document);
+  boost::asio::awaitable<tl::expected<void, std::string>> follow(const pair::WholeDocument& document);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text, bool from_active);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
   boost::asio::awaitable<void> age_verdicts();
@@ -209,8 +205,8 @@ class App final : public control::Node {
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();
   bool left_pair_ = false;
-  int verdicts_age_ = 0;                               // of the active's, in tendings since it was there
-  std::map<pair::Document, PeerDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
+  int verdicts_age_ = 0;                                      // of the active's, in tendings since it was there
+  std::map<pair::Document, pair::WholeDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
   std::set<flows::BackendNumbers::Place> learning_;
   std::map<flows::BackendNumbers::Place, service::BackendId> gone_;  // of the peer's flows to where no service listens here
   std::unique_ptr<KernelWorker> kernel_;

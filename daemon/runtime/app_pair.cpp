@@ -113,8 +113,8 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { peer_synced(is_protected); }); };
   told.on_shared = [this](const sync::SharedState& piece, bool from_active) {
     asio::post(io_, [this, piece, from_active] {
-      if (auto document = sharing_->take(piece))
-        asio::co_spawn(io_, follow_peer(document->kind, {std::move(document->text), from_active}), asio::detached);
+      if (auto document = sharing_->take(piece, from_active))
+        asio::co_spawn(io_, follow_peer(std::move(*document)), asio::detached);
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
@@ -367,26 +367,26 @@ std::optional<Refusal> App::refusal_of_follower() const {
       {}};
 }
 
-asio::awaitable<void> App::follow_peer(pair::Document kind, PeerDocument document) {
+asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
   const auto held = co_await changing_.acquire();
-  unfollowed_.erase(kind);
-  auto pending = follow(kind, document);
+  unfollowed_.erase(document.kind);
+  auto pending = follow(document);
   const auto followed = co_await std::move(pending);
   if (followed) co_return;
   events_.add("peer-not-followed", followed.error());
-  unfollowed_.emplace(kind, std::move(document));
+  unfollowed_.emplace(document.kind, std::move(document));
 }
 
 /// What the kernel refused, or the numbering had no room for, may come true later; the peer sends it once.
 asio::awaitable<void> App::follow_again() {
   for (auto& [kind, document] : std::exchange(unfollowed_, {})) {
-    auto pending = follow(kind, document);
+    auto pending = follow(document);
     if (const auto followed = co_await std::move(pending); !followed) unfollowed_.emplace(kind, std::move(document));
   }
 }
 
-asio::awaitable<tl::expected<void, std::string>> App::follow(pair::Document kind, const PeerDocument& document) {
-  const auto& [text, from_active] = document;
+asio::awaitable<tl::expected<void, std::string>> App::follow(const pair::WholeDocument& document) {
+  const auto& [kind, text, from_active] = document;
   if (kind == pair::Document::kOverlay) co_return co_await follow_overlay(text, from_active);
   if (is_active() || !from_active) co_return tl::expected<void, std::string>{};
   if (kind == pair::Document::kJoined) co_return co_await joining_.follow(text);
