@@ -186,7 +186,8 @@ tl::expected<void, std::string> App::settle_mask() {
     if (const auto set = kernel_->rebook(state_.mark_mask); !set) return tl::make_unexpected(set.error().message());
   }
   state_.mark_mask = mask;
-  return store_.save(state_);
+  files_.keep(store_.path(), {store_.text(state_)});
+  return {};
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------

@@ -67,12 +67,13 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> open_state();
   [[nodiscard]] tl::expected<void, std::string> open_addresses();
   using Sysctls = std::map<std::string, std::string>;
-  // Return the old values of what they changed. The first one waits for storage, for the start.
+  // Return the old values of what they changed, which are noted first where storage takes them. The first one waits for it, for the
+  // start.
   Sysctls set_sysctls(const config::Config& config);
   boost::asio::awaitable<Sysctls> change_sysctls(const config::Config& config);
   boost::asio::awaitable<void> restore_sysctls(const Sysctls& old_values);
   [[nodiscard]] State noting(const Sysctls& wanted) const;
-  Sysctls write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved);
+  Sysctls write_sysctls(const Sysctls& wanted, State noted);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
   [[nodiscard]] tl::expected<void, std::string> settle_mask();
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
