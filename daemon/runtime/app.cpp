@@ -130,7 +130,7 @@ tl::expected<void, std::string> App::start() {
   }
   if (addresses_) {
     place_addresses({});
-    while (addresses_->busy()) addresses_placed(addresses_->go_on());
+    addresses_->place_all();
   }
   named_files_ = read_named_files(*wanted_.file);
   joining_.start(std::move(*listener));
@@ -144,7 +144,8 @@ tl::expected<void, std::string> App::open_addresses() {
   auto announcer = netlink::rtnl::open_announcer();
   if (!announcer) return cannot_open(announcer.error());
   announcer_ = std::move(*announcer);
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, *sysctls_);
+  addresses_.emplace(io_, *rtnl_, *announcer_, *sysctls_, std::nullopt, moving_addresses(),
+                     [this](std::string name, std::string detail) { events_.add(std::move(name), std::move(detail)); });
   return {};
 }
 
@@ -169,7 +170,7 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   const auto applied = kernel_->apply(drafted->change);
   if (!applied) return tl::make_unexpected(applied.error().message());
   take_over(wanted_, *std::move(drafted));
-  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   if (auto settled = settle_mask(); !settled) return settled;
   const auto flows = kernel_->collector().counter().size();
   events_.add("started",
@@ -300,7 +301,7 @@ asio::awaitable<void> App::tend() {
       return std::tuple(std::move(idle), std::move(used), counter.pairs());
     };
     const auto [idle, in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
-    if (pair_) note_lasting(in_use, surplus);
+    if (pair_) lasting_addresses_.note_use(in_use, surplus);
     place_addresses(idle);
     note_tight(pairs);
     co_await suspect();
@@ -353,8 +354,7 @@ void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
   if (health_) watch_health(std::move(looked_at));
   if (!other_file) return;
   if (pair_) update_pair();
-  const auto former = std::exchange(wanted_addresses_, addresses::wanted_addresses(*wanted_.file));
-  if (pair_) note_former(former);
+  if (pair_) lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   place_addresses({});  // the next tending asks the counts before it takes any away
 }
 

@@ -16,7 +16,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/lasting.h"
+#include "daemon/addresses/mover.h"
 #include "daemon/config/config.h"
 #include "daemon/control/node.h"
 #include "daemon/control/server.h"
@@ -123,12 +124,8 @@ class App final : public control::Node {
   boost::asio::awaitable<void> drop_drained();
   /// What another file is to change on the machine.
   void foresee(const config::Config& next, control::ReloadReport& report) const;
-  void place_addresses(const std::set<netlink::IpAddress>& idle);
-  void note_former(const std::vector<addresses::WantedAddress>& former);
-  void note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover);
-  [[nodiscard]] pair::MovingAddresses moving_addresses() const;
-  boost::asio::awaitable<void> place_rest();
-  void addresses_placed(const std::optional<addresses::Reconciled>& result);
+  void place_addresses(std::set<netlink::IpAddress> idle);
+  [[nodiscard]] addresses::MovingAddresses moving_addresses() const;
   // Of a pair's node (app_pair.cpp):
   [[nodiscard]] tl::expected<void, std::string> open_pair(KernelCallbacks& callbacks);
   [[nodiscard]] tl::expected<void, std::string> begin_pair();
@@ -190,11 +187,8 @@ class App final : public control::Node {
   // Of a single node; a pair's move with the role (pair/role_runner.h).
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
-  std::unique_ptr<addresses::Manager> addresses_;
-  std::vector<addresses::WantedAddress> wanted_addresses_;
-  // Of a pair's node: those that flows use and the configuration does not have any more, and how it had them.
-  std::vector<addresses::WantedAddress> lasting_addresses_;
-  std::map<netlink::IpAddress, addresses::WantedAddress> former_addresses_;
+  std::optional<addresses::Mover> addresses_;
+  addresses::LastingAddresses lasting_addresses_;  // of a pair's node
   service::Assembler assembler_;
   Names touched_;                     // services whose health or drains have changed since they were assembled
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
@@ -217,12 +211,11 @@ class App final : public control::Node {
   health::Suspicion suspicion_;
   std::chrono::steady_clock::time_point next_suspicion_;
   control::WallClock::time_point tended_at_;
-  bool placing_ = false;
   Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer tend_timer_{io_}, watchdog_timer_{io_};
-  std::vector<std::string> sysctl_problems_, address_problems_;
+  std::vector<std::string> sysctl_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes wanted_, assembler_ and the kernel
   util::AsyncLock listing_{io_};   // held by who reads the table of all flows for a request
