@@ -54,10 +54,8 @@ void add_from_flows(std::vector<service::KnownBackend>& known, const std::vector
   for (const auto& entry : known) ids.insert(entry.backend.id);
   for (const auto& number : numbers) {
     if (ids.contains(number.id)) continue;
-    const auto service = std::ranges::find_if(config.services, [&number](const config::Service& candidate) {
-      return candidate.protocol == number.protocol && std::ranges::find(candidate.listen, number.vip) != candidate.listen.end();
-    });
-    if (service == config.services.end()) continue;
+    const auto* service = service::find_listening(config, number.protocol, number.vip);
+    if (service == nullptr) continue;
     known.push_back({service->name, {number.backend.to_string(), number.backend, number.id, 0, 0}});
   }
 }
@@ -169,7 +167,7 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   if (!drafted) return tl::make_unexpected(drafted.error());
   const auto applied = kernel_->apply(drafted->change);
   if (!applied) return tl::make_unexpected(applied.error().message());
-  take_over(wanted_, *std::move(drafted));
+  accept(wanted_, *std::move(drafted));
   lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   if (auto settled = settle_mask(); !settled) return settled;
   const auto flows = kernel_->collector().counter().size();
@@ -341,7 +339,7 @@ App::Names App::touched_by(const config::Config& next) const {
   return touched;
 }
 
-void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
+void App::accept(Wanted wanted, service::Assembler::Draft draft) {
   const bool other_file = wanted.file != wanted_.file;
   const bool other_pools = !draft.change.pools.empty();
   Names looked_at;
@@ -353,7 +351,7 @@ void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
   if (health_ && other_pools) health_->pools_changed();
   if (health_) watch_health(std::move(looked_at));
   if (!other_file) return;
-  if (pair_) update_pair();
+  if (pair_) pair_->set_priority(wanted_.file->ha->priority);
   if (pair_) lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   place_addresses({});  // the next tending asks the counts before it takes any away
 }
@@ -401,7 +399,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   for (const auto& due : endings)
     events_.add("flows-reset", "its connections are reset, so that clients connect again", due.ending.service, due.name);
-  take_over(std::move(wanted), *std::move(drafted));
+  accept(std::move(wanted), *std::move(drafted));
   co_return applied->objects != 0;
 }
 

@@ -85,7 +85,7 @@ class App final : public control::Node {
   };
   using Names = std::set<std::string>;  // of services
   [[nodiscard]] tl::expected<service::Assembler::Draft, std::string> draft(const Wanted& wanted, const Names& touched) const;
-  void take_over(Wanted wanted, service::Assembler::Draft draft);
+  void accept(Wanted wanted, service::Assembler::Draft draft);
   /// The services for which another file can make a difference.
   [[nodiscard]] Names touched_by(const config::Config& next) const;
   // Need `changing_` held.
@@ -131,7 +131,7 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> begin_pair();
   void role_changed(election::Role role, election::Cause cause);
   boost::asio::awaitable<void> follow_role();
-  void peer_synced(bool synced);
+  void note_peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
   [[nodiscard]] tl::expected<void, std::string> learn_gone(const flows::BackendNumbers::Place& place);
   void tell_gone();
@@ -141,7 +141,6 @@ class App final : public control::Node {
   [[nodiscard]] static std::int64_t clock_milliseconds();
   void role_kept();
   void run_hook();
-  void update_pair();
   void share(pair::Document kind, std::string_view text);
   void share_overlay(const std::string& text);
   void share_all();

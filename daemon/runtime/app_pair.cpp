@@ -12,6 +12,7 @@
 #include "daemon/pair/digests.h"
 #include "daemon/runtime/app.h"
 #include "daemon/runtime/refused.h"
+#include "daemon/service/layers.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
@@ -110,7 +111,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
       events_.add(std::move(name), std::move(detail));
     });
   };
-  told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { peer_synced(is_protected); }); };
+  told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { note_peer_synced(is_protected); }); };
   told.on_shared = [this](const sync::SharedState& piece, bool from_active) {
     asio::post(io_, [this, piece, from_active] {
       if (auto document = sharing_->take(piece, from_active))
@@ -134,13 +135,11 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
 }
 
 tl::expected<void, std::string> App::begin_pair() {
-  update_pair();
+  pair_->set_priority(wanted_.file->ha->priority);
   share_overlay(service::to_text(wanted_.overlay));
   pair_->set_configuration(pair::config_digests(joining_.file()));
   return pair_->begin();
 }
-
-void App::update_pair() { pair_->set_priority(wanted_.file->ha->priority); }
 
 /// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
 void App::reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings) {
@@ -198,7 +197,7 @@ asio::awaitable<void> App::follow_role() {
 }
 
 /// What `wsl4d --release` has to know after a crash.
-void App::peer_synced(bool synced) {
+void App::note_peer_synced(bool synced) {
   pair_state_.peer_synced = synced;
   save_pair_state();
 }
@@ -224,10 +223,8 @@ void App::save_pair_state() { files_.keep(pair_file_->path(), pair::PairFile::co
 asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
   const auto held = co_await changing_.acquire();
   learning_.erase(place);
-  const auto service = std::ranges::find_if(wanted_.file->services, [&place](const config::Service& candidate) {
-    return candidate.protocol == place.protocol && std::ranges::find(candidate.listen, place.vip) != candidate.listen.end();
-  });
-  if (service == wanted_.file->services.end()) {
+  const auto* service = service::find_listening(*wanted_.file, place.protocol, place.vip);
+  if (service == nullptr) {
     if (const auto learned = learn_gone(place); !learned) log::error("backend-not-learned", "error=\"{}\"", learned.error());
     co_return;
   }
@@ -339,7 +336,7 @@ asio::awaitable<void> App::leave_pair() {
   pair_->stop();
   auto left = comes_true([this] { return left_pair_; }, kLeaveLimit);
   co_await std::move(left);
-  peer_synced(false);  // withdrawn already, or nobody is there
+  note_peer_synced(false);  // withdrawn already, or nobody is there
 }
 
 // ---- what the nodes share: the active's counts ----------------------------------------------------------------------
