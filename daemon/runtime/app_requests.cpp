@@ -15,6 +15,7 @@
 #include "daemon/runtime/refused.h"
 #include "daemon/runtime/status.h"
 #include "daemon/service/change_text.h"
+#include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
