@@ -263,8 +263,10 @@ void Pair::stop() {
   post([this] { runner_->stop(); });
 }
 
-void Pair::set_addresses(MovingAddresses moving, std::set<netlink::IpAddress> idle) {
-  post([this, moving = std::move(moving), idle = std::move(idle)]() mutable { runner_->set_addresses(std::move(moving), idle); });
+void Pair::set_addresses(addresses::MovingAddresses moving, std::set<netlink::IpAddress> idle) {
+  post([this, moving = std::move(moving), idle = std::move(idle)]() mutable {
+    runner_->set_addresses(std::move(moving), std::move(idle));
+  });
 }
 
 void Pair::set_priority(int priority) {

@@ -82,7 +82,7 @@ class Pair {
   /// error says what could not be bound.
   [[nodiscard]] tl::expected<void, std::string> begin();
   void stop();
-  void set_addresses(MovingAddresses moving, std::set<netlink::IpAddress> idle);
+  void set_addresses(addresses::MovingAddresses moving, std::set<netlink::IpAddress> idle);
   void set_priority(int priority);
   void set_healthy(bool healthy);
   void set_keys(peer::Keys keys);

@@ -1,13 +1,8 @@
 #include "daemon/pair/role_runner.h"
 
-#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <boost/asio/post.hpp>
-
-#include "daemon/util/log.h"
 
 namespace wsl4::pair {
 
@@ -25,14 +20,6 @@ constexpr std::chrono::milliseconds kTendInterval{100};
 /// that is whatever began on this side.
 constexpr std::chrono::milliseconds kHandOnLimit{300}, kHandOnAfterSplit{5000};
 
-/// A node that has given the role up forwards for so long what still comes to the virtual MAC address. Until then the other one has
-/// told the switches; and the kernel has reported twice, within 1 s (RFC 3810 9.11) and with that MAC address, the groups that the
-/// IPv6 addresses have left, which leads switches back here until the other one announces itself again (kAnnounceInterval).
-constexpr std::chrono::milliseconds kRestAfter{2000};
-/// Switches forget a MAC address that they do not hear of, usually after 300 s, and after 15 s where the network is changing
-/// (802.1D 7.9.2).
-constexpr std::chrono::seconds kRefreshInterval{10};
-
 sync::Role to_sync(Role role) {
   switch (role) {
     case Role::kActive:
@@ -47,28 +34,14 @@ sync::Role to_sync(Role role) {
   return sync::Role::kInit;
 }
 
-std::string name_of(const std::vector<netlink::rtnl::Link>& links, int index) {
-  const auto link = std::ranges::find(links, index, &netlink::rtnl::Link::index);
-  return link == links.end() ? std::string() : link->name;
-}
-
 }  // namespace
-
-MovingAddresses moving_addresses(const config::Config& config) {
-  MovingAddresses moving{config.addresses.manage, addresses::wanted_addresses(config), {}};
-  std::set<netlink::IpAddress> known;
-  for (const auto& service : config.services)
-    for (const auto& listen : service.listen)
-      if (known.insert(listen.address).second) moving.vips.push_back(listen.address);
-  return moving;
-}
 
 RoleRunner::RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks)
     : io_(io),
       replication_(replication),
       callbacks_(std::move(callbacks)),
-      moving_(moving_addresses(config)),
       ha_(*config.ha),
+      tracked_(ha_),
       interval_(config.ha->advert_interval),
       priority_(config.ha->priority),
       timer_(io),
@@ -94,12 +67,9 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   if (!announcer) return tl::make_unexpected(message(announcer.error()));
   announcer_ = std::move(*announcer);
   const auto& ha = *config.ha;
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, *sysctls_,
-                                                    ha.virtual_mac ? std::optional(ha.virtual_router_id) : std::nullopt);
-  if (moving_.manage) {
-    if (const auto problems = addresses_->prepare(moving_.wanted); !problems.empty())
-      return tl::make_unexpected(fmt::format("ha.virtual_mac: {}", fmt::join(problems, "; ")));
-  }
+  addresses_.emplace(io_, *rtnl_, *announcer_, *sysctls_, ha.virtual_mac ? std::optional(ha.virtual_router_id) : std::nullopt,
+                     addresses::moving_addresses(config), callbacks_.on_event);
+  if (auto prepared = addresses_->prepare(); !prepared) return prepared;
   const auto links = rtnl_->links();
   if (!links) return tl::make_unexpected(message(links.error()));
   const auto present = rtnl_->addresses();
@@ -110,12 +80,13 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   settings.promoted = promoted.has_value();
   settings.promoted_ago = promoted.value_or(std::chrono::milliseconds{});
   settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
-  find_track(*links, *present);
-  settings.track = tracked_;
-  settings.sync_link = sync_link_;
+  const auto& moving = addresses_->moving();
+  tracked_.look(*links, *present, moving.wanted);
+  settings.track = tracked_.names();
+  settings.sync_link = tracked_.sync_link();
   if (!settings.external) {
     election::Transport::Options options{ha.interface, static_cast<std::uint8_t>(ha.virtual_router_id), ha.unicast_peer, {}};
-    auto sources = advert_sources(*links, *present);
+    auto sources = advert_sources(ha, moving.wanted, moving.vips, *links, *present);
     if (!sources) return tl::make_unexpected(sources.error());
     options.sources = std::move(*sources);
     settings.vrrp.address = options.sources.front();
@@ -131,47 +102,6 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
   settings_ = std::move(settings);
   machine_.emplace(settings_, Clock::now());
   return {};
-}
-
-tl::expected<std::vector<netlink::IpAddress>, std::string> RoleRunner::advert_sources(
-    const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present) const {
-  const auto link = std::ranges::find(links, ha_.interface, &netlink::rtnl::Link::name);
-  if (link == links.end()) return tl::make_unexpected(fmt::format("ha.interface: there is no interface {}", ha_.interface));
-  std::vector<netlink::IpAddress> moving;
-  for (const auto& one : moving_.wanted) moving.push_back(one.address);
-  std::vector<netlink::IpAddress> sources;  // also of a family that has no VIP yet; a reload may bring one
-  bool usable = false;
-  for (const auto family : {netlink::Family::kIpv4, netlink::Family::kIpv6}) {
-    if (ha_.unicast_peer && ha_.unicast_peer->family() != family) continue;
-    const auto source = election::advert_source(present, link->index, family, ha_.unicast_peer, moving);
-    if (!source) continue;
-    const bool has_vip = std::ranges::any_of(moving_.vips, [family](const auto& vip) { return vip.family() == family; });
-    sources.insert(has_vip && !usable ? sources.begin() : sources.end(), *source);  // ties are broken by the first one
-    usable = usable || has_vip;
-  }
-  if (!usable) {
-    return tl::make_unexpected(
-        fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha_.interface));
-  }
-  return sources;
-}
-
-/// Without ha.track, the interfaces on which VIPs and pool addresses belong. One that is gone, or has lost its prefix, stays one
-/// of them: that is what they are tracked for.
-void RoleRunner::find_track(const std::vector<netlink::rtnl::Link>& links,
-                            const std::vector<netlink::rtnl::InterfaceAddress>& present) {
-  const addresses::Topology topology(links, present);
-  std::set<std::string> carriers;
-  for (const auto* home : topology.homes_of(moving_.wanted)) carriers.insert(home->name);
-  const auto has_home = [&](const addresses::WantedAddress& wanted) { return topology.home_of(wanted) != nullptr; };
-  if (!std::exchange(other_homes_, false) || !std::ranges::all_of(moving_.wanted, has_home))
-    carriers.insert(carriers_.begin(), carriers_.end());
-  carriers_ = std::move(carriers);
-  tracked_ = ha_.track.empty() ? std::vector<std::string>(carriers_.begin(), carriers_.end()) : ha_.track;
-  const auto own = std::ranges::find(present, ha_.listen.address, &netlink::rtnl::InterfaceAddress::address);
-  if (own == present.end()) return;
-  sync_link_ = name_of(links, own->link_index);
-  if (carriers_.contains(sync_link_)) sync_link_.clear();
 }
 
 void RoleRunner::start() {
@@ -208,14 +138,6 @@ void RoleRunner::session_changed() {
 }
 
 void RoleRunner::heartbeat() { machine_->set_flows(replication_.session().flows().size()); }
-
-void RoleRunner::set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle) {
-  other_homes_ = other_homes_ || moving.wanted != moving_.wanted;
-  moving_ = std::move(moving);
-  idle_ = idle;
-  other_wish_ = true;
-  if (places_) place_addresses();
-}
 
 void RoleRunner::set_priority(int priority) {
   priority_ = settings_.vrrp.priority = priority;
@@ -258,43 +180,31 @@ void RoleRunner::stop() {
 /// Carrier is read where something has changed; addresses are mended once in a while.
 void RoleRunner::look_at_links() {
   links_changed_ = watch_->changed() || links_changed_;  // until a listing has told what
-  if (links_changed_ || other_homes_) {
+  const auto& moving = addresses_->moving();
+  if (links_changed_ || tracked_.moving() != moving.wanted) {
     const auto links = watch_->links();
     const auto present = watch_->addresses();
     if (links && present) {
       links_changed_ = false;
-      if (const auto sources = advert_sources(*links, *present); transport_ && sources) transport_->follow(*sources);
-      find_track(*links, *present);
-      machine_->set_track(tracked_, sync_link_);
+      const auto sources = advert_sources(ha_, moving.wanted, moving.vips, *links, *present);
+      if (transport_ && sources) transport_->follow(*sources);
+      tracked_.look(*links, *present, moving.wanted);
+      machine_->set_track(tracked_.names(), tracked_.sync_link());
       std::map<std::string, bool> carrier;
       for (const auto& link : *links) carrier[link.name] = link.up && link.carrier;
       machine_->links(carrier, Clock::now());
     }
   }
-  if (places_) place_addresses();
-  mind_virtual_links();
+  addresses_->tend(Clock::now());
+  if (ends_ && !addresses_->lingers()) {
+    ends_ = false;
+    callbacks_.on_stopped();
+  }
   act();
   tend_timer_.expires_after(kTendInterval);
   tend_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) look_at_links();
   });
-}
-
-void RoleRunner::mind_virtual_links() {
-  if (!addresses_->has_virtual_links()) return;
-  const auto now = Clock::now();
-  if (places_) {
-    if (now < refresh_at_) return;
-    refresh_at_ = now + kRefreshInterval;
-    return addresses_->refresh_switches();
-  }
-  if (rests_at_ && now >= *rests_at_) {
-    rests_at_.reset();
-    placed(addresses::Reconciled{{}, {}, addresses_->rest()});
-    if (ends_) callbacks_.on_stopped();
-  }
-  const bool changed = rtnl_->changed();
-  if (std::exchange(other_wish_, false) || changed) placed(addresses::Reconciled{{}, {}, addresses_->prepare(moving_.wanted)});
 }
 
 // ---- what is done ----------------------------------------------------------------------------------------------
@@ -352,15 +262,13 @@ void RoleRunner::begin(Step step) {
     case Step::kGuardStandby:
       return callbacks_.set_gate(service::Gate::kStandby, finished);
     case Step::kAddAddresses:
-      places_ = true;
-      rests_at_.reset();
-      place_addresses();
+      addresses_->place();
       return finish(step);
     case Step::kAnnounce:
-      for (const auto& problem : addresses_->announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
+      addresses_->announce();
       return finish(step);
     case Step::kRemoveAddresses:
-      return remove_addresses(finished);
+      return addresses_->withdraw(finished);
     case Step::kAwaitEntries:
       return wait_for(step);
     case Step::kDrain:
@@ -403,7 +311,7 @@ void RoleRunner::change_role(Role role, Cause cause) {
   // A node that never had the role has no step to take; but a daemon before it may have left something.
   if (role != Role::kActive && !machine_->takeover()) {
     callbacks_.set_gate(service::Gate::kStandby, [] {});
-    remove_addresses([] {});
+    addresses_->withdraw([] {});
   }
 }
 
@@ -421,50 +329,13 @@ void RoleRunner::settle_session_role() {
 }
 
 void RoleRunner::advertise(int priority) {
-  if (transport_) transport_->send(static_cast<std::uint8_t>(priority), interval_, moving_.vips);
-}
-
-/// Piece by piece, so that heartbeats and adverts have their turn between them; the first piece of a change of roles at once.
-void RoleRunner::place_addresses() {
-  if (!moving_.manage) return;
-  placed(addresses_->reconcile(moving_.wanted, idle_));
-  place_rest();
-}
-
-void RoleRunner::place_rest() {
-  if (!places_ || !addresses_->busy() || std::exchange(placing_, true)) return;
-  boost::asio::post(io_, [this] {
-    placing_ = false;
-    if (!places_ || !addresses_->busy()) return;
-    placed(addresses_->go_on());
-    place_rest();
-  });
-}
-
-void RoleRunner::placed(const std::optional<addresses::Reconciled>& result) {
-  if (result) addresses::tell(*result, callbacks_.on_event, problems_);
-}
-
-void RoleRunner::remove_addresses(const Then& then) {
-  places_ = false;
-  problems_.clear();
-  placed(addresses_->withdraw());
-  if (addresses_->has_virtual_links()) rests_at_ = Clock::now() + kRestAfter;
-  remove_rest(then);
-}
-
-void RoleRunner::remove_rest(const Then& then) {
-  if (places_ || !addresses_->busy()) return then();
-  boost::asio::post(io_, [this, then] {
-    if (!places_) placed(addresses_->go_on());
-    remove_rest(then);
-  });
+  if (transport_) transport_->send(static_cast<std::uint8_t>(priority), interval_, addresses_->moving().vips);
 }
 
 void RoleRunner::end() {
   if (role_ == Role::kActive)
     callbacks_.on_event("left-forwarding", "no peer can take over: addresses and rules stay, the kernel goes on forwarding here");
-  ends_ = rests_at_.has_value();
+  ends_ = addresses_->lingers();
   if (!ends_) callbacks_.on_stopped();
 }
 

@@ -13,22 +13,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/mover.h"
 #include "daemon/config/config.h"
 #include "daemon/election/role.h"
 #include "daemon/election/transport.h"
 #include "daemon/pair/replication.h"
+#include "daemon/pair/tracked_links.h"
 
 namespace wsl4::pair {
-
-/// What of the machine's addresses goes with the role.
-struct MovingAddresses {
-  bool manage = true;  // false: somebody else moves them
-  std::vector<addresses::WantedAddress> wanted;
-  std::vector<netlink::IpAddress> vips;
-  friend bool operator==(const MovingAddresses&, const MovingAddresses&) = default;
-};
-[[nodiscard]] MovingAddresses moving_addresses(const config::Config& config);
 
 class RoleRunner {
  public:
@@ -63,7 +55,9 @@ class RoleRunner {
   void heartbeat();
   [[nodiscard]] election::PeerState state() const { return machine_->state(std::chrono::steady_clock::now()); }
 
-  void set_addresses(MovingAddresses moving, const std::set<netlink::IpAddress>& idle);
+  void set_addresses(addresses::MovingAddresses moving, std::set<netlink::IpAddress> idle) {
+    addresses_->set(std::move(moving), std::move(idle));
+  }
   void set_priority(int priority);
   void set_healthy(bool healthy);
   election::RoleMachine::Answer failover(bool force);
@@ -75,15 +69,12 @@ class RoleRunner {
   [[nodiscard]] int priority() const { return priority_; }
   [[nodiscard]] const election::RoleMachine& machine() const { return *machine_; }
   [[nodiscard]] const election::TransportStats* adverts() const { return transport_ ? &transport_->stats() : nullptr; }
-  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+  [[nodiscard]] const std::vector<std::string>& problems() const { return addresses_->problems(); }
   [[nodiscard]] std::set<netlink::IpAddress> leftover() const { return addresses_->leftover(); }
 
  private:
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
   [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, Promoted promoted);
-  [[nodiscard]] tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(
-      const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present) const;
-  void find_track(const std::vector<netlink::rtnl::Link>& links, const std::vector<netlink::rtnl::InterfaceAddress>& present);
   void act();
   void perform(const election::Action& action);
   void begin(election::Step step);
@@ -92,13 +83,7 @@ class RoleRunner {
   void change_role(election::Role role, election::Cause cause);
   void settle_session_role();
   void advertise(int priority);
-  void place_addresses();
-  void place_rest();
-  void placed(const std::optional<addresses::Reconciled>& result);
-  void remove_addresses(const Then& then);
-  void remove_rest(const Then& then);
   void look_at_links();
-  void mind_virtual_links();
   void end();
   void arm();
 
@@ -108,15 +93,10 @@ class RoleRunner {
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_, watch_;  // each is told of changes once; `watch_` is for carrier
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
   std::unique_ptr<host::Sysctls> sysctls_ = host::kernel_sysctls();
-  std::unique_ptr<addresses::Manager> addresses_;
-  MovingAddresses moving_;
-  std::set<netlink::IpAddress> idle_;
-  const config::Ha ha_;               // as at the start
-  std::set<std::string> carriers_;    // where `moving_` belongs
-  std::vector<std::string> tracked_;  // interfaces
-  std::string sync_link_;             // of ha.listen; none where `moving_` belongs on it too
-  bool links_changed_ = false;        // since they were listed
-  bool other_homes_ = false;          // may be other ones than `carriers_`
+  const config::Ha ha_;  // as at the start
+  std::optional<addresses::Mover> addresses_;
+  TrackedLinks tracked_;
+  bool links_changed_ = false;  // since they were listed
   std::unique_ptr<election::Transport> transport_;
   std::chrono::milliseconds interval_;
   int priority_;
@@ -133,12 +113,8 @@ class RoleRunner {
   };
   std::optional<HandOn> hand_on_;
   election::Role role_ = election::Role::kInit;
-  bool started_ = false, acting_ = false, places_ = false, placing_ = false;
-  bool other_wish_ = false;                      // for addresses, since virtual links were looked at
-  bool ends_ = false;                            // with the rest of the virtual links
-  std::optional<election::TimePoint> rests_at_;  // virtual links still take packets of known flows until then
-  election::TimePoint refresh_at_;               // of switches
-  std::vector<std::string> problems_;
+  bool started_ = false, acting_ = false;
+  bool ends_ = false;  // as soon as the virtual links rest
   boost::asio::steady_timer timer_, tend_timer_;
 };
 

@@ -129,7 +129,7 @@ tl::expected<std::optional<WholeDocument>, std::string> Assembly::take(const syn
   pieces[index] = std::move(read);
   auto text = join(pieces, pieces[index]);
   if (!text) return std::nullopt;
-  return WholeDocument{static_cast<Document>(kind), std::move(*text)};
+  return WholeDocument{static_cast<Document>(kind), std::move(*text), false};
 }
 
 /// The text that `last` belongs to, if all of it is there; its pieces are given up.

@@ -47,6 +47,7 @@ inline constexpr std::size_t kMaxDocument = kMaxPieces * kMaxPiece;
 struct WholeDocument {
   Document kind = Document::kOverlay;
   std::string text;
+  bool from_active = false;  // the node that sent it was active then; pieces do not tell
   friend bool operator==(const WholeDocument&, const WholeDocument&) = default;
 };
 

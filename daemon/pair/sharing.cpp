@@ -30,11 +30,14 @@ std::vector<std::string> Sharing::problems() const {
   return all;
 }
 
-std::optional<WholeDocument> Sharing::take(const sync::SharedState& piece) {
+std::optional<WholeDocument> Sharing::take(const sync::SharedState& piece, bool from_active) {
   auto taken = assembly_.take(piece);
-  if (taken) return std::move(*taken);
-  log::error("peer-document-broken", "error=\"{}\"", taken.error());
-  return std::nullopt;
+  if (!taken) {
+    log::error("peer-document-broken", "error=\"{}\"", taken.error());
+    return std::nullopt;
+  }
+  if (*taken) (*taken)->from_active = from_active;
+  return std::move(*taken);
 }
 
 }  // namespace wsl4::pair

@@ -28,8 +28,8 @@ class Sharing {
   void publish(Document kind, std::string_view text);
   /// A sentence for each document that was not sent when it was last published.
   [[nodiscard]] std::vector<std::string> problems() const;
-  /// The document that this piece of the peer's completes.
-  [[nodiscard]] std::optional<WholeDocument> take(const sync::SharedState& piece);
+  /// The document that this piece of the peer's, which is active or not, completes.
+  [[nodiscard]] std::optional<WholeDocument> take(const sync::SharedState& piece, bool from_active);
 
  private:
   Publish publish_;

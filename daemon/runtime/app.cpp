@@ -54,10 +54,8 @@ void add_from_flows(std::vector<service::KnownBackend>& known, const std::vector
   for (const auto& entry : known) ids.insert(entry.backend.id);
   for (const auto& number : numbers) {
     if (ids.contains(number.id)) continue;
-    const auto service = std::ranges::find_if(config.services, [&number](const config::Service& candidate) {
-      return candidate.protocol == number.protocol && std::ranges::find(candidate.listen, number.vip) != candidate.listen.end();
-    });
-    if (service == config.services.end()) continue;
+    const auto* service = service::find_listening(config, number.protocol, number.vip);
+    if (service == nullptr) continue;
     known.push_back({service->name, {number.backend.to_string(), number.backend, number.id, 0, 0}});
   }
 }
@@ -130,7 +128,7 @@ tl::expected<void, std::string> App::start() {
   }
   if (addresses_) {
     place_addresses({});
-    while (addresses_->busy()) addresses_placed(addresses_->go_on());
+    addresses_->place_all();
   }
   named_files_ = read_named_files(*wanted_.file);
   joining_.start(std::move(*listener));
@@ -144,7 +142,8 @@ tl::expected<void, std::string> App::open_addresses() {
   auto announcer = netlink::rtnl::open_announcer();
   if (!announcer) return cannot_open(announcer.error());
   announcer_ = std::move(*announcer);
-  addresses_ = std::make_unique<addresses::Manager>(*rtnl_, *announcer_, *sysctls_);
+  addresses_.emplace(io_, *rtnl_, *announcer_, *sysctls_, std::nullopt, moving_addresses(),
+                     [this](std::string name, std::string detail) { events_.add(std::move(name), std::move(detail)); });
   return {};
 }
 
@@ -168,8 +167,8 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   if (!drafted) return tl::make_unexpected(drafted.error());
   const auto applied = kernel_->apply(drafted->change);
   if (!applied) return tl::make_unexpected(applied.error().message());
-  take_over(wanted_, *std::move(drafted));
-  wanted_addresses_ = addresses::wanted_addresses(*wanted_.file);
+  accept(wanted_, *std::move(drafted));
+  lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   if (auto settled = settle_mask(); !settled) return settled;
   const auto flows = kernel_->collector().counter().size();
   events_.add("started",
@@ -186,7 +185,8 @@ tl::expected<void, std::string> App::settle_mask() {
     if (const auto set = kernel_->rebook(state_.mark_mask); !set) return tl::make_unexpected(set.error().message());
   }
   state_.mark_mask = mask;
-  return store_.save(state_);
+  files_.keep(store_.path(), {store_.text(state_)});
+  return {};
 }
 
 // ---- run ------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ asio::awaitable<void> App::tend() {
       return std::tuple(std::move(idle), std::move(used), counter.pairs());
     };
     const auto [idle, in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
-    if (pair_) note_lasting(in_use, surplus);
+    if (pair_) lasting_addresses_.note_use(in_use, surplus);
     place_addresses(idle);
     note_tight(pairs);
     co_await suspect();
@@ -339,7 +339,7 @@ App::Names App::touched_by(const config::Config& next) const {
   return touched;
 }
 
-void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
+void App::accept(Wanted wanted, service::Assembler::Draft draft) {
   const bool other_file = wanted.file != wanted_.file;
   const bool other_pools = !draft.change.pools.empty();
   Names looked_at;
@@ -351,9 +351,8 @@ void App::take_over(Wanted wanted, service::Assembler::Draft draft) {
   if (health_ && other_pools) health_->pools_changed();
   if (health_) watch_health(std::move(looked_at));
   if (!other_file) return;
-  if (pair_) update_pair();
-  const auto former = std::exchange(wanted_addresses_, addresses::wanted_addresses(*wanted_.file));
-  if (pair_) note_former(former);
+  if (pair_) pair_->set_priority(wanted_.file->ha->priority);
+  if (pair_) lasting_addresses_.configure(addresses::wanted_addresses(*wanted_.file));
   place_addresses({});  // the next tending asks the counts before it takes any away
 }
 
@@ -400,7 +399,7 @@ asio::awaitable<Outcome<bool>> App::apply_new(Wanted wanted, Names touched) {
   log::info("applied", "objects={} us={}", applied->objects, applied->duration.count());
   for (const auto& due : endings)
     events_.add("flows-reset", "its connections are reset, so that clients connect again", due.ending.service, due.name);
-  take_over(std::move(wanted), *std::move(drafted));
+  accept(std::move(wanted), *std::move(drafted));
   co_return applied->objects != 0;
 }
 

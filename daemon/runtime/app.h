@@ -16,7 +16,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <tl/expected.hpp>
 
-#include "daemon/addresses/manager.h"
+#include "daemon/addresses/lasting.h"
+#include "daemon/addresses/mover.h"
 #include "daemon/config/config.h"
 #include "daemon/control/node.h"
 #include "daemon/control/server.h"
@@ -67,12 +68,13 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> open_state();
   [[nodiscard]] tl::expected<void, std::string> open_addresses();
   using Sysctls = std::map<std::string, std::string>;
-  // Return the old values of what they changed. The first one waits for storage, for the start.
+  // Return the old values of what they changed, which are noted first where storage takes them. The first one waits for it, for the
+  // start.
   Sysctls set_sysctls(const config::Config& config);
   boost::asio::awaitable<Sysctls> change_sysctls(const config::Config& config);
   boost::asio::awaitable<void> restore_sysctls(const Sysctls& old_values);
   [[nodiscard]] State noting(const Sysctls& wanted) const;
-  Sysctls write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved);
+  Sysctls write_sysctls(const Sysctls& wanted, State noted);
   [[nodiscard]] tl::expected<void, std::string> adopt_and_apply();
   [[nodiscard]] tl::expected<void, std::string> settle_mask();
   /// The file with the backends that joined, and what was changed at run time; what lies over both (health, newcomers) is taken as
@@ -83,7 +85,7 @@ class App final : public control::Node {
   };
   using Names = std::set<std::string>;  // of services
   [[nodiscard]] tl::expected<service::Assembler::Draft, std::string> draft(const Wanted& wanted, const Names& touched) const;
-  void take_over(Wanted wanted, service::Assembler::Draft draft);
+  void accept(Wanted wanted, service::Assembler::Draft draft);
   /// The services for which another file can make a difference.
   [[nodiscard]] Names touched_by(const config::Config& next) const;
   // Need `changing_` held.
@@ -122,18 +124,14 @@ class App final : public control::Node {
   boost::asio::awaitable<void> drop_drained();
   /// What another file is to change on the machine.
   void foresee(const config::Config& next, control::ReloadReport& report) const;
-  void place_addresses(const std::set<netlink::IpAddress>& idle);
-  void note_former(const std::vector<addresses::WantedAddress>& former);
-  void note_lasting(std::set<netlink::IpAddress> in_use, const std::set<netlink::IpAddress>& leftover);
-  [[nodiscard]] pair::MovingAddresses moving_addresses() const;
-  boost::asio::awaitable<void> place_rest();
-  void addresses_placed(const std::optional<addresses::Reconciled>& result);
+  void place_addresses(std::set<netlink::IpAddress> idle);
+  [[nodiscard]] addresses::MovingAddresses moving_addresses() const;
   // Of a pair's node (app_pair.cpp):
   [[nodiscard]] tl::expected<void, std::string> open_pair(KernelCallbacks& callbacks);
   [[nodiscard]] tl::expected<void, std::string> begin_pair();
   void role_changed(election::Role role, election::Cause cause);
   boost::asio::awaitable<void> follow_role();
-  void peer_synced(bool synced);
+  void note_peer_synced(bool synced);
   boost::asio::awaitable<void> learn_backend(flows::BackendNumbers::Place place);
   [[nodiscard]] tl::expected<void, std::string> learn_gone(const flows::BackendNumbers::Place& place);
   void tell_gone();
@@ -143,17 +141,12 @@ class App final : public control::Node {
   [[nodiscard]] static std::int64_t clock_milliseconds();
   void role_kept();
   void run_hook();
-  void update_pair();
   void share(pair::Document kind, std::string_view text);
   void share_overlay(const std::string& text);
   void share_all();
-  struct PeerDocument {
-    std::string text;
-    bool from_active = false;
-  };
-  boost::asio::awaitable<void> follow_peer(pair::Document kind, PeerDocument document);
+  boost::asio::awaitable<void> follow_peer(pair::WholeDocument document);
   boost::asio::awaitable<void> follow_again();
-  boost::asio::awaitable<tl::expected<void, std::string>> follow(pair::Document kind, const PeerDocument& document);
+  boost::asio::awaitable<tl::expected<void, std::string>> follow(const pair::WholeDocument& document);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text, bool from_active);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
   boost::asio::awaitable<void> age_verdicts();
@@ -193,11 +186,8 @@ class App final : public control::Node {
   // Of a single node; a pair's move with the role (pair/role_runner.h).
   std::unique_ptr<netlink::rtnl::Rtnl> rtnl_;
   std::unique_ptr<netlink::rtnl::Announcer> announcer_;
-  std::unique_ptr<addresses::Manager> addresses_;
-  std::vector<addresses::WantedAddress> wanted_addresses_;
-  // Of a pair's node: those that flows use and the configuration does not have any more, and how it had them.
-  std::vector<addresses::WantedAddress> lasting_addresses_;
-  std::map<netlink::IpAddress, addresses::WantedAddress> former_addresses_;
+  std::optional<addresses::Mover> addresses_;
+  addresses::LastingAddresses lasting_addresses_;  // of a pair's node
   service::Assembler assembler_;
   Names touched_;                     // services whose health or drains have changed since they were assembled
   std::unique_ptr<pair::Pair> pair_;  // none of a single node; outlives the kernel's thread
@@ -209,8 +199,8 @@ class App final : public control::Node {
   election::Role role_ = election::Role::kInit;
   control::WallClock::time_point role_since_ = control::WallClock::now();
   bool left_pair_ = false;
-  int verdicts_age_ = 0;                               // of the active's, in tendings since it was there
-  std::map<pair::Document, PeerDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
+  int verdicts_age_ = 0;                                      // of the active's, in tendings since it was there
+  std::map<pair::Document, pair::WholeDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
   std::set<flows::BackendNumbers::Place> learning_;
   std::map<flows::BackendNumbers::Place, service::BackendId> gone_;  // of the peer's flows to where no service listens here
   std::unique_ptr<KernelWorker> kernel_;
@@ -220,12 +210,11 @@ class App final : public control::Node {
   health::Suspicion suspicion_;
   std::chrono::steady_clock::time_point next_suspicion_;
   control::WallClock::time_point tended_at_;
-  bool placing_ = false;
   Picks picks_;
   std::unique_ptr<control::Server> server_;
   boost::asio::signal_set signals_{io_};
   boost::asio::steady_timer tend_timer_{io_}, watchdog_timer_{io_};
-  std::vector<std::string> sysctl_problems_, address_problems_;
+  std::vector<std::string> sysctl_problems_;
   bool ready_ = false;
   util::AsyncLock changing_{io_};  // held by whoever changes wanted_, assembler_ and the kernel
   util::AsyncLock listing_{io_};   // held by who reads the table of all flows for a request

@@ -12,6 +12,7 @@
 #include "daemon/pair/digests.h"
 #include "daemon/runtime/app.h"
 #include "daemon/runtime/refused.h"
+#include "daemon/service/layers.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
@@ -102,7 +103,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   if (!state) return tl::make_unexpected(state.error());
   pair_state_ = *state;
   pair_state_.peer_synced = false;
-  if (auto saved = pair_file_->save(pair_state_); !saved) return saved;
+  if (!pair_file_->save(pair_state_)) save_pair_state();  // told, and tried again
   pair::Pair::Callbacks told;
   told.on_role = [this](Role role, Cause cause) { asio::post(io_, [this, role, cause] { role_changed(role, cause); }); };
   told.on_event = [this](std::string name, std::string detail) {
@@ -110,11 +111,11 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
       events_.add(std::move(name), std::move(detail));
     });
   };
-  told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { peer_synced(is_protected); }); };
+  told.on_protected = [this](bool is_protected) { asio::post(io_, [this, is_protected] { note_peer_synced(is_protected); }); };
   told.on_shared = [this](const sync::SharedState& piece, bool from_active) {
     asio::post(io_, [this, piece, from_active] {
-      if (auto document = sharing_->take(piece))
-        asio::co_spawn(io_, follow_peer(document->kind, {std::move(document->text), from_active}), asio::detached);
+      if (auto document = sharing_->take(piece, from_active))
+        asio::co_spawn(io_, follow_peer(std::move(*document)), asio::detached);
     });
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
@@ -134,13 +135,11 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
 }
 
 tl::expected<void, std::string> App::begin_pair() {
-  update_pair();
+  pair_->set_priority(wanted_.file->ha->priority);
   share_overlay(service::to_text(wanted_.overlay));
   pair_->set_configuration(pair::config_digests(joining_.file()));
   return pair_->begin();
 }
-
-void App::update_pair() { pair_->set_priority(wanted_.file->ha->priority); }
 
 /// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
 void App::reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings) {
@@ -199,7 +198,7 @@ asio::awaitable<void> App::follow_role() {
 }
 
 /// What `wsl4d --release` has to know after a crash.
-void App::peer_synced(bool synced) {
+void App::note_peer_synced(bool synced) {
   pair_state_.peer_synced = synced;
   save_pair_state();
 }
@@ -225,10 +224,8 @@ void App::save_pair_state() { files_.keep(pair_file_->path(), pair::PairFile::co
 asio::awaitable<void> App::learn_backend(flows::BackendNumbers::Place place) {
   const auto held = co_await changing_.acquire();
   learning_.erase(place);
-  const auto service = std::ranges::find_if(wanted_.file->services, [&place](const config::Service& candidate) {
-    return candidate.protocol == place.protocol && std::ranges::find(candidate.listen, place.vip) != candidate.listen.end();
-  });
-  if (service == wanted_.file->services.end()) {
+  const auto* service = service::find_listening(*wanted_.file, place.protocol, place.vip);
+  if (service == nullptr) {
     if (const auto learned = learn_gone(place); !learned) log::error("backend-not-learned", "error=\"{}\"", learned.error());
     co_return;
   }
@@ -340,7 +337,7 @@ asio::awaitable<void> App::leave_pair() {
   pair_->stop();
   auto left = comes_true([this] { return left_pair_; }, kLeaveLimit);
   co_await std::move(left);
-  peer_synced(false);  // withdrawn already, or nobody is there
+  note_peer_synced(false);  // withdrawn already, or nobody is there
 }
 
 // ---- what the nodes share: the active's counts ----------------------------------------------------------------------
@@ -368,26 +365,26 @@ std::optional<Refusal> App::refusal_of_follower() const {
       {}};
 }
 
-asio::awaitable<void> App::follow_peer(pair::Document kind, PeerDocument document) {
+asio::awaitable<void> App::follow_peer(pair::WholeDocument document) {
   const auto held = co_await changing_.acquire();
-  unfollowed_.erase(kind);
-  auto pending = follow(kind, document);
+  unfollowed_.erase(document.kind);
+  auto pending = follow(document);
   const auto followed = co_await std::move(pending);
   if (followed) co_return;
   events_.add("peer-not-followed", followed.error());
-  unfollowed_.emplace(kind, std::move(document));
+  unfollowed_.emplace(document.kind, std::move(document));
 }
 
 /// What the kernel refused, or the numbering had no room for, may come true later; the peer sends it once.
 asio::awaitable<void> App::follow_again() {
   for (auto& [kind, document] : std::exchange(unfollowed_, {})) {
-    auto pending = follow(kind, document);
+    auto pending = follow(document);
     if (const auto followed = co_await std::move(pending); !followed) unfollowed_.emplace(kind, std::move(document));
   }
 }
 
-asio::awaitable<tl::expected<void, std::string>> App::follow(pair::Document kind, const PeerDocument& document) {
-  const auto& [text, from_active] = document;
+asio::awaitable<tl::expected<void, std::string>> App::follow(const pair::WholeDocument& document) {
+  const auto& [kind, text, from_active] = document;
   if (kind == pair::Document::kOverlay) co_return co_await follow_overlay(text, from_active);
   if (is_active() || !from_active) co_return tl::expected<void, std::string>{};
   if (kind == pair::Document::kJoined) co_return co_await joining_.follow(text);

@@ -15,6 +15,7 @@
 #include "daemon/runtime/refused.h"
 #include "daemon/runtime/status.h"
 #include "daemon/service/change_text.h"
+#include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
@@ -180,7 +181,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
 
 std::vector<std::string> App::warnings() const {
   auto warnings = sysctl_problems_;
-  warnings.insert(warnings.end(), address_problems_.begin(), address_problems_.end());
+  if (addresses_) std::ranges::copy(addresses_->problems(), std::back_inserter(warnings));
   std::ranges::move(joining_.warnings(), std::back_inserter(warnings));
   std::ranges::move(files_.problems(), std::back_inserter(warnings));
   return warnings;

@@ -20,11 +20,11 @@ constexpr const char* kEstablishedSysctl = "net/netfilter/nf_conntrack_tcp_timeo
 
 }  // namespace
 
-/// Writes before anything is changed, so that a state directory of no use is found out while nothing has happened. One that has
-/// served before and cannot be written now, as on a full disk, keeps nobody from taking over what the kernel has.
+/// A state directory of no use is found out while nothing has happened. One that has served before, or has no room, keeps nobody
+/// from serving.
 tl::expected<void, std::string> App::open_state() {
   std::error_code failed;
-  const auto& directory = wanted_.file->node.state_dir;
+  const auto directory = wanted_.file->node.state_dir;  // the file is another one below
   std::filesystem::create_directories(directory, failed);
   if (failed) return tl::make_unexpected(fmt::format("node.state_dir: cannot create {}: {}", directory, failed.message()));
   auto lock = util::lock_folder(directory);
@@ -39,13 +39,9 @@ tl::expected<void, std::string> App::open_state() {
   auto joined = joining_.open(*wanted_.file, directory);
   if (!joined) return tl::make_unexpected(joined.error());
   wanted_.file = std::make_shared<const config::Config>(std::move(*joined));
-  const auto saved = store_.save(state_);
-  if (saved) return {};
-  if (std::filesystem::exists(store_.path(), failed)) {
-    files_.keep(store_.path(), {store_.text(state_)});
-    return {};
-  }
-  return tl::make_unexpected("node.state_dir: " + saved.error());
+  const auto usable = util::may_write_in(directory);
+  if (usable || std::filesystem::exists(store_.path(), failed)) return {};
+  return tl::make_unexpected("node.state_dir: " + usable.error());
 }
 
 /// With the values before `wanted`.
@@ -59,12 +55,7 @@ State App::noting(const Sysctls& wanted) const {
   return next;
 }
 
-App::Sysctls App::write_sysctls(const Sysctls& wanted, State noted, const tl::expected<void, std::string>& saved) {
-  sysctl_problems_.clear();
-  if (!saved) {
-    sysctl_problems_.push_back(saved.error());
-    return {};
-  }
+App::Sysctls App::write_sysctls(const Sysctls& wanted, State noted) {
   state_ = std::move(noted);
   auto changes = host::apply_sysctls(*sysctls_, wanted);
   sysctl_problems_ = std::move(changes.failures);
@@ -75,20 +66,18 @@ App::Sysctls App::write_sysctls(const Sysctls& wanted, State noted, const tl::ex
 App::Sysctls App::set_sysctls(const config::Config& config) {
   const auto wanted = host::wanted_sysctls(config);
   auto noted = noting(wanted);
-  const auto saved = noted == state_ ? tl::expected<void, std::string>{} : store_.save(noted);
-  return write_sysctls(wanted, std::move(noted), saved);
+  if (!store_.save(noted)) files_.keep(store_.path(), {store_.text(noted)});
+  return write_sysctls(wanted, std::move(noted));
 }
 
 asio::awaitable<App::Sysctls> App::change_sysctls(const config::Config& config) {
   const auto wanted = host::wanted_sysctls(config);
   auto noted = noting(wanted);
-  tl::expected<void, std::string> saved;
   if (noted != state_) {
     auto storing = files_.store(store_.path(), store_.text(noted));
-    saved = co_await std::move(storing);
+    if (const auto stored = co_await std::move(storing); !stored) files_.keep(store_.path(), {store_.text(noted)});
   }
-  if (!saved) files_.keep(store_.path(), {store_.text(state_)});
-  co_return write_sysctls(wanted, std::move(noted), saved);
+  co_return write_sysctls(wanted, std::move(noted));
 }
 
 /// What was set for a file that does not come into effect.

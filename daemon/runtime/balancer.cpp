@@ -19,14 +19,17 @@ constexpr std::size_t kServicesAtOnce = 64;
 
 Balancer::Balancer(boost::asio::io_context& io, dataplane::Applier& applier, balance::LiveCounts counts,
                    std::function<void(const netlink::Error&)> on_failure)
-    : applier_(applier), counts_(std::move(counts)), on_failure_(std::move(on_failure)), timer_(io) {}
+    : applier_(applier),
+      counts_(std::move(counts)),
+      on_failure_(std::move(on_failure)),
+      timer_(io, balance::DealClock::kShortestInterval, [this](TimePoint now) { deal_what_is_due(now); }) {}
 
 service::StateChange Balancer::deal(service::StateChange change) {
   const auto now = steady_clock::now();
   for (const auto& [name, service] : change.services) forget(name);
   for (auto& [name, service] : change.services)
     if (auto* dealer = want(name, service, now)) service = dealer->deal(counts_, now, system_clock::now());
-  wake(now);
+  timer_.wake(now);
   return change;
 }
 
@@ -34,7 +37,7 @@ void Balancer::take_back(const service::StateChange& present) {
   const auto now = steady_clock::now();
   for (const auto& [name, service] : present.services) forget(name);
   for (const auto& [name, service] : present.services) want(name, service, now);
-  wake(now);
+  timer_.wake(now);
 }
 
 /// Which backends it has.
@@ -74,7 +77,7 @@ void Balancer::counts_changed(const std::vector<service::BackendId>& backends) {
     const auto due = dealer->second.due();
     if (!due) continue;
     pending_.insert(dealer->first);
-    wake(*due);
+    timer_.wake(*due);
   }
 }
 
@@ -83,21 +86,8 @@ void Balancer::expect(service::BackendId backend, std::uint64_t flows) {
   if (service != services_.end()) service->second->second.expect(flows, steady_clock::now());
 }
 
-/// Never sooner than the shortest time between two deals, so that a stream of events does not become a stream of transactions.
-void Balancer::wake(TimePoint when) {
-  when = std::max(when, worked_at_ + balance::DealClock::kShortestInterval);
-  if (wake_at_ && *wake_at_ <= when) return;
-  wake_at_ = when;
-  timer_.expires_at(when);
-  timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) deal_what_is_due();
-  });
-}
-
-void Balancer::deal_what_is_due() {
-  wake_at_.reset();
-  const auto now = worked_at_ = steady_clock::now();
-  if (!applier_.in_sync()) return wake(now + balance::DealClock::kInterval);  // whoever mends the kernel's table comes first
+void Balancer::deal_what_is_due(TimePoint now) {
+  if (!applier_.in_sync()) return timer_.wake(now + balance::DealClock::kInterval);  // whoever mends the kernel's table comes first
   std::vector<service::ServiceState> dealt;
   std::optional<TimePoint> next;
   for (auto name = pending_.begin(); name != pending_.end();) {
@@ -110,7 +100,7 @@ void Balancer::deal_what_is_due() {
     if (due && (!next || *due < *next)) next = due;
     name = due ? std::next(name) : pending_.erase(name);
   }
-  if (next) wake(*next);
+  if (next) timer_.wake(*next);
   if (dealt.empty()) return;
   const auto applied = applier_.apply_shares(dealt);
   if (applied) return;
@@ -118,7 +108,7 @@ void Balancer::deal_what_is_due() {
     dealers_.at(service.name).deal_again();
     pending_.insert(service.name);
   }
-  wake(now + balance::DealClock::kInterval);
+  timer_.wake(now + balance::DealClock::kInterval);
   on_failure_(applied.error());
 }
 

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "daemon/balance/service_dealer.h"
 #include "daemon/dataplane/applier.h"
+#include "daemon/runtime/paced_timer.h"
 
 namespace wsl4::runtime {
 
@@ -38,7 +38,7 @@ class Balancer {
   /// All flows of the backend are about to come back to the service.
   void expect(service::BackendId backend, std::uint64_t flows);
   /// When it looks next which services are due; none: not until something changes.
-  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wakes_at() const { return wake_at_; }
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wakes_at() const { return timer_.due(); }
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -46,15 +46,12 @@ class Balancer {
 
   void forget(const std::string& service);
   balance::ServiceDealer* want(const std::string& name, const std::optional<service::ServiceState>& service, TimePoint now);
-  void wake(TimePoint when);
-  void deal_what_is_due();
+  void deal_what_is_due(TimePoint now);
 
   dataplane::Applier& applier_;
   balance::LiveCounts counts_;
   std::function<void(const netlink::Error&)> on_failure_;
-  boost::asio::steady_timer timer_;
-  std::optional<TimePoint> wake_at_;
-  TimePoint worked_at_;
+  PacedTimer timer_;
   Dealers dealers_;
   boost::unordered_flat_map<service::BackendId, Dealers::value_type*> services_;  // which a backend belongs to
   std::set<std::string> pending_;                                                 // services that may be due

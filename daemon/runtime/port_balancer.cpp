@@ -34,7 +34,7 @@ std::uint64_t lowest(std::uint32_t ports) { return static_cast<std::uint64_t>(st
 }  // namespace
 
 PortBalancer::PortBalancer(boost::asio::io_context& io, Dependencies dependencies)
-    : dependencies_(std::move(dependencies)), timer_(io) {}
+    : dependencies_(std::move(dependencies)), timer_(io, balance::kShortestDeal, [this](TimePoint now) { work(now); }) {}
 
 std::optional<PortBalancer::Place> PortBalancer::place_of(const service::DesiredState& state, service::BackendId id) const {
   const auto* name = dependencies_.service_of(id);
@@ -163,7 +163,7 @@ void PortBalancer::applied() {
   stop_watching(before);
   if (more) dependencies_.look();
   changed_ = true;
-  wake(steady_clock::now());
+  timer_.wake(steady_clock::now());
 }
 
 void PortBalancer::dropped() { stop_watching(std::exchange(planned_, {}).dealt); }
@@ -183,7 +183,7 @@ void PortBalancer::stop_watching(const std::map<service::BackendId, Dealt>& thos
 
 void PortBalancer::counts_changed() {
   changed_ = true;
-  wake(dealt_.empty() ? looked_at_ + kLook : steady_clock::now());
+  timer_.wake(dealt_.empty() ? looked_at_ + kLook : steady_clock::now());
 }
 
 const PortBalancer::Dealt* PortBalancer::find(service::BackendId backend) const {
@@ -221,28 +221,15 @@ balance::PortMode PortBalancer::mode_of(service::BackendId backend) const {
   return dealt_.contains(backend) ? balance::PortMode::kBlocks : balance::PortMode::kRange;
 }
 
-/// Never sooner than the shortest time between two deals, so that a stream of events does not become a stream of transactions.
-void PortBalancer::wake(TimePoint when) {
-  when = std::max(when, worked_at_ + balance::kShortestDeal);
-  if (wake_at_ && *wake_at_ <= when) return;
-  wake_at_ = when;
-  timer_.expires_at(when);
-  timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) work();
-  });
-}
-
-void PortBalancer::work() {
-  wake_at_.reset();
-  const auto now = worked_at_ = steady_clock::now();
-  if (!dependencies_.applier.in_sync()) return wake(now + kLook);  // whoever mends the kernel's table comes first
+void PortBalancer::work(TimePoint now) {
+  if (!dependencies_.applier.in_sync()) return timer_.wake(now + kLook);  // whoever mends the kernel's table comes first
   const bool sample_due = !(dealt_.empty() && forecasts_.empty()) && now - sampled_at_ >= kSampleInterval;
   if ((changed_ && now >= next_look()) || sample_due) look_at_use(now);
   deal_what_is_due(now);
   beat(now);
-  if (!dealt_.empty()) wake(beaten_at_ + kBeat);
-  if (!forecasts_.empty()) wake(sampled_at_ + kSampleInterval);
-  if (changed_) wake(next_look());
+  if (!dealt_.empty()) timer_.wake(beaten_at_ + kBeat);
+  if (!forecasts_.empty()) timer_.wake(sampled_at_ + kSampleInterval);
+  if (changed_) timer_.wake(next_look());
 }
 
 void PortBalancer::look_at_use(TimePoint now) {

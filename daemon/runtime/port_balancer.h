@@ -15,13 +15,13 @@
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "daemon/balance/port_policy.h"
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/flow_counter.h"
 #include "daemon/flows/reaper.h"
+#include "daemon/runtime/paced_timer.h"
 #include "daemon/service/state_change.h"
 
 namespace wsl4::runtime {
@@ -103,8 +103,7 @@ class PortBalancer {
   [[nodiscard]] balance::DealAge age_of(const Dealt& dealt, TimePoint now) const;
   [[nodiscard]] TimePoint next_look() const;
   [[nodiscard]] balance::PortMode mode_of(service::BackendId backend) const;
-  void wake(TimePoint when);
-  void work();
+  void work(TimePoint now);
   void look_at_use(TimePoint now);
   void sample(const std::set<std::string>& services, TimePoint now);
   void deal_what_is_due(TimePoint now);
@@ -112,9 +111,8 @@ class PortBalancer {
   void beat(TimePoint now);
 
   Dependencies dependencies_;
-  boost::asio::steady_timer timer_;
-  std::optional<TimePoint> wake_at_;
-  TimePoint worked_at_, looked_at_, beaten_at_, sampled_at_;
+  PacedTimer timer_;
+  TimePoint looked_at_, beaten_at_, sampled_at_;
   std::chrono::steady_clock::duration look_took_{0};
   bool changed_ = false;
   std::map<service::BackendId, Dealt> dealt_;

@@ -1,7 +1,7 @@
 // What must outlive the daemon and the kernel does not know: the sysctls that it changed, the values by which flows' timers began,
 // the backends whose share still grows, and where in their marks flows have their numbers. The sysctls do not outlive the machine's
 // boot: afterwards they are as somebody else has set them, and no flow is left. One JSON file, `state.json` in the state directory,
-// replaced as a whole before anything it tells of is done.
+// replaced as a whole, before anything it tells of is done if storage takes it, else as soon as it does.
 #pragma once
 
 #include <cstdint>

@@ -107,6 +107,13 @@ const config::Service* find_service(const config::Config& config, const std::str
   return place == config.services.end() ? nullptr : &*place;
 }
 
+const config::Service* find_listening(const config::Config& config, netlink::Protocol protocol, const netlink::Endpoint& vip) {
+  const auto place = std::ranges::find_if(config.services, [&](const config::Service& candidate) {
+    return candidate.protocol == protocol && std::ranges::find(candidate.listen, vip) != candidate.listen.end();
+  });
+  return place == config.services.end() ? nullptr : &*place;
+}
+
 const config::Backend* find_backend(const config::Service& service, const std::string& name) {
   const auto place = std::ranges::find(service.backends, name, &config::Backend::name);
   return place == service.backends.end() ? nullptr : &*place;

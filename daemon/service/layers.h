@@ -9,8 +9,10 @@
 
 namespace wsl4::service {
 
-/// Null if there is none of that name.
+/// Null if there is none of that name, or none that listens there.
 [[nodiscard]] const config::Service* find_service(const config::Config& config, const std::string& name);
+[[nodiscard]] const config::Service* find_listening(const config::Config& config, netlink::Protocol protocol,
+                                                    const netlink::Endpoint& vip);
 [[nodiscard]] const config::Backend* find_backend(const config::Service& service, const std::string& name);
 
 /// `own` with its changes laid over.

@@ -118,4 +118,9 @@ tl::expected<std::optional<netlink::Fd>, std::string> lock_folder(const std::str
   return failed("lock", path);
 }
 
+tl::expected<void, std::string> may_write_in(const std::string& folder) {
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  return failed("write in", folder);
+}
+
 }  // namespace wsl4::util

@@ -34,4 +34,7 @@ struct FileContent {
 /// Held by one process at a time until it ends, however it does (flock(2)); nothing while another one holds it.
 [[nodiscard]] tl::expected<std::optional<netlink::Fd>, std::string> lock_folder(const std::string& path);
 
+/// Whether this process may have files there; not whether there is room for them.
+[[nodiscard]] tl::expected<void, std::string> may_write_in(const std::string& folder);
+
 }  // namespace wsl4::util

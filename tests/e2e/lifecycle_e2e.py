@@ -12,7 +12,7 @@ from lib.bed import BACKENDS4, VIP4, pool4
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.daemon import Daemon
-from lib.run import tool
+from lib.run import run, tool
 from lib.talk import Talk, echo_server
 from lib.wait import until
 
@@ -169,6 +169,32 @@ class Lifecycle(E2eTest):
             pass
         daemon.reload([self.chat(1)])
         self.assertEqual(daemon.stop(), 0, "a stop does not wait for storage for ever")
+
+    def test_a_full_disk_keeps_nobody_from_serving(self):
+        """What a first start cannot store is told, and stored once there is room."""
+        self.daemon = daemon = Daemon(self.bed, self.services, self.pools)
+        run("mount", "-t", "tmpfs", "-o", "size=64k", "none", daemon.state)
+        self.addCleanup(run, "umount", "--lazy", daemon.state)
+        filler = os.path.join(daemon.state, "filler")
+        with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        self.bed.sysctl(self.bed.balancer, **{"net.ipv4.ip_forward": 0})
+        daemon.start()
+        talk = Talk(self.bed, f"{VIP4}:443")
+        talk.ask()
+        self.assertIn("HTTP/1.1 200", self.answer(self.request("GET /readyz")))
+        until(lambda: any("No space left on device" in warning for warning in daemon.status()["warnings"]), "a warning")
+        self.assertTrue(daemon.events("state-not-saved"))
+        refused = daemon.ctl("backend", "weight", "chat", "b0", "7", check=False)
+        self.assertEqual(refused.returncode, 1, daemon.log())
+        daemon.kill()
+        daemon.start()
+        talk.ask()
+        os.unlink(filler)
+        until(lambda: not daemon.status()["warnings"], lambda: f"no warning: {daemon.status()['warnings']}")
+        daemon.ctl("backend", "weight", "chat", "b0", "7")
+        self.assertEqual(sorted(os.listdir(daemon.state)), ["runtime.json", "state.json"])
 
     def test_a_dry_run_tells_addresses_and_sysctls(self):
         daemon = self.start(self.services, self.pools)

@@ -9,8 +9,7 @@
 #include "daemon/http/json.h"
 #include "daemon/http/router.h"
 #include "daemon/http/server.h"
-#include "tests/support/fake_node.h"
-#include "tests/support/http_bed.h"
+#include "tests/support/node_bed.h"
 
 namespace wsl4::control {
 namespace {
@@ -18,18 +17,8 @@ namespace {
 using test::RawResponse;
 namespace json = boost::json;
 
-class Api : public testing::Test {
+class Api : public test::NodeBed {
  protected:
-  void start() {
-    auto server = start_server(thread_.io(), {path_, std::nullopt}, node_);
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    thread_.start();
-  }
-  void TearDown() override {
-    thread_.stop();
-    server_.reset();
-  }
   RawResponse ask(const std::string& method, const std::string& target, const std::string& body = {}) {
     return test::request(path_, method, target, body);
   }
@@ -43,16 +32,10 @@ class Api : public testing::Test {
     EXPECT_FALSE(document.at("title").as_string().empty());
     return document;
   }
-
-  test::FakeNode node_;
-  test::TemporaryFolder folder_;
-  std::string path_ = folder_.file("wsl4d.sock");
-  test::IoThread thread_;
-  std::unique_ptr<Server> server_;
 };
 
 TEST_F(Api, Status) {
-  start();
+  serve();
   const auto response = ask("GET", "/v1/status");
   EXPECT_EQ(response.status, 200U);
   EXPECT_EQ(response.header("Content-Type"), "application/json");
@@ -63,7 +46,7 @@ TEST_F(Api, Status) {
 
 TEST_F(Api, StatusThatTheNodeRefuses) {
   node_.status_answer = tl::make_unexpected(Refusal{500, "the kernel does not answer", {"why", "and how"}});
-  start();
+  serve();
   for (const char* target : {"/v1/status", "/v1/services/chat", "/metrics"}) {
     const auto document = problem("GET", target, 500);
     EXPECT_EQ(document.at("title"), "the kernel does not answer");
@@ -73,7 +56,7 @@ TEST_F(Api, StatusThatTheNodeRefuses) {
 }
 
 TEST_F(Api, OneService) {
-  start();
+  serve();
   const auto response = ask("GET", "/v1/services/chat");
   EXPECT_EQ(response.status, 200U);
   EXPECT_EQ(json::parse(response.body).as_object().at("total"), 2'000'000);
@@ -82,7 +65,7 @@ TEST_F(Api, OneService) {
 
 TEST_F(Api, FlowsUpToALimit) {
   node_.known_flows.resize(3);
-  start();
+  serve();
   const auto all = json::parse(ask("GET", "/v1/flows?limit=3&service=chat&snat=%5B2001:db8::1%5D:5").body).as_object();
   EXPECT_EQ(all.at("flows").as_array().size(), 3U);
   EXPECT_EQ(all.at("more"), false);
@@ -98,7 +81,7 @@ TEST_F(Api, FlowsUpToALimit) {
 
 TEST_F(Api, EventsAfterOneThatIsKnown) {
   for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) node_.known_events.push_back({sequence, {}, "reloaded", "", "", ""});
-  start();
+  serve();
   EXPECT_EQ(json::parse(ask("GET", "/v1/events").body).as_object().at("events").as_array().size(), 3U);
   const auto later = json::parse(ask("GET", "/v1/events?after=2&wait=9").body).as_object();
   EXPECT_EQ(later.at("events").as_array().at(0).as_object().at("sequence"), 3);
@@ -111,7 +94,7 @@ TEST_F(Api, Reload) {
   node_.reload_answer = ReloadReport{true, "add table inet wsl4\n", {"control.socket needs a restart"}, {"ha.key_file"}};
   node_.reload_answer->addresses_added = {{*netlink::IpAddress::parse("203.0.113.11"), "eth0"}};
   node_.reload_answer->sysctls = {{"net/ipv4/ip_forward", "0", "1"}};
-  start();
+  serve();
   EXPECT_EQ(
       ask("POST", "/v1/reload").body,
       R"({"changed":true,"dry_run":false,"nft":"add table inet wsl4\n","warnings":["control.socket needs a restart"],"read_anew":["ha.key_file"],)"
@@ -127,12 +110,12 @@ TEST_F(Api, Reload) {
 
 TEST_F(Api, ReloadOfABadConfigurationTellsEveryProblem) {
   node_.reload_answer = tl::make_unexpected(Refusal{422, "2 errors", {"a:1:1: x", "a:2:1: y"}});
-  start();
+  serve();
   EXPECT_EQ(problem("POST", "/v1/reload", 422).at("problems"), (json::array{"a:1:1: x", "a:2:1: y"}));
 }
 
 TEST_F(Api, HealthAndReadiness) {
-  start();
+  serve();
   EXPECT_EQ(ask("GET", "/healthz").body, "ok\n");
   EXPECT_EQ(ask("GET", "/readyz").status, 200U);
   EXPECT_EQ(ask("HEAD", "/readyz").status, 200U);
@@ -140,7 +123,7 @@ TEST_F(Api, HealthAndReadiness) {
 
 TEST_F(Api, AStandbyIsHealthyButNotReady) {
   node_.is_ready = false;
-  start();
+  serve();
   EXPECT_EQ(ask("GET", "/healthz").status, 200U);
   node_.is_alive = false;
   const auto hung = ask("GET", "/healthz");
@@ -150,7 +133,7 @@ TEST_F(Api, AStandbyIsHealthyButNotReady) {
 }
 
 TEST_F(Api, MetricsAndPage) {
-  start();
+  serve();
   const auto metrics = ask("GET", "/metrics");
   EXPECT_EQ(metrics.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_NE(metrics.body.find("wsl4_backend_connections{"), std::string::npos);
@@ -165,7 +148,7 @@ constexpr const char* kBackend = "/v1/services/chat/backends/b1";
 
 TEST_F(Api, PutAddsABackend) {
   node_.change_answer = ChangeReport{service::Applied::kCreated, 0, {}};
-  start();
+  serve();
   const auto created =
       ask("PUT", kBackend, R"({"address": "198.51.100.1:80", "weight": 50, "max_connections": 9, "public": "ws://x"})");
   EXPECT_EQ(created.status, 201U);
@@ -189,7 +172,7 @@ TEST_F(Api, PutAddsABackend) {
 }
 
 TEST_F(Api, PatchChangesWhatIsGiven) {
-  start();
+  serve();
   EXPECT_EQ(ask("PATCH", kBackend, R"({"state": "draining", "evict": 20})").status, 200U);
   EXPECT_EQ(ask("PATCH", kBackend, R"({"weight": 0, "max_connections": 7, "connections": 41})").status, 200U);
   thread_.stop();
@@ -205,7 +188,7 @@ TEST_F(Api, PatchChangesWhatIsGiven) {
 }
 
 TEST_F(Api, DeleteRemovesOrResets) {
-  start();
+  serve();
   EXPECT_EQ(ask("DELETE", kBackend).status, 200U);
   EXPECT_EQ(ask("DELETE", std::string(kBackend) + "?reset=1").status, 200U);
   problem("DELETE", std::string(kBackend) + "?reset=now", 400);
@@ -217,7 +200,7 @@ TEST_F(Api, DeleteRemovesOrResets) {
 }
 
 TEST_F(Api, ABodyThatIsWrongReachesNobody) {
-  start();
+  serve();
   for (const char* method : {"PUT", "PATCH"}) {
     problem(method, kBackend, 400);
     problem(method, kBackend, 400, "[]");
@@ -233,7 +216,7 @@ TEST_F(Api, ABodyThatIsWrongReachesNobody) {
 }
 
 TEST_F(Api, ChangesThatTheNodeRefuses) {
-  start();
+  serve();
   using Kind = service::ChangeError::Kind;
   for (const auto& [kind, status] :
        {std::pair(Kind::kNotFound, 404U), std::pair(Kind::kConflict, 409U), std::pair(Kind::kBad, 422U)}) {
@@ -243,7 +226,7 @@ TEST_F(Api, ChangesThatTheNodeRefuses) {
 }
 
 TEST_F(Api, Pick) {
-  start();
+  serve();
   EXPECT_EQ(problem("GET", "/v1/services/chat/pick", 503).at("title"), "No backend has room");
   thread_.run([this] { node_.pick_answer = PickedBackend{"b1", *netlink::Endpoint::parse("198.51.100.1:80"), ""}; });
   EXPECT_EQ(ask("GET", "/v1/services/chat/pick").body,
@@ -255,7 +238,7 @@ TEST_F(Api, Pick) {
 }
 
 TEST_F(Api, Rebalance) {
-  start();
+  serve();
   EXPECT_EQ(ask("POST", "/v1/services/chat/rebalance", R"({"rate": 50})").body, R"({"service":"chat","rate":50,"surplus":5000})"
                                                                                 "\n");
   thread_.stop();
@@ -263,7 +246,7 @@ TEST_F(Api, Rebalance) {
 }
 
 TEST_F(Api, Failover) {
-  start();
+  serve();
   for (const char* body : {"", R"({"force": false})", R"({"force": true})"})
     EXPECT_EQ(ask("POST", "/v1/failover", body).body, "{\"detail\":\"lb-b is active\"}\n") << body;
   problem("POST", "/v1/failover?force=1", 400);
@@ -277,7 +260,7 @@ TEST_F(Api, Failover) {
 }
 
 TEST_F(Api, Role) {
-  start();
+  serve();
   for (const char* body : {R"({"role": "active"})", R"({"role": "standby"})"})
     EXPECT_EQ(ask("POST", "/v1/role", body).body, "{\"detail\":\"this node is active\"}\n") << body;
   problem("POST", "/v1/role?role=active", 400);
@@ -291,12 +274,12 @@ TEST_F(Api, Role) {
 }
 
 TEST_F(Api, MethodsOfABackend) {
-  start();
+  serve();
   EXPECT_EQ(ask("GET", kBackend).header("Allow"), "DELETE, PATCH, PUT");
 }
 
 TEST_F(Api, UnknownPathsAndMethods) {
-  start();
+  serve();
   for (const char* target :
        {"/v1", "/v1/", "/v1/status/", "/v2/status", "/v1/services/", "/v1/services//pick", "//", "/../etc/passwd"}) {
     problem("GET", target, 404);
@@ -307,7 +290,7 @@ TEST_F(Api, UnknownPathsAndMethods) {
 }
 
 TEST_F(Api, ASecondDaemonDoesNotTakeTheSocket) {
-  start();
+  serve();
   test::IoThread other;
   const auto second = start_server(other.io(), {path_, std::nullopt}, node_);
   ASSERT_FALSE(second);

@@ -2,33 +2,18 @@
 #pragma once
 
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
-#include "daemon/control/server.h"
 #include "daemon/ctl/run.h"
-#include "tests/support/fake_node.h"
-#include "tests/support/http_bed.h"
+#include "tests/support/node_bed.h"
 
 namespace wsl4::ctl {
 
 using Arguments = std::vector<std::string>;
 
-class Wsl4ctl : public testing::Test {
+class Wsl4ctl : public test::NodeBed {
  protected:
-  void serve() {
-    auto server = control::start_server(thread_.io(), {path_, std::nullopt}, node_);
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    thread_.start();
-  }
-  void TearDown() override {
-    thread_.stop();
-    server_.reset();
-  }
   int run_with(Arguments arguments) {
     arguments.insert(arguments.begin(), {"--socket", path_});
     return run_plainly(arguments);
@@ -46,11 +31,6 @@ class Wsl4ctl : public testing::Test {
     return folder_.file(name);
   }
 
-  test::FakeNode node_;
-  test::TemporaryFolder folder_;
-  std::string path_ = folder_.file("wsl4d.sock");
-  test::IoThread thread_;
-  std::unique_ptr<control::Server> server_;
   std::vector<host::Finding> findings_;
   tl::expected<runtime::PurgeReport, runtime::PurgeRefusal> purged_ = runtime::PurgeReport{true, false, 3, 0, 2000, 1, {}, {}};
   std::vector<std::string> purges_;

@@ -14,7 +14,7 @@ class SharingTest : public testing::Test {
   std::optional<WholeDocument> deliver() {
     std::optional<WholeDocument> whole;
     for (const auto& [topic, piece] : pieces_)
-      if (auto document = standby_.take(piece)) whole = std::move(document);
+      if (auto document = standby_.take(piece, true)) whole = std::move(document);
     return whole;
   }
 
@@ -29,7 +29,7 @@ TEST_F(SharingTest, ADocumentArrivesWhole) {
   const std::string text(3 * kMaxPiece + 5, 'x');
   active_.publish(Document::kOverlay, text);
   EXPECT_EQ(pieces_.size(), 4U);
-  EXPECT_EQ(deliver(), (WholeDocument{Document::kOverlay, text}));
+  EXPECT_EQ(deliver(), (WholeDocument{Document::kOverlay, text, true}));
 }
 
 TEST_F(SharingTest, TheSameTextPublishedAgainIsToldAgain) {
@@ -38,7 +38,7 @@ TEST_F(SharingTest, TheSameTextPublishedAgainIsToldAgain) {
   active_.publish(Document::kJoined, "a");
   ASSERT_EQ(pieces_.size(), 1U);
   EXPECT_NE(pieces_.begin()->second.bytes, first.begin()->second.bytes) << "a session sends only what differs";
-  EXPECT_EQ(deliver(), (WholeDocument{Document::kJoined, "a"}));
+  EXPECT_EQ(deliver(), (WholeDocument{Document::kJoined, "a", true}));
 }
 
 TEST_F(SharingTest, WhatIsTooLongIsToldOnceAndAProblemWhileItIs) {
@@ -52,7 +52,7 @@ TEST_F(SharingTest, WhatIsTooLongIsToldOnceAndAProblemWhileItIs) {
 TEST_F(SharingTest, WhatIsTooLongIsNotSentAndBrokenPiecesAreLeftOut) {
   active_.publish(Document::kOverlay, std::string(kMaxDocument + 1, 'x'));
   EXPECT_TRUE(pieces_.empty());
-  EXPECT_EQ(standby_.take({kFirstDocumentTopic, {1, 2, 3}}), std::nullopt);
+  EXPECT_EQ(standby_.take({kFirstDocumentTopic, {1, 2, 3}}, true), std::nullopt);
 }
 
 }  // namespace

@@ -33,6 +33,15 @@ TEST(SecretFile, IsReadAtMode0640AndStricter) {
   }
 }
 
+TEST(Folder, InWhichNothingMayBeWrittenIsNamed) {
+  const test::TemporaryFolder folder;
+  EXPECT_TRUE(may_write_in(folder.file("")));
+  ASSERT_EQ(::chmod(folder.file("").c_str(), 0755), 0);
+  EXPECT_EQ(as_user("nobody", [&] { return may_write_in(folder.file("")); }).error(),
+            "cannot write in " + folder.file("") + ": Permission denied to user nobody");
+  EXPECT_EQ(may_write_in(folder.file("gone")).error(), "cannot write in " + folder.file("gone") + ": No such file or directory");
+}
+
 /// Runs as another user in group root, on a thread of its own. Needs root.
 template <class Function>
 void as_nobody(Function function) {
