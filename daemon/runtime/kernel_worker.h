@@ -57,6 +57,7 @@ struct BorneNumber {
 struct KernelCallbacks {
   std::function<void(std::string detail)> on_repaired;
   std::function<void()> on_overrun;
+  Evictions::OnEnd on_rebalanced;
   /// Of a pair's node: flows are copied. Its `look` is the worker's own.
   std::optional<flows::Replicator::Callbacks> replication;
 };

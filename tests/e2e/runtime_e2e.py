@@ -65,6 +65,7 @@ class Runtime(E2eTest):
         self.daemon.ctl("rebalance", "chat", "--rate", "400")
         lost = 2 * (COUNT // 2 - COUNT // 3 - COUNT // 3 // 100)     # the surplus of two, less the margin
         self.expect_lost(lost)
+        until(lambda: self.daemon.events("rebalance-ended") == ["done"], "told that it ended")
         self.open(150)
         self.expect_lost(lost)
         counts = self.daemon.counts("chat")
