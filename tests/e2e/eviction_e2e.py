@@ -69,7 +69,7 @@ class Eviction(E2eTest):
     def test_drain(self):
         of = {BACKENDS4[0]}
         for rate in RATES:
-            self.expect_pace(rate, self.open[BACKENDS4[0]], lambda: self.drain("--evict", str(rate)), self.drain, of)
+            self.expect_pace(rate, self.open[BACKENDS4[0]] // 2, lambda: self.drain("--evict", str(rate)), self.drain, of)
         left = self.open[BACKENDS4[0]]
         report = self.resets(left, 60, lambda: self.drain("--evict", "100000"), of)
         self.assertEqual((report["reset"], report["backends"][BACKENDS4[0]]["open"]), (left, 0), "every flow of it was reset")
