@@ -39,7 +39,7 @@ std::string flows_text(const json::object& flows, bool colour) {
                {seconds_in(flow, "expires_s")}});
   }
   std::string text = table.render("", colour);
-  if (flows.at("more").as_bool()) text += styled(fmt::format("… and more; see --limit\n"), Style::kWarning, colour);
+  if (flows.at("more").as_bool()) text += styled("… and more; raise --limit or narrow the list down\n", Style::kWarning, colour);
   return text;
 }
 

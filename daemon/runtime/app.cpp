@@ -100,6 +100,11 @@ tl::expected<void, std::string> App::start() {
       events_.add("conntrack-overrun", "conntrack events were lost; the counts are taken anew from the kernel's table");
     });
   };
+  callbacks.on_rebalanced = [this](std::string service, std::string why) {
+    asio::post(io_, [this, service = std::move(service), why = std::move(why)]() mutable {
+      events_.add("rebalance-ended", std::move(why), std::move(service));
+    });
+  };
   if (wanted_.file->ha) {
     if (auto opened = open_pair(callbacks); !opened) return opened;
   }

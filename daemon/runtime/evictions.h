@@ -21,10 +21,12 @@ namespace wsl4::runtime {
 class Evictions {
  public:
   using Rates = std::map<service::BackendId, double>;  // flows per second
+  using OnEnd = std::function<void(std::string service, std::string why)>;
 
-  /// `connections` tells a backend's established flows.
-  Evictions(boost::asio::io_context& io, flows::Evictor evictor, std::function<std::uint64_t(service::BackendId)> connections)
-      : evictor_(std::move(evictor)), connections_(std::move(connections)), timer_(io), io_(io) {}
+  /// `connections` tells a backend's established flows; `on_end` is told of a rebalance that ended, unless somebody stopped it.
+  Evictions(boost::asio::io_context& io, flows::Evictor evictor, std::function<std::uint64_t(service::BackendId)> connections,
+            OnEnd on_end)
+      : evictor_(std::move(evictor)), connections_(std::move(connections)), on_end_(std::move(on_end)), timer_(io), io_(io) {}
 
   /// Backends that drain with eviction, all of them; one that is not there (any more) is left alone.
   void set_drains(const Rates& rates);
@@ -53,24 +55,27 @@ class Evictions {
   struct Rebalance {
     balance::Pace pace;
     std::vector<Member> members;
-    std::uint64_t left = 0;  // of the surplus at its begin: clients that do not come back must not make it grow
+    std::map<service::BackendId, std::uint64_t> left;  // of the surplus at its begin: clients that stay away must not make it grow
   };
+  using Rebalances = std::map<std::string, Rebalance>;
 
   [[nodiscard]] static std::vector<Member> members_of(const service::ServiceState& service);
-  [[nodiscard]] std::vector<std::uint64_t> surplus_of(const Rebalance& rebalance) const;
+  [[nodiscard]] std::vector<std::uint64_t> surplus_of(const std::vector<Member>& members) const;
   void forget(const Rebalance& rebalance);
-  void wake();
+  Rebalances::iterator end(Rebalances::iterator rebalance, const char* why);
+  void wake(std::chrono::milliseconds pause);
   void tick();
-  void evict(service::BackendId backend, std::uint64_t number);
+  std::size_t evict(service::BackendId backend, std::uint64_t number);
   void step();
 
   flows::Evictor evictor_;
   std::function<std::uint64_t(service::BackendId)> connections_;
+  OnEnd on_end_;
   boost::asio::steady_timer timer_;
   boost::asio::io_context& io_;
   bool waiting_ = false, stepping_ = false;
   std::map<service::BackendId, balance::Pace> drains_;
-  std::map<std::string, Rebalance> rebalances_;
+  Rebalances rebalances_;
 };
 
 }  // namespace wsl4::runtime

@@ -47,8 +47,10 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
                    [this](const netlink::Error& error) { failed(error); },
                    [this](const auto& backends) { balancer_.counts_changed(backends); }, [this] { collector_.look_soon(); },
                    [this](flows::Reaper::Backends backends) { collector_.set_tight(std::move(backends)); }}),
-      evictions_(io_, flows::Evictor(*parts_.conntrack, ender_, mark_),
-                 [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; }),
+      evictions_(
+          io_, flows::Evictor(*parts_.conntrack, ender_, mark_),
+          [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; },
+          callbacks_.on_rebalanced),
       active_(!replicator_),
       wanted_(nothing),
       monitor_fd_(io_),
@@ -176,11 +178,13 @@ void KernelWorker::follow(const service::StateChange& change) {
     collector_.look_soon();
   }
   if (replicator_) replicator_->follow(change, wanted_);
+  decltype(emptying_) emptied;
   for (const auto& [name, next] : change.services) {
     const auto present = wanted_.services.find(name);
     if (present == wanted_.services.end()) continue;
     for (const auto& backend : present->second.backends) {
       drains_.erase(backend.id);
+      emptied.insert(emptying_.extract(backend.id));
       collector_.set_idle_timeout(backend.id, std::chrono::milliseconds(0));
     }
   }
@@ -189,6 +193,9 @@ void KernelWorker::follow(const service::StateChange& change) {
     for (const auto& backend : next->backends) {
       if (backend.evict > 0) drains_.emplace(backend.id, backend.evict);
       if (next->protocol == netlink::Protocol::kTcp) collector_.set_idle_timeout(backend.id, next->idle_timeout);
+      if (backend.share_weight > 0 || emptying_.insert(emptied.extract(backend.id)).inserted) continue;
+      emptying_.emplace(backend.id,
+                        balance::Emptying{std::chrono::steady_clock::now(), collector_.counter().backend(backend.id).connections});
     }
   }
 }
@@ -337,6 +344,7 @@ KernelCounts KernelWorker::counts() {
     }
     if (const auto full = ports_.full_in(name)) counts.full_in[name] = *full;
   }
+  counts.emptying = emptying_;
   counts.pairs = collector_.counter().pairs();
   if (auto counters = parts_.nftables->read_counters(dataplane::kTableName)) counts.counters = std::move(*counters);
   counts.collector = collector_.stats();

@@ -16,6 +16,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "daemon/balance/emptying.h"
 #include "daemon/dataplane/applier.h"
 #include "daemon/flows/collector.h"
 #include "daemon/flows/replicator.h"
@@ -36,6 +37,7 @@ struct KernelCounts {
   boost::unordered_flat_map<service::BackendId, double> rates;
   boost::unordered_flat_map<service::BackendId, double> shares;             // of the new flows of its service and family, 0-1
   boost::unordered_flat_map<service::BackendId, std::uint64_t> free_ports;  // of backends that are near the end
+  std::map<service::BackendId, balance::Emptying> emptying;                 // of those that get no new flows
   std::map<std::string, std::chrono::seconds> full_in;                      // by service, where it can be foreseen
   std::vector<flows::PairCount> pairs;
   std::map<std::string, netlink::nft::CounterValue> counters;  // named counters of the table
@@ -55,6 +57,7 @@ struct BorneNumber {
 struct KernelCallbacks {
   std::function<void(std::string detail)> on_repaired;
   std::function<void()> on_overrun;
+  Evictions::OnEnd on_rebalanced;
   /// Of a pair's node: flows are copied. Its `look` is the worker's own.
   std::optional<flows::Replicator::Callbacks> replication;
 };
@@ -156,10 +159,11 @@ class KernelWorker {
   PortBalancer ports_;
   Evictions evictions_;
   bool applied_ = false, standby_ = false;
-  bool active_;                   // a pair's node is not before it has the role
-  std::uint64_t clashes_ = 0;     // of the injector, as they were last looked at
-  Evictions::Rates drains_;       // of wanted_
-  service::DesiredState wanted_;  // what was applied last, before its slots were dealt
+  bool active_;                                               // a pair's node is not before it has the role
+  std::uint64_t clashes_ = 0;                                 // of the injector, as they were last looked at
+  Evictions::Rates drains_;                                   // of wanted_
+  std::map<service::BackendId, balance::Emptying> emptying_;  // likewise
+  service::DesiredState wanted_;                              // what was applied last, before its slots were dealt
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;
   std::uint64_t repairs_ = 0;

@@ -215,6 +215,9 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
         std::chrono::seconds(static_cast<std::int64_t>(static_cast<double>(described.connections) / backend.evict));
 
   std::tie(described.state, described.reason) = standing_of(known, key, backend);
+  const auto emptying = counts.emptying.find(backend.id);
+  if (!described.empty_in && described.state != "down" && emptying != counts.emptying.end())
+    described.empty_in = emptying->second.empty_in(described.connections, known.surroundings().now);
   if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
   if (!described.state.empty()) return described;
   described.state = health && health->state() == health::State::kChecking ? "checking" : "up";

@@ -1,19 +1,22 @@
 #!/usr/bin/python3
 # timeout: 600
 """Draining with eviction and rebalancing end flows at the pace that was asked for, counted by the resets that the clients get: each
-evicted client gets one, nobody else does. WSL4_LONG=1: 20,000 flows on a backend instead of 2,000, and the pace to 5 % instead of 25 %."""
+evicted client gets one, nobody else does. In a pair the first goes on with the role, the second ends. WSL4_LONG=1: 20,000 flows on a
+backend instead of 2,000, up to 2,000 resets a second, and the pace to 5 % instead of 25 %."""
 
 import os
 
 from lib.bed import BACKENDS4, VIP4, Bed, pool4
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
+from lib.load import Clients, Servers
+from lib.pair import PairTest
 from lib.raw import RawFlows
 from lib.wait import until
 
 LONG = bool(os.environ.get("WSL4_LONG"))
 EACH = 20_000 if LONG else 2_000
-RATES = (50, 500) if LONG else (400,)
+RATES = (50, 500, 2_000) if LONG else (400,)
 SECONDS = 20 if LONG else 4         # that are measured at least
 TOLERANCE = 0.05 if LONG else 0.25
 
@@ -66,7 +69,7 @@ class Eviction(E2eTest):
     def test_drain(self):
         of = {BACKENDS4[0]}
         for rate in RATES:
-            self.expect_pace(rate, self.open[BACKENDS4[0]], lambda: self.drain("--evict", str(rate)), self.drain, of)
+            self.expect_pace(rate, self.open[BACKENDS4[0]] // 2, lambda: self.drain("--evict", str(rate)), self.drain, of)
         left = self.open[BACKENDS4[0]]
         report = self.resets(left, 60, lambda: self.drain("--evict", "100000"), of)
         self.assertEqual((report["reset"], report["backends"][BACKENDS4[0]]["open"]), (left, 0), "every flow of it was reset")
@@ -87,6 +90,22 @@ class Eviction(E2eTest):
         report = self.resets(surplus, 60, lambda: self.rebalance(100_000), of)
         self.assertEqual((report["reset"], self.surplus), (surplus, surplus))
         self.expect_no_more()
+
+
+class InAPair(PairTest):
+    def test_a_drain_goes_on_with_the_role_and_a_rebalance_ends(self):
+        Servers(self.bed, BACKENDS4[:3])
+        active, standby = self.start_pair()
+        clients = Clients(self.bed, f"{VIP4}:443")
+        self.assertEqual(clients.open(150)["ok"], 150)
+        until(lambda: standby.sync()["flows"] == 150, lambda: f"copied: {standby.sync()}")
+        active.ctl("backend", "weight", "chat", "b0", "1000")
+        active.ctl("rebalance", "chat", "--rate", "1")
+        active.ctl("backend", "drain", "chat", "b1", "--evict", "10")
+        active.ctl("failover")
+        until(lambda: active.events("rebalance-ended"), "told that it ended")
+        self.assertRegex(active.events("rebalance-ended")[0], "does not serve any more")
+        until(lambda: standby.counts("chat")["b1"] == 0, lambda: f"b1 is emptied: {standby.counts('chat')}", 30)
 
 
 if __name__ == "__main__":

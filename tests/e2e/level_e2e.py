@@ -2,6 +2,7 @@
 # timeout: 600
 """Least-connections while flows come and go: three backends with 2,000 flows each, 500 new ones a second, and one that joins empty. Second
 by second the counts, as the servers see them, are what pouring the new flows into the emptiest gives, to 2 % of a backend's fair part.
+Limits are met by a burst of 10,000 flows a second, and passed by no more than what comes between two deals.
 WSL4_LONG=1: 20,000 flows each, and longer."""
 
 import os
@@ -22,6 +23,8 @@ AT_ONCE = 64            # flows that may come in one moment on a busy machine: w
 SLOTS = 64              # of a service with few backends and slow start
 SLOW_START = 20 if LONG else 8
 STAYS = 5 if LONG else 2    # seconds
+BURST = 10_000          # new flows a second
+DEAL = BURST // 10      # that come between two deals
 
 
 class Level(E2eTest):
@@ -29,13 +32,15 @@ class Level(E2eTest):
         self.bed = self.enterContext(Bed(direct=True))
         self.daemon = None
 
-    def begin(self, weights=(100, 100, 100), **settings):
-        self.weights = {BACKENDS4[n]: weight for n, weight in enumerate(weights)}
-        backends = [Backend(f"b{n}", BACKENDS4[n], weight=weight) for n, weight in enumerate(weights)]
+    def serve(self, backends, **settings):
         service = Service("chat", [f"{VIP4}:{443 + n}" for n in range(8)], backends, scheduler="least-connections", **settings)
         self.start([service], [Pool("main", pool4(4))], log_level="info")
         self.flows = RawFlows(self.bed)
         self.expect_ready()
+
+    def begin(self, weights=(100, 100, 100), **settings):
+        self.weights = {BACKENDS4[n]: weight for n, weight in enumerate(weights)}
+        self.serve([Backend(f"b{n}", BACKENDS4[n], weight=weight) for n, weight in enumerate(weights)], **settings)
         report = self.flows.open(3 * EACH, 5_000)
         self.assertEqual((report["opened"], report["retried"]), (3 * EACH, 0), report)
         self.expect_even(self.counts(report))
@@ -133,6 +138,16 @@ class Level(E2eTest):
         self.daemon.ctl("backend", "weight", "chat", "b0", "200")
         self.weights[BACKENDS4[0]] = 200
         self.level_out(counts)
+
+    def test_limits_in_a_burst(self):
+        limits = {BACKENDS4[0]: EACH, BACKENDS4[1]: 2 * EACH, BACKENDS4[2]: EACH // 2}
+        self.serve([Backend(f"b{n}", address, max_connections=limit) for n, (address, limit) in enumerate(limits.items())])
+        report = self.flows.open(2 * sum(limits.values()), BURST)
+        over = {address: report["backends"][address]["open"] - limit for address, limit in limits.items()}
+        print(f"    {report['asked']} flows in {report['seconds']:.1f} s, {report['refused']} refused; over the limits: {over}", flush=True)
+        self.assertLessEqual(max(over.values()), DEAL, "one deal's arrivals")
+        self.assertEqual((min(0, *over.values()), report["lost"]), (0, 0), "nobody is refused while there is room")
+        self.assertEqual(self.daemon.service("chat")["refused_by"], {"no_backend": 0, "full": report["refused"], "client_limit": 0})
 
     def test_closed_by_fin_on_every_backend(self):
         self.begin()

@@ -42,14 +42,22 @@ class Runtime(E2eTest):
         self.assertEqual(self.daemon.counts("chat"), {"b0": COUNT // 2, "b1": COUNT // 2 + 50})
         self.backend("drain", "chat", "b0", "--evict", "500")
         self.daemon.restart(9)
-        self.expect_lost(COUNT // 2)
         until(lambda: self.daemon.counts("chat") == {"b0": 0, "b1": COUNT // 2 + 50}, lambda: f"empty: {self.daemon.counts('chat')}")
+        # Whose entry was deleted right before the daemon was killed learns of it with the next message.
         self.assertEqual(self.clients.echo()["answered"], COUNT // 2 + 50)
+        self.expect_lost(COUNT // 2)
         self.assertEqual(self.daemon.backend("chat", "b0")["state"], "draining")
         self.backend("reset", "chat", "b0")
         self.assertEqual(self.daemon.backend("chat", "b0")["state"], "up")
         self.open(100)
         self.assertEqual(self.daemon.counts("chat")["b0"], 100)
+
+    def test_a_drain_tells_when_it_will_be_empty(self):
+        self.open(COUNT)
+        self.backend("drain", "chat", "b0")
+        self.assertIsNone(self.daemon.backend("chat", "b0")["empty_in_s"])
+        self.clients.close(COUNT // 2, "reset")
+        until(lambda: self.daemon.backend("chat", "b0")["empty_in_s"] is not None, "an estimate by those that have ended")
 
     def test_a_removed_backend_is_emptied(self):
         self.open(COUNT)
@@ -65,6 +73,7 @@ class Runtime(E2eTest):
         self.daemon.ctl("rebalance", "chat", "--rate", "400")
         lost = 2 * (COUNT // 2 - COUNT // 3 - COUNT // 3 // 100)     # the surplus of two, less the margin
         self.expect_lost(lost)
+        until(lambda: self.daemon.events("rebalance-ended") == ["done"], "told that it ended")
         self.open(150)
         self.expect_lost(lost)
         counts = self.daemon.counts("chat")

@@ -18,6 +18,11 @@ int weight_of_all(const Backends& backends) {
   return std::accumulate(backends.begin(), backends.end(), 0, [](int sum, const Backend& backend) { return sum + backend.weight; });
 }
 
+/// Of two, by connections for their weight.
+bool is_emptier(const Backend& one, const Backend& other) {
+  return (one.connections + 1) * other.weight < (other.connections + 1) * one.weight;
+}
+
 }  // namespace
 
 std::uint32_t LeastConn::pick(const Backends& backends) {
@@ -25,9 +30,7 @@ std::uint32_t LeastConn::pick(const Backends& backends) {
   for (std::size_t k = 1; k <= backends.size(); ++k) {
     const auto i = (last_ + k) % backends.size();
     if (!may_take(backends[i])) continue;
-    if (best == balance::kNoBackend ||
-        (backends[i].connections + 1) * backends[best].weight < (backends[best].connections + 1) * backends[i].weight)
-      best = static_cast<std::uint32_t>(i);
+    if (best == balance::kNoBackend || is_emptier(backends[i], backends[best])) best = static_cast<std::uint32_t>(i);
   }
   if (best != balance::kNoBackend) last_ = best;
   return best;
@@ -37,10 +40,14 @@ std::uint32_t Chance::pick(const Backends& backends) {
   int sum = 0;
   for (const auto& backend : backends) sum += may_take(backend) ? backend.weight : 0;
   if (sum == 0) return balance::kNoBackend;
-  auto drawn = static_cast<int>(random_() % static_cast<std::uint64_t>(sum));
-  std::uint32_t i = 0;
-  for (; !may_take(backends[i]) || drawn >= backends[i].weight; ++i) drawn -= may_take(backends[i]) ? backends[i].weight : 0;
-  return i;
+  auto best = balance::kNoBackend;
+  for (int draw = 0; draw < draws_; ++draw) {
+    auto drawn = static_cast<int>(random_() % static_cast<std::uint64_t>(sum));
+    std::uint32_t i = 0;
+    for (; !may_take(backends[i]) || drawn >= backends[i].weight; ++i) drawn -= may_take(backends[i]) ? backends[i].weight : 0;
+    if (best == balance::kNoBackend || is_emptier(backends[i], backends[best])) best = i;
+  }
+  return best;
 }
 
 Dealt::Dealt(std::size_t backends, Options options)

@@ -38,14 +38,15 @@ class LeastConn : public Policy {
   std::size_t last_ = 0;
 };
 
-/// By chance, in proportion to the weights.
+/// HAProxy's random(DRAWS): of so many drawn in proportion to the weights the emptiest; its default is two, and one is mere chance.
 class Chance : public Policy {
  public:
-  explicit Chance(std::uint64_t seed) : random_(seed) {}
+  Chance(std::uint64_t seed, int draws) : random_(seed), draws_(draws) {}
   std::uint32_t pick(const Backends& backends) override;
 
  private:
   std::mt19937_64 random_;
+  int draws_;
 };
 
 /// As wsl4d does it: counts are heard of late, shares dealt when the deal clock says so, slots taken in turn by a counter that goes

@@ -1,4 +1,4 @@
-// How even it is, against HAProxy's leastconn with perfect knowledge and against chance, on the same traces.
+// How even it is, against HAProxy's leastconn and random with perfect knowledge and against chance, on the same traces.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,17 +47,19 @@ double most_in_interval(const Trace& trace) {
 }
 
 struct Imbalance {
-  double dealt = 0, leastconn = 0, chance = 0;
+  double dealt = 0, leastconn = 0, random = 0, chance = 0;
 };
 
 Imbalance compare(const Shape& shape, std::uint64_t seed, double allowed_part) {
   const auto trace = make_trace(shape, seed);
   Dealt dealt(shape.backends.size(), {Dealt::kLatest, 0, seed});
   LeastConn leastconn;
-  Chance chance(seed);
-  const Imbalance figures{mean_imbalance(trace, dealt), mean_imbalance(trace, leastconn), mean_imbalance(trace, chance)};
+  Chance random(seed, 2), chance(seed, 1);
+  const Imbalance figures{mean_imbalance(trace, dealt), mean_imbalance(trace, leastconn), mean_imbalance(trace, random),
+                          mean_imbalance(trace, chance)};
   const double allowed = 3 + allowed_part * most_in_interval(trace);
   EXPECT_LE(figures.dealt, figures.leastconn + allowed);
+  EXPECT_LE(figures.dealt, figures.random + allowed);
   EXPECT_LE(figures.dealt, figures.chance + allowed);
   return figures;
 }
@@ -75,11 +77,12 @@ void compare_many(const char* what, bool steady, double allowed_part) {
       shape.pace.resize(1);
     }
     const auto figures = compare(shape, seed, allowed_part);
-    sum = {sum.dealt + figures.dealt, sum.leastconn + figures.leastconn, sum.chance + figures.chance};
+    sum = {sum.dealt + figures.dealt, sum.leastconn + figures.leastconn, sum.random + figures.random, sum.chance + figures.chance};
     EXPECT_TRUE(seed % 100 != 0 || sum.dealt <= sum.chance) << sum.dealt << " and " << sum.chance;
   }
-  std::printf("%s: flows off, mean of %llu services: dealt %.2f, leastconn %.2f, chance %.2f\n", what,
-              static_cast<unsigned long long>(kTraces), sum.dealt / kTraces, sum.leastconn / kTraces, sum.chance / kTraces);
+  std::printf("%s: flows off, mean of %llu services: dealt %.2f, leastconn %.2f, random %.2f, chance %.2f\n", what,
+              static_cast<unsigned long long>(kTraces), sum.dealt / kTraces, sum.leastconn / kTraces, sum.random / kTraces,
+              sum.chance / kTraces);
 }
 
 /// Within 3 flows and 3 % of what begins in 100 ms: a slot is 1/64, counts are late.

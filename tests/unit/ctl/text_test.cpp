@@ -218,7 +218,7 @@ TEST(FlowsText, ShowsBothSides) {
       "  1 h 9 min\n"
       "chat     tcp    192.0.2.7:40000  203.0.113.10:443  -                   198.51.100.101:8888  erlang-1  ESTABLISHED          -"
       "  1 h 9 min\n"
-      "… and more; see --limit\n");
+      "… and more; raise --limit or narrow the list down\n");
   EXPECT_EQ(flows_text(control::to_json(std::vector<control::FlowView>{}, false), false), "no flows\n");
 }
 

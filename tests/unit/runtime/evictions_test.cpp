@@ -1,6 +1,9 @@
 #include "daemon/runtime/evictions.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "tests/support/fake_conntrack.h"
 #include "tests/support/recording_prober.h"
@@ -9,6 +12,9 @@ namespace wsl4::runtime {
 namespace {
 
 using netlink::Endpoint;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 const service::MarkLayout kAnyMark;
 constexpr std::uint16_t kFlows = 600;
@@ -44,19 +50,33 @@ class EvictionsTest : public testing::Test {
   test::RecordingProber prober;
   flows::FlowEnder ender{kernel, prober};
   Evictions evictions{io, flows::Evictor(kernel, ender, kAnyMark),
-                      [this](service::BackendId backend) { return backend == 1 ? std::uint64_t{kernel.size()} : 0U; }};
+                      [this](service::BackendId backend) { return backend == 1 ? std::uint64_t{kernel.size()} : 0U; },
+                      [this](const std::string& service, const std::string& why) { told.push_back(service + ": " + why); }};
+  std::vector<std::string> told;
 };
 
 TEST_F(EvictionsTest, ARebalanceGoesOnUntilAllAreEven) {
   EXPECT_EQ(evictions.rebalance(two_backends(), 1e6), 297U) << "less a hundredth of a fair part";
   io.run();
   EXPECT_EQ(kernel.size(), kFlows - 297U) << "clients have not come back: no more than at first";
+  EXPECT_THAT(told, ElementsAre("chat: done"));
 }
 
 TEST_F(EvictionsTest, ClientsOfOneFamilyCannotComeBackToTheOther) {
   EXPECT_EQ(evictions.rebalance(two_backends("[2001:db8:b::12]:80"), 1e6), 0U);
   io.run();
   EXPECT_EQ(kernel.size(), kFlows);
+}
+
+TEST_F(EvictionsTest, HoweverManyASecondTheyAreEndedInSmallPieces) {
+  evictions.set_drains({{1, 1e6}});
+  std::size_t most = 0;
+  while (kernel.size() > 0) {
+    const auto before = kernel.size();
+    io.run_one();
+    most = std::max(most, before - kernel.size());
+  }
+  EXPECT_EQ(most, 200U);
 }
 
 TEST_F(EvictionsTest, ARebalanceEndsWithTheRoleAndWithItsService) {
@@ -74,6 +94,14 @@ TEST_F(EvictionsTest, ARebalanceEndsWithTheRoleAndWithItsService) {
     io.restart();
     EXPECT_EQ(kernel.size(), then);
   }
+  EXPECT_THAT(told, ElementsAre(HasSubstr("does not serve"), "chat: the service has gone"));
+}
+
+TEST_F(EvictionsTest, WhoStopsARebalanceIsNotToldThatItEnded) {
+  evictions.rebalance(two_backends(), 100);
+  evictions.rebalance(two_backends(), 0);
+  io.run();
+  EXPECT_THAT(told, IsEmpty());
 }
 
 }  // namespace

@@ -92,6 +92,16 @@ TEST(DescribeServices, AddsUpWhatTheKernelCounts) {
   EXPECT_TRUE(status.ruleset_in_sync);
 }
 
+TEST(DescribeServices, OneThatDrainsIsEmptyAtItsPaceOrAsFastAsItIsEvicted) {
+  auto desired = desired_state();
+  auto counts = counts_of(desired);
+  EXPECT_EQ(describe(desired, counts).services[0].backends[2].empty_in, std::nullopt);
+  counts.emptying[3] = {kNow - std::chrono::hours(1), 10};
+  EXPECT_EQ(describe(desired, counts).services[0].backends[2].empty_in, std::chrono::hours(1));
+  desired.services.at("chat").backends[2].evict = 0.5;
+  EXPECT_EQ(describe(desired, counts).services[0].backends[2].empty_in, std::chrono::seconds(10));
+}
+
 TEST(DescribeServices, CapacityCountsPoolAddressesOfTheBackendsFamily) {
   const auto desired = desired_state();
   const auto status = describe(desired, counts_of(desired));
