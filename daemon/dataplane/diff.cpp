@@ -68,8 +68,10 @@ class Differ {
 
     for (const auto& name : counters_.made) out_.add(nft::AddCounter{name, want_.counters.at(name).comment});
     for (const auto& name : chains_.made) out_.add(nft::AddChain{name, want_.chains.at(name).hook, want_.chains.at(name).comment});
-    for (const auto& name : sets_.made) out_.add(nft::AddSet{name, without_elements(want_.sets.at(name))});
-    for (const auto& [name, set] : want_.sets) add_elements(name, set);
+    for (const auto& [name, set] : want_.sets) {
+      if (sets_.made.contains(name)) out_.add(nft::AddSet{name, without_elements(set)});
+      add_elements(name, set);
+    }
     for (const auto& [name, chain] : want_.chains)
       if (is_refilled(name))
         for (const auto& rule : chain.rules) out_.add(nft::AddRule{name, rule});
