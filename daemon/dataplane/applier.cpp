@@ -159,10 +159,9 @@ Result<Applied> Applier::build_in_pieces(service::DesiredState next) {
   Applied applied{base.weight()};
   if (auto committed = commit(base); !committed) return tl::make_unexpected(committed.error());
   for (auto piece = first_piece(services); !piece.services.empty(); piece = next_piece(services)) {
-    const auto transaction = mirror.transition(piece);
+    const auto transaction = mirror.advance(std::move(piece));
     if (auto committed = commit(transaction); !committed) return tl::make_unexpected(committed.error());
     applied.objects += transaction.weight();
-    mirror.commit(std::move(piece));
   }
   mirror_ = std::move(mirror);
   return applied;

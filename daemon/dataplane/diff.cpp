@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace wsl4::dataplane {
 namespace {
@@ -46,13 +47,13 @@ Replaced compare(const Objects& have, const Objects& want) {
 
 class Differ {
  public:
-  Differ(const Table& have, const Table& want)
+  Differ(const Table& have, Table want)
       : have_(have),
-        want_(want),
-        counters_(compare(have.counters, want.counters)),
-        sets_(compare(have.sets, want.sets)),
-        chains_(compare(have.chains, want.chains)),
-        out_(want.name) {}
+        want_(std::move(want)),
+        counters_(compare(have.counters, want_.counters)),
+        sets_(compare(have.sets, want_.sets)),
+        chains_(compare(have.chains, want_.chains)),
+        out_(want_.name) {}
 
   /// First everything lets go of what vanishes: rules of sets, chains and counters, then elements of chains. Then it vanishes, then
   /// the new is made in the opposite order; elements before rules, as the kernel checks each element of a map that a rule already
@@ -68,11 +69,13 @@ class Differ {
 
     for (const auto& name : counters_.made) out_.add(nft::AddCounter{name, want_.counters.at(name).comment});
     for (const auto& name : chains_.made) out_.add(nft::AddChain{name, want_.chains.at(name).hook, want_.chains.at(name).comment});
-    for (const auto& name : sets_.made) out_.add(nft::AddSet{name, without_elements(want_.sets.at(name))});
-    for (const auto& [name, set] : want_.sets) add_elements(name, set);
-    for (const auto& [name, chain] : want_.chains)
+    for (const auto& [name, set] : want_.sets) {
+      if (sets_.made.contains(name)) out_.add(nft::AddSet{name, without_elements(set)});
+      add_elements(name, set);
+    }
+    for (auto& [name, chain] : want_.chains)
       if (is_refilled(name))
-        for (const auto& rule : chain.rules) out_.add(nft::AddRule{name, rule});
+        for (auto& rule : chain.rules) out_.add(nft::AddRule{name, std::move(rule)});
     return std::move(out_);
   }
 
@@ -126,15 +129,15 @@ class Differ {
   }
 
   const Table& have_;
-  const Table& want_;
+  Table want_;
   const Replaced counters_, sets_, chains_;
   Transaction out_;
 };
 
 }  // namespace
 
-Transaction diff(const Table& have, const Table& want) {
-  if (have.comment == want.comment && have.owned == want.owned && !have.unknown) return Differ(have, want).run();
+Transaction diff(const Table& have, Table want) {
+  if (have.comment == want.comment && have.owned == want.owned && !have.unknown) return Differ(have, std::move(want)).run();
   return build_anew(want);
 }
 

@@ -14,7 +14,7 @@ namespace wsl4::dataplane {
 /// From `have` (as read from the kernel) to `want`: only what differs. If the table's comment (layout version) or ownership
 /// differs, or it holds something unknown, it is built anew. Elements whose data changed are deleted and added again; a chain
 /// whose rules changed is flushed and filled again (its counters of the round begin anew).
-[[nodiscard]] netlink::nft::Transaction diff(const netlink::nft::Table& have, const netlink::nft::Table& want);
+[[nodiscard]] netlink::nft::Transaction diff(const netlink::nft::Table& have, netlink::nft::Table want);
 
 /// Deletes the table, whatever it holds, and builds `want` in the one transaction.
 [[nodiscard]] netlink::nft::Transaction build_anew(const netlink::nft::Table& want);
@@ -38,6 +38,8 @@ class Mirror {
 
   [[nodiscard]] netlink::nft::Transaction transition(const service::StateChange& change) const;
   void commit(service::StateChange change);
+  /// Both at once, planned once: for a mirror that is given up if the kernel refuses the transaction.
+  [[nodiscard]] netlink::nft::Transaction advance(service::StateChange change);
 
   /// The same for services of the present state that have other shares. Their `blocks` are not looked at.
   [[nodiscard]] netlink::nft::Transaction transition(std::span<const service::ServiceState> services) const;

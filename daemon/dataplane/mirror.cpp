@@ -101,17 +101,17 @@ struct Mirror::Impl {
     }
   }
 
-  /// The state after the change, as far as planning a service needs it: services aside.
-  [[nodiscard]] DesiredState surroundings_after(const StateChange& change) const {
-    DesiredState after{state.mark, state.owned_table, state.double_dnat, state.gate, state.pools, {}};
-    service::make_change(after, {change.pools, {}});
-    return after;
+  /// The state after the change, as far as planning a service needs it: services aside. Made in `other` where it is another one.
+  [[nodiscard]] const DesiredState& surroundings_after(const StateChange& change, DesiredState& other) const {
+    if (change.pools.empty()) return state;
+    other = {state.mark, state.owned_table, state.double_dnat, state.gate, state.pools, {}};
+    service::make_change(other, {change.pools, {}});
+    return other;
   }
 
   [[nodiscard]] Transaction slots_that_differ(const BlocksChange& blocks) const;
-  /// `after`: the state with these pools changed.
-  [[nodiscard]] Transaction to_transaction(const Fragments& planned, const StateChange::Pools& pools,
-                                           const DesiredState& after) const;
+  /// `after`: the state with these pools changed. Takes out of the fragments what they own alone.
+  [[nodiscard]] Transaction to_transaction(Fragments& planned, const StateChange::Pools& pools, const DesiredState& after) const;
   void count_holders(const Fragments& fragments);
 
   [[nodiscard]] static Touched touched(const Fragments& fragments) {
@@ -185,24 +185,23 @@ struct Mirror::Impl {
 
 namespace {
 
-void merge_own(Table& table, const std::vector<Fragment>& fragments) {
-  for (const auto& fragment : fragments) {
-    table.counters.insert(fragment.counters.begin(), fragment.counters.end());
-    table.sets.insert(fragment.sets.begin(), fragment.sets.end());
-    table.chains.insert(fragment.chains.begin(), fragment.chains.end());
+void merge_own(Table& table, std::vector<Fragment>& fragments) {
+  for (auto& fragment : fragments) {
+    table.counters.merge(fragment.counters);
+    table.sets.merge(fragment.sets);
+    table.chains.merge(fragment.chains);
   }
 }
 
 }  // namespace
 
-Transaction Mirror::Impl::to_transaction(const Fragments& planned, const StateChange::Pools& pools,
-                                         const DesiredState& after) const {
+Transaction Mirror::Impl::to_transaction(Fragments& planned, const StateChange::Pools& pools, const DesiredState& after) const {
   auto have = plan_base(state), want = have;
   merge_own(have, planned.before);
   merge_own(want, planned.after);
   add_shared(touched(planned), have, want);
   add_pool_maps(touched_maps(planned), pools, after, have, want);
-  return diff(have, want);
+  return diff(have, std::move(want));
 }
 
 void Mirror::Impl::count_holders(const Fragments& fragments) {
@@ -231,21 +230,31 @@ Mirror::Mirror(Mirror&&) noexcept = default;
 Mirror& Mirror::operator=(Mirror&&) noexcept = default;
 
 Transaction Mirror::transition(const StateChange& change) const {
-  const bool same_pools = change.pools.empty();
-  const auto other = same_pools ? DesiredState() : impl_->surroundings_after(change);
-  const auto& after = same_pools ? impl_->state : other;
-  return impl_->to_transaction(impl_->fragments(change, after), change.pools, after);
+  DesiredState other;
+  const auto& after = impl_->surroundings_after(change, other);
+  auto fragments = impl_->fragments(change, after);
+  return impl_->to_transaction(fragments, change.pools, after);
 }
 
 void Mirror::commit(StateChange change) {
-  const bool same_pools = change.pools.empty();
-  const auto other = same_pools ? DesiredState() : impl_->surroundings_after(change);
-  impl_->count_holders(impl_->fragments(change, same_pools ? impl_->state : other));
+  DesiredState other;
+  impl_->count_holders(impl_->fragments(change, impl_->surroundings_after(change, other)));
   service::make_change(impl_->state, std::move(change));
 }
 
+Transaction Mirror::advance(StateChange change) {
+  DesiredState other;
+  const auto& after = impl_->surroundings_after(change, other);
+  auto fragments = impl_->fragments(change, after);
+  auto transaction = impl_->to_transaction(fragments, change.pools, after);
+  impl_->count_holders(fragments);
+  service::make_change(impl_->state, std::move(change));
+  return transaction;
+}
+
 Transaction Mirror::transition(std::span<const service::ServiceState> services) const {
-  return impl_->to_transaction(impl_->fragments(services), {}, impl_->state);
+  auto fragments = impl_->fragments(services);
+  return impl_->to_transaction(fragments, {}, impl_->state);
 }
 
 void Mirror::commit(std::span<const service::ServiceState> services) {

@@ -83,8 +83,6 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(const service::DesiredS
                                                          KernelCallbacks callbacks) {
   auto nftables = netlink::nft::KernelNftables::open();
   if (!nftables) return tl::make_unexpected(nftables.error());
-  auto monitor = netlink::nft::Monitor::open(dataplane::kTableName, (*nftables)->port_id());
-  if (!monitor) return tl::make_unexpected(monitor.error());
   auto conntrack = netlink::conntrack::KernelConntrack::open();
   if (!conntrack) return tl::make_unexpected(conntrack.error());
   netlink::conntrack::EventOptions options;
@@ -94,13 +92,21 @@ Result<std::unique_ptr<KernelWorker>> KernelWorker::open(const service::DesiredS
   auto prober = netlink::open_tcp_prober();
   if (!prober) return tl::make_unexpected(prober.error());
 
-  Parts parts{std::move(*nftables), std::move(*conntrack), std::move(*events), std::move(*prober), std::move(*monitor)};
+  Parts parts{std::move(*nftables), std::move(*conntrack), std::move(*events), std::move(*prober)};
   std::unique_ptr<KernelWorker> worker(
       new KernelWorker(nothing, std::move(parts), std::move(established_timeout), std::move(callbacks)));
+  if (nothing.owned_table) return worker;
+  return worker->open_monitor().map([&] { return std::move(worker); });
+}
+
+Result<void> KernelWorker::open_monitor() {
+  auto monitor = netlink::nft::Monitor::open(dataplane::kTableName, parts_.nftables->port_id());
+  if (!monitor) return tl::make_unexpected(monitor.error());
+  monitor_.emplace(*std::move(monitor));
   boost::system::error_code failed;
-  worker->monitor_fd_.assign(worker->parts_.monitor.fd(), failed);
+  monitor_fd_.assign(monitor_->fd(), failed);
   if (failed) return netlink::failure(failed.value(), "watch the ruleset");
-  return worker;
+  return {};
 }
 
 Result<std::vector<dataplane::AdoptedBackend>> KernelWorker::adopt() {
@@ -292,12 +298,11 @@ balance::LiveCount KernelWorker::live_count(service::BackendId backend) const {
 }
 
 void KernelWorker::watch_table() {
+  if (!monitor_) return;
   monitor_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& failed) {
     if (failed) return;
-    const auto changes = parts_.monitor.drain();
-    // What was lost of our own owned table was our own: the kernel refuses others.
-    const bool lost = !changes || (changes->overrun && !wanted_.owned_table);
-    if (lost || changes->foreign_change) {
+    const auto changes = monitor_->drain();
+    if (!changes || changes->overrun || changes->foreign_change) {
       foreign_ = true;
       repair();
     }

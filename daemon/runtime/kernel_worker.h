@@ -126,7 +126,6 @@ class KernelWorker {
     std::unique_ptr<netlink::conntrack::KernelConntrack> conntrack;
     std::unique_ptr<netlink::conntrack::EventSource> events;
     std::unique_ptr<netlink::TcpProber> prober;
-    netlink::nft::Monitor monitor;
   };
 
   KernelWorker(const service::DesiredState& nothing, Parts parts, std::function<std::chrono::seconds()> established_timeout,
@@ -136,6 +135,7 @@ class KernelWorker {
   void settle_evictions();
   void listen();
   void count_copies();
+  netlink::Result<void> open_monitor();
   void watch_table();
   void repair();
   void failed(const netlink::Error& error);
@@ -164,6 +164,7 @@ class KernelWorker {
   Evictions::Rates drains_;                                   // of wanted_
   std::map<service::BackendId, balance::Emptying> emptying_;  // likewise
   service::DesiredState wanted_;                              // what was applied last, before its slots were dealt
+  std::optional<netlink::nft::Monitor> monitor_;              // of a table that is not owned: others can change it
   boost::asio::posix::stream_descriptor monitor_fd_;
   boost::asio::steady_timer beat_timer_, repair_timer_;
   std::uint64_t repairs_ = 0;

@@ -75,6 +75,7 @@ class BatchEncoder {
     writer_.end();
   }
   Batch end() {
+    writer_.add_flags_to_last(NLM_F_ACK);
     bound(NFNL_MSG_BATCH_END, 0);
     writer_.end();
     const auto bytes = writer_.bytes();
@@ -151,6 +152,7 @@ class BatchEncoder {
     if (spec.timeout.count() != 0)
       writer_.put_be64(NFTA_SET_TIMEOUT, static_cast<std::uint64_t>(spec.timeout.count()) * kMilliseconds);
     writer_.put_be32(NFTA_SET_ID, ++set_id_);
+    newest_set_ = &add.name;
     if (spec.size != 0) {
       const auto nest = writer_.begin_nest(NFTA_SET_DESC);
       writer_.put_be32(NFTA_SET_DESC_SIZE, spec.size);
@@ -199,7 +201,7 @@ class BatchEncoder {
     writer_.header(nfgenmsg{NFPROTO_UNSPEC, NFNETLINK_V0, htons(NFNL_SUBSYS_NFTABLES)});
   }
   void start(int message, int flags) {
-    writer_.begin(message_type(message), static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags), sequence_++);
+    writer_.begin(message_type(message), static_cast<std::uint16_t>(NLM_F_REQUEST | flags), sequence_++);
     writer_.header(nfgenmsg{NFPROTO_INET, NFNETLINK_V0, 0});
     batch_.operations.push_back(operation_);
   }
@@ -224,7 +226,7 @@ class BatchEncoder {
     for (auto element = elements.begin(); element != elements.end();) {
       start(message, flags);
       writer_.put_string(NFTA_SET_ELEM_LIST_TABLE, table_);
-      writer_.put_string(NFTA_SET_ELEM_LIST_SET, set);
+      put_set(set);
       const auto list = writer_.begin_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
       const auto limit = writer_.bytes().size() + kElementBytes;
       for (; element != elements.end() && writer_.bytes().size() < limit; ++element)
@@ -232,6 +234,13 @@ class BatchEncoder {
       writer_.end_nest(list);
       writer_.end();
     }
+  }
+  /// By its number where it was just made: for a name the kernel walks all sets of the table.
+  void put_set(const std::string& name) {
+    if (newest_set_ && *newest_set_ == name)
+      writer_.put_be32(NFTA_SET_ELEM_LIST_SET_ID, set_id_);
+    else
+      writer_.put_string(NFTA_SET_ELEM_LIST_SET, name);
   }
   void put_element(const Set& spec, const Bytes& key, const Element& element) {
     const auto nest = writer_.begin_nest(NFTA_LIST_ELEM);
@@ -261,6 +270,7 @@ class BatchEncoder {
   const std::string& table_;
   std::uint32_t sequence_;
   std::uint32_t set_id_ = 0;
+  const std::string* newest_set_ = nullptr;  // what `set_id_` is the number of
   MessageWriter writer_;
   Batch batch_;
   const Operation* operation_ = nullptr;

@@ -13,7 +13,7 @@ namespace wsl4::netlink::nft {
 struct Batch {
   std::vector<std::uint8_t> bytes;
   std::uint32_t first_sequence = 0;          // of BATCH_BEGIN; the messages count up from there
-  std::vector<const Operation*> operations;  // of the messages between BEGIN and END, in order; each is acknowledged once
+  std::vector<const Operation*> operations;  // of the messages between BEGIN and END, in order; only the last is acknowledged
 
   /// Which operation a message's sequence number stands for; nullptr: the batch as a whole.
   [[nodiscard]] const Operation* operation_of(std::uint32_t sequence) const;

@@ -16,7 +16,7 @@ namespace wsl4::netlink::nft {
 
 namespace {
 
-/// A batch is one datagram, and each of its messages is acknowledged before the sender reads the first acknowledgement.
+/// A batch is one datagram, and each of its messages may be refused before the sender reads the first answer.
 constexpr std::size_t kBatchBuffer = 256U << 20;
 
 Result<Conversation> open_conversation() {

@@ -24,7 +24,7 @@ class Nftables {
   virtual ~Nftables() = default;
 
   /// Sends the transaction as one batch. Atomic: on an error nothing has changed and `what` names the operation that the
-  /// kernel refused. EOVERFLOW: an overrun while reading acknowledgements, the outcome is unknown: read again.
+  /// kernel refused. EOVERFLOW: an overrun while reading the answers, the outcome is unknown: read again.
   virtual Result<void> commit(const Transaction& transaction) = 0;
 
   /// The whole table, or nullopt if there is none. Slow (milliseconds per thousand elements): for start and repair only.
