@@ -115,13 +115,21 @@ class Runtime(E2eTest):
     def test_picks_spread(self):
         self.open(100)
         self.backend("drain", "chat", "b1")
-        b0, b1 = self.open(50).values()
+        self.open(50)
         self.backend("enable", "chat", "b1")
         picked = [self.daemon.ctl_json("pick", "chat")["backend"]]
         picked += [json.loads(self.daemon.get("/v1/services/chat/pick"))["backend"] for _ in range(59)]    # a pick counts for 5 s only
-        self.assertEqual(picked[:b0 - b1], ["b1"] * (b0 - b1), "the emptier one first")
-        self.assertLessEqual(abs(picked[b0 - b1:].count("b0") - picked[b0 - b1:].count("b1")), 1, "then in turn")
+        for name, count in self.daemon.counts("chat").items():
+            self.assertEqual(count + picked.count(name), (100 + 50 + 60) // 2, "the emptier one first, then in turn")
         self.assertEqual(self.daemon.ctl("pick", "nobody", check=False).returncode, 1)
+
+    def test_picks_go_by_what_backends_say_of_themselves(self):
+        self.open(100)
+        for emptiest, counts in (("b1", (5000, 70)), ("b0", (70, 5000))):
+            for name, count in zip(("b0", "b1"), counts):
+                self.daemon.request("PATCH", f"/v1/services/chat/backends/{name}", json.dumps({"connections": count}))
+            picked = {self.daemon.ctl_json("pick", "chat")["backend"] for _ in range(5)}
+            self.assertEqual(picked, {emptiest})
 
     def test_a_thousand_changes_under_load(self):
         self.open(100)

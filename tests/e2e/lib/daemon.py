@@ -114,10 +114,14 @@ class Daemon:
         return self.ctl_json("status")
 
     def get(self, path):
+        return self.request("GET", path)
+
+    def request(self, method, path, body=""):
         """What the control socket answers, without its head."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(self.socket)
-            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: wsl4\r\nConnection: close\r\n\r\n".encode())
+            head = f"{method} {path} HTTP/1.1\r\nHost: wsl4\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+            sock.sendall((head + body).encode())
             return b"".join(iter(lambda: sock.recv(65536), b"")).decode().partition("\r\n\r\n")[2]
 
     def metrics(self):
