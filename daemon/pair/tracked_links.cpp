@@ -35,6 +35,7 @@ tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(const 
   const auto link = std::ranges::find(links, ha.interface, &Link::name);
   if (link == links.end()) return tl::make_unexpected(fmt::format("ha.interface: there is no interface {}", ha.interface));
   std::vector<netlink::IpAddress> others;
+  others.reserve(moving.size());
   for (const auto& one : moving) others.push_back(one.address);
   std::vector<netlink::IpAddress> sources;
   bool usable = false;
