@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -23,6 +25,13 @@ namespace json = boost::json;
 using Severity = host::Finding::Severity;
 
 bool is_error(const host::Finding& finding) { return finding.severity == Severity::kError; }
+bool is_note(const host::Finding& finding) { return finding.severity == Severity::kNote; }
+
+std::pair<const char*, Style> name_of(const host::Finding& finding) {
+  constexpr std::array<std::pair<const char*, Style>, 3> kNames{
+      {{"error", Style::kBad}, {"warning", Style::kWarning}, {"note", Style::kPlain}}};
+  return kNames.at(static_cast<std::size_t>(finding.severity));
+}
 
 json::object to_json(const Options& options, const config::Problems& problems, const std::vector<host::Finding>& findings) {
   json::array problem_list;
@@ -30,7 +39,7 @@ json::object to_json(const Options& options, const config::Problems& problems, c
   json::array finding_list;
   for (const auto& finding : findings) {
     json::object entry;
-    entry["severity"] = is_error(finding) ? "error" : "warning";
+    entry["severity"] = name_of(finding).first;
     entry["what"] = finding.what;
     entry["remedy"] = finding.remedy;
     finding_list.push_back(std::move(entry));
@@ -53,13 +62,12 @@ std::string summary_text(const Options& options, const config::Config& config) {
 }
 
 std::string findings_text(const std::vector<host::Finding>& findings, bool colour) {
-  if (findings.empty()) return "nothing on this machine stands in the way\n";
   std::string text;
+  if (std::ranges::all_of(findings, is_note)) text = "nothing on this machine stands in the way\n";
   for (const auto& finding : findings) {
-    const bool error = is_error(finding);
-    text +=
-        fmt::format("{}: {}\n", styled(error ? "error" : "warning", error ? Style::kBad : Style::kWarning, colour), finding.what);
-    if (!finding.remedy.empty()) text += fmt::format("  to mend it: {}\n", finding.remedy);
+    const auto [name, style] = name_of(finding);
+    text += fmt::format("{}: {}\n", styled(name, style, colour), finding.what);
+    if (!finding.remedy.empty()) text += fmt::format("  {}{}\n", is_note(finding) ? "" : "to mend it: ", finding.remedy);
   }
   return text;
 }

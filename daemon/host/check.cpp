@@ -115,7 +115,9 @@ std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) 
     if (const auto knows = rtnl ? (*rtnl)->knows_macvlan() : tl::make_unexpected(rtnl.error()); knows)
       machine.knows_macvlan = *knows;
   }
-  return judge(config, machine, sysctls);
+  auto findings = judge(config, machine, sysctls);
+  if (auto note = flood_cost(sysctls)) findings.push_back(*std::move(note));
+  return findings;
 }
 
 }  // namespace wsl4::host

@@ -54,5 +54,7 @@ void judge_local_sockets(const config::Config& config, const Machine& machine, s
 void judge_forward_chains(const Machine& machine, std::vector<Finding>& findings);
 // table_sizes.cpp
 void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings);
+/// What a flood of SYNs can take here at most, as a note; none where connection tracking is not loaded.
+[[nodiscard]] std::optional<Finding> flood_cost(Sysctls& sysctls);
 
 }  // namespace wsl4::host

@@ -80,17 +80,17 @@ struct RestoredSysctls {
 };
 [[nodiscard]] RestoredSysctls restore_sysctls(Sysctls& sysctls, const std::map<std::string, ChangedSysctl>& changed);
 
-/// One thing that is wrong on this machine, and the command that mends it.
+/// One thing that is wrong on this machine, and the command that mends it; a note only tells.
 struct Finding {
-  enum class Severity : std::uint8_t { kError, kWarning };
+  enum class Severity : std::uint8_t { kError, kWarning, kNote };
   Severity severity = Severity::kWarning;
   std::string what;
   std::string remedy;  // a command, or words
 };
 
 /// What would have to be fixed here for `config`: kernel features, sysctls, table sizes, interfaces and their settings, forward
-/// chains with policy drop, backends and programs on this machine. Changes nothing. Without CAP_NET_ADMIN some checks are left out,
-/// which is a finding itself.
+/// chains with policy drop, backends and programs on this machine; and what a flood of SYNs costs here. Changes nothing. Without
+/// CAP_NET_ADMIN some checks are left out, which is a finding itself.
 [[nodiscard]] std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls);
 
 }  // namespace wsl4::host

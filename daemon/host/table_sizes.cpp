@@ -20,6 +20,11 @@ constexpr std::uint64_t kManyFlows = 4'000'000;
 /// Flows per bucket up to which look-ups are quick; each flow is in the table twice (kernel nf_conntrack_core.c refuses chains
 /// above 50).
 constexpr std::uint64_t kFlowsPerBucket = 4;
+/// Kernel memory of one entry.
+constexpr std::uint64_t kEntryBytes = 400;
+/// Processor time that the daemon spends on a SYN that is never answered: it is seen whenever the table is read, and told of where
+/// ports are dealt in blocks (`tests/bench/run flood`).
+constexpr int kMicrosecondsPerSyn = 25;
 
 std::optional<std::uint64_t> read_number(Sysctls& sysctls, const std::string& name) {
   const auto text = sysctls.read(name);
@@ -93,6 +98,19 @@ void judge_neighbours(const config::Config& config, const Machine& machine, Fami
 void judge_table_sizes(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {
   judge_conntrack(config, sysctls, findings);
   for (const auto family : {Family::kIpv4, Family::kIpv6}) judge_neighbours(config, machine, family, sysctls, findings);
+}
+
+std::optional<Finding> flood_cost(Sysctls& sysctls) {
+  const auto max = read_number(sysctls, "net/netfilter/nf_conntrack_max");
+  if (!max) return std::nullopt;
+  const auto unanswered = read_number(sysctls, "net/netfilter/nf_conntrack_tcp_timeout_syn_sent");
+  const auto answered = read_number(sysctls, "net/netfilter/nf_conntrack_tcp_timeout_syn_recv");
+  return Finding{
+      Finding::Severity::kNote,
+      fmt::format("a flood of SYNs can take all {} entries of connection tracking, {} MiB of kernel memory; each SYN has one "
+                  "for at most {} s, and costs wsl4d at most some {} microseconds of processor time",
+                  *max, (*max * kEntryBytes) >> 20U, std::max(unanswered.value_or(0), answered.value_or(0)), kMicrosecondsPerSyn),
+      "nothing has to be done; lower nf_conntrack_tcp_timeout_syn_sent and _syn_recv let the entries go sooner"};
 }
 
 }  // namespace wsl4::host

@@ -1,7 +1,9 @@
 """What the daemon spends on flows that come and go: events, counting, dealing."""
 
 import contextlib
+import json
 import os
+import re
 import time
 
 import cpu
@@ -59,6 +61,31 @@ def _times(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
+
+
+def flood(scale):
+    """Processor time of wsl4d for one SYN that nobody answers, in microseconds, its entry's end included: at most what `check` tells."""
+    lines = []
+    for what, addresses, before, count in (("", 8, 0, 0.1), (", ports in blocks", 2, 0.6, 0.3)):
+        with contextlib.ExitStack() as stack:
+            bed, daemon, flows = _balanced(stack, addresses)
+            bed.sysctl(bed.balancer, **{"net.netfilter.nf_conntrack_tcp_timeout_syn_sent": 20})
+            capacity = scale * 2 * addresses * 65_535
+            flows.open(int(before * capacity), RATE)
+            settled, begun = bed.entries(), _times(daemon.child.pid)
+            flows.mute(True)
+            syns = flows.open(int(count * capacity), RATE)["asked"]
+            until(lambda: bed.entries() < settled + 1000, lambda: f"{bed.entries()} entries, {settled} before the flood", 120, 0.5)
+            cpu.settle([daemon.child.pid])
+            spent = 1e6 * (sum(_times(daemon.child.pid)) - sum(begun)) / syns
+            lines += [at_most(f"processor time for a SYN of a flood{what}, µs", spent, _told(bed, daemon)), Line("  SYNs", syns)]
+    return lines
+
+
+def _told(bed, daemon):
+    """The most, by `check`."""
+    findings = json.loads(bed.run(bed.balancer, bed.program("wsl4ctl"), "--json", "check", daemon.config).stdout)["findings"]
+    return int(re.search(r"at most some (\d+) microseconds", json.dumps(findings))[1])
 
 
 def burst(scale):

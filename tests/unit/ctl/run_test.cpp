@@ -269,6 +269,10 @@ TEST_F(Wsl4ctl, CheckTellsWhatStandsInTheWay) {
   const auto document = json::parse(out_).as_object();
   EXPECT_EQ(document.at("ok"), false);
   EXPECT_EQ(document.at("findings").as_array().at(1).as_object().at("severity"), "error");
+  findings_ = {{Severity::kNote, "a flood can take all", "lower the timeout"}};
+  EXPECT_EQ(run_plainly({"check", file}), 0);
+  EXPECT_TRUE(out_.ends_with("nothing on this machine stands in the way\nnote: a flood can take all\n  lower the timeout\n"))
+      << out_;
 }
 
 TEST_F(Wsl4ctl, KeygenPrintsANewKeyEachTime) {

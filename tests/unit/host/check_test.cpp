@@ -297,6 +297,19 @@ TEST_F(Check, WhatCannotBeSeenIsAFindingItself) {
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "cannot be looked at", "root")));
 }
 
+TEST_F(Check, TheMostThatAFloodOfSynsCanTakeIsNoted) {
+  sysctls_.values["net/netfilter/nf_conntrack_tcp_timeout_syn_sent"] = "120";
+  sysctls_.values["net/netfilter/nf_conntrack_tcp_timeout_syn_recv"] = "60";
+  const auto note = flood_cost(sysctls_);
+  ASSERT_TRUE(note);
+  EXPECT_THAT(*note, finding(Severity::kNote,
+                             "all 1000000 entries of connection tracking, 381 MiB of kernel memory; each SYN has one for "
+                             "at most 120 s",
+                             "nf_conntrack_tcp_timeout_syn_sent"));
+  sysctls_.values.erase("net/netfilter/nf_conntrack_max");
+  EXPECT_FALSE(flood_cost(sysctls_));
+}
+
 TEST_F(Check, ErrorsComeFirst) {
   machine_.kernel = {6, 12};
   config_.pools[0].interface = "eth7";
