@@ -94,7 +94,7 @@ class Watch {
   bool broken_ = false;
 };
 
-constexpr auto kServices = test::seeds<std::uint64_t>(1000);
+constexpr auto kServices = test::seeds<std::uint64_t>(3000);
 
 TEST(AnyService, NoDealBreaksABound) {
   std::int64_t most_over = 0;
