@@ -72,7 +72,7 @@ void Mover::announce() {
   for (const auto& problem : manager_.announce_all()) log::warning("announcement-failed", "error=\"{}\"", problem);
 }
 
-void Mover::withdraw(Then then) {
+void Mover::withdraw(const Then& then) {
   here_ = false;
   problems_.clear();
   done(manager_.withdraw());

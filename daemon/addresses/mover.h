@@ -59,7 +59,7 @@ class Mover {
   /// Tells the neighbours of all of them, at once.
   void announce();
   /// They belong here no more. `then` is called when all are off, or at once where they have come to belong here again.
-  void withdraw(Then then);
+  void withdraw(const Then& then);
   /// Mends what somebody took away, and minds the virtual links: call it some times a second.
   void tend(Clock::time_point now);
   /// They have been taken off, and virtual links still take packets of known flows.

@@ -2,13 +2,13 @@
 # timeout: 600
 """A backend dies, each way once, under WebSocket clients that connect again: those on it are served by the others, and nobody else
 notices. Where only its answers are wrong its connections are kept, unless on_backend_down says otherwise, for each service over the
-same backends by itself. Prints how long it took."""
+same backends by itself. Prints how long it took. What depends on the address family is shown over both."""
 
 import json
 import os
 import time
 
-from lib.bed import BACKENDS4, VIP4, endpoint, pool4
+from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, endpoint, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.join import certificate
@@ -17,9 +17,16 @@ from lib.wait import until
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tools")
 COUNT = 60              # busy clients of each service, and as many idle ones
 INTERVAL = 0.2          # seconds between a busy client's messages
-ADDRESS = BACKENDS4[1]  # of the one that dies
-VICTIM = endpoint(ADDRESS, 80)
 WRONG = 8080            # port of what answers in its stead
+rows = []
+
+
+def tearDownModule():
+    print(f"\nSeconds from the death of one of three backends, {2 * COUNT} clients of each service ({COUNT} with a message every {INTERVAL:g} s, {COUNT} idle);"
+          "\nwebsocket checks as by default: every 2 s, timeout 1 s, fall 3. A client tries again 50 ms after a failed attempt.")
+    print(f"{'kind':40} {'on_backend_down':15} {'verdict':>7} {'last busy back':>14} {'last idle back':>14}")
+    for row in rows:
+        print("{:40} {:15} {:>7} {:>14} {:>14}".format(*row), flush=True)
 
 
 class Returning:
@@ -35,32 +42,26 @@ class Returning:
     def all_live(report):
         return sum(report["live"].values()) == COUNT
 
-    def on_victim(self):
-        return self.report()["live"].get(VICTIM, 0)
 
+class DeathTest(E2eTest):
+    family, vip, backends, pool, prefix = "ip", VIP4, BACKENDS4[:3], pool4(2), 24
 
-class Deaths(E2eTest):
-    rows = []
-
-    @classmethod
-    def tearDownClass(cls):
-        print(f"\nSeconds from the death of one of three backends, {2 * COUNT} clients of each service ({COUNT} with a message every {INTERVAL:g} s, {COUNT} idle);"
-              "\nwebsocket checks as by default: every 2 s, timeout 1 s, fall 3. A client tries again 50 ms after a failed attempt.")
-        print(f"{'kind':34} {'on_backend_down':15} {'verdict':>7} {'last busy back':>14} {'last idle back':>14}")
-        for row in cls.rows:
-            print("{:34} {:15} {:>7} {:>14} {:>14}".format(*row), flush=True)
+    def setUp(self):
+        super().setUp()
+        self.address = self.backends[1]     # of the one that dies
+        self.victim = endpoint(self.address, 80)
 
     def begin(self, *settings, tls=False):
         """A service over the same backends for each of these settings of on_backend_down, named after it."""
         self.certificate = certificate(self.bed, "good", "DNS:chat.example") if tls else ()
-        self.servers = [self.serve("echo", endpoint(address, 80), *self.certificate) for address in BACKENDS4[:3]]
+        self.servers = [self.serve("echo", endpoint(address, 80), *self.certificate) for address in self.backends]
         # New connections can be led elsewhere while old ones go on: a rule makes the kernel track those from their begin.
-        self.bed.nft("table ip wrong { chain in { type nat hook prerouting priority dstnat; ct state new; }; }", self.bed.backends)
+        self.bed.nft(f"table {self.family} wrong {{ chain in {{ type nat hook prerouting priority dstnat; ct state new; }}; }}", self.bed.backends)
         health = {"type": "websockets" if tls else "websocket", "path": "/echo", "host": "chat.example"}
-        self.targets = {setting: f"{VIP4}:{443 + n}" for n, setting in enumerate(settings)}
-        services = [Service(setting, [target], [Backend(f"b{n}", BACKENDS4[n]) for n in range(3)], scheduler="round-robin",
+        self.targets = {setting: endpoint(self.vip, 443 + n) for n, setting in enumerate(settings)}
+        services = [Service(setting, [target], [Backend(f"b{n}", address) for n, address in enumerate(self.backends)], scheduler="round-robin",
                             health=health, on_backend_down=setting) for setting, target in self.targets.items()]
-        self.start(services, [Pool("main", pool4(2))], environment={"SSL_CERT_FILE": self.certificate[0]} if tls else None)
+        self.start(services, [Pool("main", self.pool)], environment={"SSL_CERT_FILE": self.certificate[0]} if tls else None)
         for setting in settings:
             until(lambda: {backend["state"] for backend in self.daemon.service(setting)["backends"]} == {"up"}, "all are up", 30, 0.1)
         # Of each service the busy ones and the idle ones.
@@ -78,14 +79,14 @@ class Deaths(E2eTest):
 
     def lead_astray(self, kind, *files):
         """What connects from now on meets something else at the backend's port."""
-        self.serve(kind, endpoint(ADDRESS, WRONG), *files)
-        return lambda: self.bed.nft(f"add rule ip wrong in ip daddr {ADDRESS} tcp dport 80 dnat to {ADDRESS}:{WRONG}", self.bed.backends)
+        self.serve(kind, endpoint(self.address, WRONG), *files)
+        return lambda: self.bed.nft(f"add rule {self.family} wrong in {self.family} daddr {self.address} tcp dport 80 dnat to :{WRONG}", self.bed.backends)
 
     def watch(self, kind, kill):
         """Kills it and returns when, after the verdict of each service."""
         self.before = {clients: clients.report()["live"] for both in self.clients.values() for clients in both}
         for live in self.before.values():
-            self.assertGreater(live.get(VICTIM, 0), COUNT // 10, "clients on the one that dies")
+            self.assertGreater(live.get(self.victim, 0), COUNT // 10, "clients on the one that dies")
         death = time.monotonic()
         kill()
         self.row = {}
@@ -93,7 +94,7 @@ class Deaths(E2eTest):
         def judged():
             for setting in self.clients.keys() - self.row.keys():
                 if self.daemon.backend(setting, "b1")["state"] == "down":
-                    self.row[setting] = [kind, setting, f"{time.monotonic() - death:.2f}"]
+                    self.row[setting] = [f"{kind}, {'IPv6' if self.family == 'ip6' else 'IPv4'}", setting, f"{time.monotonic() - death:.2f}"]
             return len(self.row) == len(self.clients)
         until(judged, lambda: f"b1 down for all; it is for {list(self.row)}: {self.daemon.status()['services']}", 60)
         return death
@@ -101,17 +102,17 @@ class Deaths(E2eTest):
     def expect_all_back(self, setting, death):
         for clients in self.clients[setting]:
             def back(report):
-                return Returning.all_live(report) and VICTIM not in report["live"]
+                return Returning.all_live(report) and self.victim not in report["live"]
             until(lambda: back(clients.report()), lambda: f"all served by the others: {clients.report()}", 60, 0.05)
             report = clients.report()
             self.row[setting].append(f"{report['last_back'] - death:.2f}")
-            self.assertLessEqual(self.before[clients][VICTIM], report["back"], report)
+            self.assertLessEqual(self.before[clients][self.victim], report["back"], report)
         until(lambda: self.daemon.counts(setting)["b1"] == 0, lambda: f"none left on it: {self.daemon.counts(setting)}")
 
     def expect_kept(self, setting):
         self.row[setting] += ["kept", "kept"]
         report = self.returning(setting, 0).report()
-        self.assertNotIn(VICTIM, report["live"])
+        self.assertNotIn(self.victim, report["live"])
         self.assertEqual((report["lost"], report["failed"]), ({}, {}), "new ones are served by the others")
         for clients in self.clients[setting]:
             report = clients.report()
@@ -119,11 +120,11 @@ class Deaths(E2eTest):
 
     def expect_others_untouched(self):
         for clients in self.before:
-            self.assertLessEqual(clients.report()["lost"].keys(), {VICTIM}, "no other backend's connection is lost")
+            self.assertLessEqual(clients.report()["lost"].keys(), {self.victim}, "no other backend's connection is lost")
         for busy, _ in self.clients.values():
             messages = busy.report()["messages"]
             until(lambda: busy.report()["messages"] >= messages + 3 * COUNT, "all go on talking")
-        self.rows.extend(self.row.values())
+        rows.extend(self.row.values())
 
     def dies(self, kind, kill):
         self.expect_all_back("auto", self.watch(kind, kill))
@@ -136,27 +137,35 @@ class Deaths(E2eTest):
         self.expect_kept("auto")
         self.expect_others_untouched()
 
-    def test_1_process_killed(self):
+
+class Deaths(DeathTest):
+    def test_process_killed(self):
         self.begin("auto")
         self.dies("process killed", self.servers[1].kill)
 
-    def test_2_host_gone(self):
+    def test_host_gone(self):
         self.begin("auto")
-        self.dies("host gone (no answer to ARP)", lambda: self.bed.ip(self.bed.backends, f"addr del {ADDRESS}/24 dev back"))
+        self.dies("host gone", lambda: self.bed.ip(self.bed.backends, f"addr del {self.address}/{self.prefix} dev back"))
 
-    def test_3_packets_dropped(self):
+    def test_packets_dropped(self):
         self.begin("auto")
-        cut = (f"table ip cut {{ chain in {{ type filter hook prerouting priority raw; ip daddr {ADDRESS} drop; }};"
-               f"chain out {{ type filter hook output priority raw; ip saddr {ADDRESS} drop; }}; }}")
+        cut = (f"table {self.family} cut {{ chain in {{ type filter hook prerouting priority raw; {self.family} daddr {self.address} drop; }};"
+               f"chain out {{ type filter hook output priority raw; {self.family} saddr {self.address} drop; }}; }}")
         self.dies("host cut off (packets dropped)", lambda: self.bed.nft(cut, self.bed.backends))
 
-    def test_4_garbage(self):
+
+class DeathsOverIpv6(Deaths):
+    family, vip, backends, pool, prefix = "ip6", VIP6, BACKENDS6[:3], pool6(2), 64
+
+
+class WrongAnswers(DeathTest):
+    def test_garbage(self):
         self.answers_wrongly("port answers garbage", "garbage")
 
-    def test_5_silence(self):
+    def test_silence(self):
         self.answers_wrongly("handshake never ends", "silent")
 
-    def test_6_wrong_certificate(self):
+    def test_wrong_certificate(self):
         self.answers_wrongly("TLS certificate wrong", "echo", tls=True)
 
 

@@ -30,6 +30,7 @@ async def silent(reader, _):
 
 async def serve(kind, endpoint, certificate=None, key=None):
     host, _, port = endpoint.rpartition(":")
+    host = host.strip("[]")
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

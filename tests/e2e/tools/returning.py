@@ -22,7 +22,8 @@ PATIENCE = 5            # for one attempt: longer than a SYN takes to be sent ag
 
 class Clients:
     def __init__(self, target, count, interval, certificate=None):
-        self.host, _, self.port = target.rpartition(":")
+        host, _, self.port = target.rpartition(":")
+        self.host = host.strip("[]")
         self.count, self.interval, self.certificate = int(count), float(interval), certificate
         self.live, self.lost, self.failed = collections.Counter(), collections.Counter(), collections.Counter()
         self.back = self.messages = 0
