@@ -115,11 +115,11 @@ void Client::bench(std::uint32_t size, double seconds) {
     if (connection && connection->phase == Phase::kOpen && !connection->waiting) send_message(*connection, size);
   loop_.run_until([] { return false; }, after(seconds));
   const auto took = since(begin);
-  const auto messages = messages_ - before;
+  const auto answered = messages_ - before;
   flood_ = false;
   loop_.run_until([&] { return waiting_ == 0; }, after(10));
-  answer(fmt::format(R"({{"done":"bench","messages":{},"seconds":{:.3f},"rate":{:.0f},{}}})", messages, took,
-                     static_cast<double>(messages) / took, counts()));
+  answer(fmt::format(R"({{"done":"bench","answered":{},"seconds":{:.3f},"rate":{:.0f},{}}})", answered, took,
+                     static_cast<double>(answered) / took, counts()));
 }
 
 void Client::start(std::uint32_t size, int interval_ms) {

@@ -31,7 +31,7 @@ class Client {
     bool writing = false;
     std::string in, out;
     std::uint32_t sequence = 0;  // of the message sent last
-    std::uint32_t size = 0;      // its payload's
+    std::string payload;         // its
     bool waiting = false;        // for its echo
     Clock::time_point waiting_since;
     bool scheduled = false;  // the stream's next message is in due_

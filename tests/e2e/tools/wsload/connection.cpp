@@ -21,16 +21,14 @@ namespace {
 
 std::array<char, 1U << 16> read_buffer;
 
-/// Bytes that no other message has: its connection and number, then a sequence that depends on both.
-std::string payload_of(std::uint64_t id, std::uint32_t sequence, std::uint32_t size) {
-  auto text = fmt::format("connection {} message {} ", id, sequence);
-  std::uint64_t state = (id << 32 | sequence) * 0x9e3779b97f4a7c15U + 1;
-  while (text.size() < size) {
+/// Bytes that no other message has: a sequence that depends on its connection and number.
+void make_payload(std::string& payload, std::uint64_t id, std::uint32_t sequence, std::uint32_t size) {
+  payload.resize(std::max<std::size_t>(size, 8));
+  std::uint64_t state = (id << 32 | sequence) * 0x9e3779b97f4a7c15U;  // an odd factor: no two are the same
+  for (std::size_t at = 0; at < payload.size(); at += sizeof state) {
+    std::memcpy(payload.data() + at, &state, std::min(sizeof state, payload.size() - at));
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;  // xorshift64
-    text.append(reinterpret_cast<const char*>(&state), sizeof state);
   }
-  text.resize(std::max<std::size_t>(size, 8));
-  return text;
 }
 
 void set(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
@@ -163,7 +161,7 @@ void Client::ask(Connection& connection) {
 void Client::give_up(Connection& connection) { lose(connection, "no answer"); }
 
 bool Client::check(Connection& connection, const std::string& payload) {
-  if (connection.waiting && payload == payload_of(connection.id, connection.sequence, connection.size)) return true;
+  if (connection.waiting && payload == connection.payload) return true;
   ++wrong_;
   return false;
 }
@@ -187,12 +185,12 @@ void Client::answered(Connection& connection) {
 
 void Client::send_message(Connection& connection, std::uint32_t size) {
   ++connection.sequence;
-  connection.size = size;
   connection.waiting = true;
   connection.waiting_since = Clock::now();
   ++waiting_;
   const auto mask = static_cast<std::uint32_t>(connection.id * 2654435761U + connection.sequence);
-  append_frame(connection.out, Opcode::kBinary, payload_of(connection.id, connection.sequence, size), mask);
+  make_payload(connection.payload, connection.id, connection.sequence, size);
+  append_frame(connection.out, Opcode::kBinary, connection.payload, mask);
   if (!flush(connection)) lose(connection, std::strerror(errno));
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -15,9 +16,14 @@ constexpr std::uint8_t kFinal = 0x80, kReserved = 0x70, kOpcode = 0x0f, kMasked 
 constexpr std::uint8_t kLength16 = 126, kLength64 = 127;
 
 void apply_mask(char* data, std::size_t size, std::uint32_t mask) {
-  char key[4];
-  std::memcpy(key, &mask, 4);
-  for (std::size_t i = 0; i < size; ++i) data[i] = static_cast<char>(data[i] ^ key[i & 3]);
+  const std::uint64_t key = std::uint64_t{mask} << 32 | mask;
+  for (std::size_t at = 0; at < size; at += sizeof key) {
+    std::uint64_t word = 0;
+    const auto length = std::min(sizeof word, size - at);
+    std::memcpy(&word, data + at, length);
+    word ^= key;
+    std::memcpy(data + at, &word, length);
+  }
 }
 
 }  // namespace
