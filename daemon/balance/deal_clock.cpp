@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace wsl4::balance {
 namespace {
@@ -21,6 +22,7 @@ void DealClock::decay(TimePoint now) {
 
 void DealClock::arrived(std::uint64_t flows, TimePoint now) {
   if (flows == 0) return;
+  if (arrived_ == 0) from_rest_ = now >= dealt_at_ + kInterval;
   decay(now);
   in_interval_ += static_cast<double>(flows);
   in_second_ += static_cast<double>(flows);
@@ -46,10 +48,12 @@ double DealClock::deal(TimePoint now, std::optional<std::uint64_t> free) {
   decay(now);
   double expected = std::max(in_interval_, in_second_ * (kInterval / kSecond));
   if (free) expected = std::min(expected, std::max(expected * kShortestPart, static_cast<double>(*free) / kTightPart));
+  if (from_rest_) expected = std::max(expected, static_cast<double>(std::min(free.value_or(kPerhapsMore), kPerhapsMore)));
   dealt_for_ = std::max(1.0, std::floor(expected));  // whole: 1.1 would send a tenth of the next flow past the emptiest
   dealt_at_ = now;
   arrived_ = 0;
-  changed_ = urgent_ = false;
+  urgent_ = false;
+  changed_ = std::exchange(from_rest_, false);
   return dealt_for_;
 }
 

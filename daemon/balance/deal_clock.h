@@ -12,9 +12,10 @@
 //
 //     A = max(1, min(rate * 100 ms, max(rate * 10 ms, free / 10)))     `free` is optional: none makes it max(1, rate * 100 ms)
 //
-// The rate is the higher one of two averages with exponential decay, over 100 ms and over 1 s: it rises fast and falls slowly. From
-// rest a burst is thus dealt for 1, then some 10 ms' worth, then twice as many each time; what reaches one backend alone is what
-// came before the first arrivals were told and 10 ms more.
+// The rate is the higher one of two averages with exponential decay, over 100 ms and over 1 s: it rises fast and falls slowly. But
+// an arrival after 100 ms without a deal may be the first of a burst. Dealt for alone it would send all others past its backend; so
+// that deal is made for kPerhapsMore of them at least, or all that are free, and 100 ms later another one for what has come.
+// What reaches one backend alone is what came before the first arrival was told.
 #pragma once
 
 #include <chrono>
@@ -32,6 +33,8 @@ class DealClock {
   /// Ports in blocks were refused to nobody at 99 % use when at most a tenth of the free ones was taken between two deals
   /// (simulated).
   static constexpr double kTightPart = 10;
+  /// Evens a burst out among backends that are a few flows apart; the next few flows after a single one need not be strictly dealt.
+  static constexpr std::uint64_t kPerhapsMore = 32;
 
   /// New flows, as early as they are known of. They change counts, so a deal is due.
   void arrived(std::uint64_t flows, TimePoint now);
@@ -61,6 +64,7 @@ class DealClock {
   double dealt_for_ = 1;                    // A
   std::uint64_t arrived_ = 0;               // since the last deal
   bool changed_ = true, urgent_ = false;
+  bool from_rest_ = false;  // the first of `arrived_` came when a deal was possible at once
 };
 
 }  // namespace wsl4::balance

@@ -114,6 +114,22 @@ TEST(FewFlows, GoStrictlyToTheEmptiest) {
   EXPECT_LE(spread(replay, 4), 1);
 }
 
+TEST(FirstFlows, OfABurstFromRestDoNotAllMeetTheEmptiest) {
+  std::int64_t fewest = 60;
+  for (const auto& before : {Backends{with(5), with(5), with(5)}, {with(5), with(6), with(5)}, {with(6), with(6), with(5)}}) {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      Trace trace{before, std::vector<std::uint32_t>(10'100), std::vector<std::vector<std::uint32_t>>(10'100), {}};
+      for (std::size_t ms = 10'000; ms < 10'010; ++ms) trace.begin[ms] = 6;
+      Dealt dealt(3, {5, 0, seed});
+      Replay replay(trace, dealt);
+      while (replay.step()) {}
+      fewest = std::min(fewest, std::ranges::min(replay.got()));
+    }
+  }
+  std::printf("60 flows in 10 ms after silence: each of three backends got %lld at least\n", static_cast<long long>(fewest));
+  EXPECT_GE(fewest, 10);
+}
+
 TEST(Deals, AreAtMostTenASecondUnderSteadyFlows) {
   for (const double rate : {1.0, 20.0, 300.0, 5'000.0}) {
     const auto trace = make_trace({20'000, {with(0), with(0), with(0)}, {{0, rate}}, 2}, 1);

@@ -132,12 +132,30 @@ TEST(DealClock, FlowsExpectedAreDealtForBeforeTheyCome) {
   EXPECT_EQ(clock.due(kNoLimit), at(2100ms));
 }
 
-TEST(DealClock, FewFlowsAreDealtForOneByOne) {
+TEST(DealClock, AFlowFromRestMayBeTheFirstOfMany) {
   auto clock = dealt_at(1s);
   for (auto now = 2'000ms; now < 20s; now += 250ms) {
     clock.arrived(1, at(now));
     ASSERT_TRUE(is_due(clock, now));
-    ASSERT_EQ(clock.deal(at(now), kNoLimit), 1);
+    ASSERT_EQ(clock.deal(at(now), kNoLimit), DealClock::kPerhapsMore);
+    ASSERT_EQ(clock.due(kNoLimit), at(now + 100ms)) << "by then it is known";
+    ASSERT_EQ(clock.deal(at(now + 100ms), kNoLimit), 1);
+    ASSERT_EQ(clock.due(kNoLimit), std::nullopt);
+  }
+}
+
+TEST(DealClock, FromRestItIsDealtForNoMoreThanIsFree) {
+  auto clock = dealt_at(1s);
+  clock.arrived(1, at(2s));
+  EXPECT_EQ(clock.deal(at(2s), 3), 3) << "or flows would be refused while there is room";
+}
+
+TEST(DealClock, FewFlowsInARowAreDealtForOneByOne) {
+  auto clock = dealt_at(1s);
+  for (auto now = 1'060ms; now < 3s; now += 60ms) {
+    clock.arrived(1, at(now));
+    if (!is_due(clock, now)) continue;
+    ASSERT_LE(clock.deal(at(now), kNoLimit), 2);
   }
 }
 
