@@ -7,14 +7,15 @@
 namespace wsl4::balance {
 
 namespace {
-constexpr double kBurst = 0.25;  // seconds
+constexpr double kBurst = 0.25;   // seconds
+constexpr double kLeastKept = 2;  // one that is due, and what is promised of the next one
 constexpr double kMargin = 0.01;
 }  // namespace
 
 std::uint64_t Pace::take(Time now, std::uint64_t wanted) {
   const std::chrono::duration<double> passed = now - last_;
   last_ = now;
-  due_ = std::min(due_ + passed.count() * per_second_, std::max(1.0, per_second_ * kBurst));
+  due_ = std::min(due_ + passed.count() * per_second_, std::max(kLeastKept, per_second_ * kBurst));
   const auto taken = std::min(wanted, static_cast<std::uint64_t>(due_));
   due_ -= static_cast<double>(taken);
   return taken;

@@ -10,8 +10,8 @@
 
 namespace wsl4::balance {
 
-/// So many a second, evenly: what has been promised and not yet taken is kept, but never more than a quarter of a second's worth,
-/// so that a pause is not made good in one burst.
+/// So many a second, evenly: what has been promised and not yet taken is kept, but never more than a quarter of a second's worth
+/// (or two), so that a pause is not made good in one burst.
 class Pace {
  public:
   using Time = std::chrono::steady_clock::time_point;
