@@ -294,19 +294,19 @@ asio::awaitable<void> App::tend() {
     } else {
       surplus = addresses_->leftover();
     }
-    auto question = [this, &surplus] {
+    auto question = [this, &surplus, fewest = fewest_tight()] {
       std::set<netlink::IpAddress> idle;
       for (const auto& address : surplus) {
         if (kernel_->collector().counter().held_by_address(address) == 0) idle.insert(address);
       }
       const auto& counter = kernel_->collector().counter();
       auto used = pair_ ? counter.held_addresses() : std::set<netlink::IpAddress>{};
-      return std::tuple(std::move(idle), std::move(used), counter.pairs());
+      return std::tuple(std::move(idle), std::move(used), counter.port_use(fewest));
     };
-    const auto [idle, in_use, pairs] = co_await util::ask(kernel_->io(), std::move(question));
+    const auto [idle, in_use, uses] = co_await util::ask(kernel_->io(), std::move(question));
     if (pair_) lasting_addresses_.note_use(in_use, surplus);
     place_addresses(idle);
-    note_tight(pairs);
+    note_tight(uses);
     co_await suspect();
   }
 }

@@ -110,7 +110,9 @@ class App final : public control::Node {
   };
   [[nodiscard]] std::vector<DueEnding> take_endings();
   boost::asio::awaitable<void> suspect();
-  void note_tight(const std::vector<flows::PairCount>& pairs);
+  /// So many ports of a pair are held at least where it is tight.
+  [[nodiscard]] std::uint64_t fewest_tight() const;
+  void note_tight(const std::vector<flows::PortUse>& uses);
   [[nodiscard]] tl::expected<void, std::string> load_overlay();
   /// One that is to be in effect, and shared once it is; after an error the one that is is kept.
   boost::asio::awaitable<tl::expected<void, std::string>> store_overlay(const service::Overlay& overlay);

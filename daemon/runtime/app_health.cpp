@@ -109,25 +109,27 @@ asio::awaitable<void> App::suspect() {
       if (suspects.contains(backend.id)) health_->suspect(name, backend.address);
 }
 
-/// A check takes a port like a flow does: none is made where hardly any is left.
-void App::note_tight(const std::vector<flows::PairCount>& pairs) {
-  constexpr double kTight = 0.95;
-  tight_.clear();
-  const auto& desired = assembler_.desired();
+/// A check takes a port like a flow does, whichever service's: none is made where hardly any is left.
+constexpr double kTightPair = 0.95;
+
+std::uint64_t App::fewest_tight() const {
   double fewest = UINT16_MAX;
-  for (const auto& [name, pool] : desired.pools) fewest = std::min<double>(fewest, pool.ports());
-  if (std::ranges::none_of(pairs, [&](const auto& pair) { return static_cast<double>(pair.held) > fewest * kTight; })) return;
-  std::map<service::BackendId, std::pair<netlink::Endpoint, double>> limits;
-  for (const auto& [name, service] : desired.services) {
-    const auto pool = desired.pools.find(service.pool);
-    if (pool == desired.pools.end()) continue;
-    const double ports = pool->second.ports();
-    for (const auto& backend : service.backends) limits[backend.id] = {backend.address, ports * kTight};
-  }
-  for (const auto& pair : pairs) {
-    const auto limit = limits.find(pair.backend);
-    if (limit != limits.end() && static_cast<double>(pair.held) > limit->second.second)
-      tight_.emplace(pair.snat, limit->second.first);
+  for (const auto& [name, pool] : assembler_.desired().pools) fewest = std::min<double>(fewest, pool.ports());
+  return static_cast<std::uint64_t>(fewest * kTightPair) + 1;
+}
+
+void App::note_tight(const std::vector<flows::PortUse>& uses) {
+  tight_.clear();
+  if (uses.empty()) return;
+  std::map<netlink::IpAddress, double> limits;
+  for (const auto& [name, pool] : assembler_.desired().pools)
+    for (const auto& address : pool.addresses) limits.emplace(address, pool.ports() * kTightPair);
+  for (const auto& use : uses) {
+    if (use.backend.protocol != netlink::Protocol::kTcp) continue;
+    for (const auto& [source, held] : use.held) {
+      const auto limit = limits.find(source);
+      if (limit != limits.end() && static_cast<double>(held) > limit->second) tight_.emplace(source, use.backend.address);
+    }
   }
 }
 
