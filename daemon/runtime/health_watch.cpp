@@ -141,6 +141,12 @@ const health::Standing* HealthWatch::Found::standing_of(const netlink::Endpoint&
   return place == places.end() ? nullptr : &standings[place->second];
 }
 
+/// Whose fault it is shows with their next checks, and clients wait for that.
+void HealthWatch::look_at_others(const Found& found) {
+  for (const auto& [backend, place] : found.places)
+    if (found.standings[place].ok != false) scheduler_.check_now(found.service, backend);
+}
+
 void HealthWatch::take_stayed_down(std::vector<Ending>& endings) {
   Found found;
   std::erase_if(spared_, [&](const auto& item) {
@@ -177,7 +183,10 @@ std::vector<Ending> HealthWatch::take_endings() {
     const auto fault = standing == nullptr ? health::Fault::kBackend  // not checked any more
                                            : health::fault_of(found.standings, found.places.at(key.second),
                                                               health::one_interval(policy->second.health), now);
-    if (fault == health::Fault::kOpen) return false;
+    if (fault == health::Fault::kOpen) {
+      look_at_others(found);
+      return false;
+    }
     if (fault == health::Fault::kBackend) {
       endings.push_back({key.first, key.second, connects});
     } else {

@@ -89,6 +89,7 @@ class HealthWatch {
 
   void changed(const health::Status& status);
   void note_recovery(const std::string& service);
+  void look_at_others(const Found& found);
   void take_stayed_down(std::vector<Ending>& endings);
   /// But where the active found all backends of a service down: the fault may be its own, and this node's checks say more.
   [[nodiscard]] std::vector<health::Status> with_peers(std::vector<health::Status> statuses) const;

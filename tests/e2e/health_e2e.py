@@ -120,6 +120,7 @@ class Health(E2eTest):
         until(lambda: clients.open(10, seconds=2)["ok"] is not None and self.states()["b1"] == "down", lambda: f"b1 down: {self.states()}", 60)
         self.assertEqual(self.states()["b0"], "up")
         self.assertEqual(clients.open(50)["ok"], 50)
+        until(lambda: self.daemon.counts("chat")["b1"] == 0, "the others are looked at too, and its clients are reset", 60)
 
     def test_a_websocket_handshake(self):
         self.begin(2, {**QUICK, "type": "websocket", "path": "/echo"})
