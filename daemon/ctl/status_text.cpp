@@ -80,7 +80,8 @@ Cell state_cell(const json::object& backend) {
   std::string more = text_in(backend, "reason");
   if (more == state) more.clear();
   if (more.starts_with(prefix)) more.erase(0, prefix.size());
-  const std::string estimate = estimate_text(backend, "empty_in_s", "empty");
+  const bool empty = number_in<std::uint64_t>(backend, "connections") == 0 && !backend.at("empty_in_s").is_null();
+  const std::string estimate = empty ? "empty" : estimate_text(backend, "empty_in_s", "empty");
   if (!estimate.empty()) more += (more.empty() ? "" : ", ") + estimate;
   return {more.empty() ? state : fmt::format("{} ({})", state, more), style_of_state(state)};
 }

@@ -221,7 +221,11 @@ control::BackendStatus describe_backend(const service::ServiceState& service, co
   if (described.state.empty()) std::tie(described.state, described.reason) = fullness_of(backend, counts, described);
   if (!described.state.empty()) return described;
   described.state = health && health->state() == health::State::kChecking ? "checking" : "up";
-  if (known.surroundings().wall - backend.serving_since < service.slow_start) described.reason = "slow start";
+  if (known.surroundings().wall - backend.serving_since < service.slow_start) {
+    described.reason = "slow start";
+  } else if (described.share == 0 && service.scheduler == config::Scheduler::kLeastConnections) {
+    described.reason = "others are emptier";
+  }
   return described;
 }
 

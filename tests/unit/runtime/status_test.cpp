@@ -203,6 +203,16 @@ TEST(DescribeServices, ABackendWithoutAFreePortIsFull) {
   EXPECT_EQ(status.services[0].backends[1].state, "up");
 }
 
+TEST(DescribeServices, WhoGetsNothingByTheCountsHasAReasonToo) {
+  const auto desired = desired_state();
+  auto counts = counts_of(desired);
+  counts.shares = {{1, 0}, {2, 1}};
+  const auto status = describe(desired, counts);
+  EXPECT_EQ(status.services[0].backends[0].state, "up");
+  EXPECT_EQ(status.services[0].backends[0].reason, "others are emptier");
+  EXPECT_EQ(status.services[0].backends[1].reason, "");
+}
+
 TEST(DescribeServices, AServiceWithoutAShareWarns) {
   auto desired = desired_state();
   for (auto& backend : desired.services["chat"].backends) backend.share_weight = 0;
