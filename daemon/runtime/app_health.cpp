@@ -112,11 +112,7 @@ asio::awaitable<void> App::suspect() {
 /// A check takes a port like a flow does, whichever service's: none is made where hardly any is left.
 constexpr double kTightPair = 0.95;
 
-std::uint64_t App::fewest_tight() const {
-  double fewest = UINT16_MAX;
-  for (const auto& [name, pool] : assembler_.desired().pools) fewest = std::min<double>(fewest, pool.ports());
-  return static_cast<std::uint64_t>(fewest * kTightPair) + 1;
-}
+std::uint64_t App::fewest_tight() const { return static_cast<std::uint64_t>(assembler_.desired().fewest_ports() * kTightPair) + 1; }
 
 void App::note_tight(const std::vector<flows::PortUse>& uses) {
   tight_.clear();

@@ -206,11 +206,7 @@ void KernelWorker::follow(const service::StateChange& change) {
   }
 }
 
-void KernelWorker::watch_unseen() {
-  std::uint32_t fewest = UINT16_MAX;
-  for (const auto& [name, pool] : wanted_.pools) fewest = std::min(fewest, pool.ports());
-  collector_.set_unseen_limit(fewest / kUnseenPart + 1);
-}
+void KernelWorker::watch_unseen() { collector_.set_unseen_limit(wanted_.fewest_ports() / kUnseenPart + 1); }
 
 netlink::nft::Transaction KernelWorker::preview(const service::StateChange& change) {
   begin_long_work(services_looked_at(change));

@@ -74,8 +74,7 @@ double PortBalancer::fullest(const Place& place, const flows::PortUse& use) {
 }
 
 std::vector<flows::PortUse> PortBalancer::uses(const service::StateChange::Pools& changed) const {
-  std::uint32_t fewest = UINT16_MAX;
-  for (const auto& [name, pool] : dependencies_.applier.state().pools) fewest = std::min(fewest, pool.ports());
+  auto fewest = dependencies_.applier.state().fewest_ports();
   for (const auto& [name, pool] : changed)
     if (pool) fewest = std::min(fewest, pool->ports());
   return dependencies_.counter.port_use(lowest(fewest));

@@ -21,4 +21,10 @@ double ServiceState::share_of(const BackendState& backend) const {
   return weights == 0 ? 0 : static_cast<double>(backend.share_weight) / weights;
 }
 
+std::uint32_t DesiredState::fewest_ports() const {
+  std::uint32_t fewest = UINT16_MAX;
+  for (const auto& [name, pool] : pools) fewest = std::min(fewest, pool.ports());
+  return fewest;
+}
+
 }  // namespace wsl4::service

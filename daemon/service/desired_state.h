@@ -101,6 +101,8 @@ struct DesiredState {
   std::optional<Gate> gate{};  // none: a single node, which has no gate
   std::map<std::string, PoolState> pools;
   std::map<std::string, ServiceState> services;
+  /// Of any pool's PoolState::ports().
+  [[nodiscard]] std::uint32_t fewest_ports() const;
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 
