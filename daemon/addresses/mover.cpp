@@ -20,12 +20,13 @@ MovingAddresses moving_addresses(const config::Config& config) {
 }
 
 Mover::Mover(boost::asio::io_context& io, netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer, host::Sysctls& sysctls,
-             std::optional<int> router, MovingAddresses moving, OnEvent on_event)
+             std::optional<int> router, MovingAddresses moving, OnEvent on_event, Conflicts::Open open_probe)
     : io_(io),
       rtnl_(rtnl),
       manager_(rtnl, announcer, sysctls, router),
       moving_(std::move(moving)),
-      on_event_(std::move(on_event)) {}
+      on_event_(std::move(on_event)),
+      conflicts_(rtnl, std::move(open_probe), on_event_) {}
 
 tl::expected<void, std::string> Mover::prepare() {
   if (!moving_.manage) return {};
@@ -35,6 +36,7 @@ tl::expected<void, std::string> Mover::prepare() {
 }
 
 void Mover::set(MovingAddresses moving, std::set<netlink::IpAddress> idle) {
+  if (here_ && moving != moving_) conflicts_.look_soon(Clock::now());
   moving_ = std::move(moving);
   idle_ = std::move(idle);
   other_wish_ = true;
@@ -44,6 +46,7 @@ void Mover::set(MovingAddresses moving, std::set<netlink::IpAddress> idle) {
 void Mover::place() {
   here_ = true;
   rests_at_.reset();
+  conflicts_.look_soon(Clock::now());
   place_some();
 }
 
@@ -56,6 +59,7 @@ void Mover::place_some() {
   if (!moving_.manage) return;
   done(manager_.reconcile(moving_.wanted, idle_));
   place_rest();
+  conflicts_.tend(Clock::now(), moving_.wanted);
 }
 
 void Mover::place_rest() {
@@ -75,6 +79,7 @@ void Mover::announce() {
 void Mover::withdraw(const Then& then) {
   here_ = false;
   problems_.clear();
+  conflicts_.forget();
   done(manager_.withdraw());
   if (manager_.has_virtual_links()) rests_at_ = Clock::now() + kRestAfter;
   withdraw_rest(then);

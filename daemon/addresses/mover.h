@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <tl/expected.hpp>
 
+#include "daemon/addresses/conflicts.h"
 #include "daemon/addresses/manager.h"
 #include "daemon/config/config.h"
 
@@ -41,14 +42,16 @@ class Mover {
   /// (802.1D 7.9.2).
   static constexpr std::chrono::seconds kRefreshInterval{10};
 
-  /// `router`: as the manager's. What is placed or taken off is told by `on_event`.
+  /// `router`: as the manager's. What is placed or taken off, and who else holds it, is told by `on_event`.
   Mover(boost::asio::io_context& io, netlink::rtnl::Rtnl& rtnl, netlink::rtnl::Announcer& announcer, host::Sysctls& sysctls,
-        std::optional<int> router, MovingAddresses moving, OnEvent on_event);
+        std::optional<int> router, MovingAddresses moving, OnEvent on_event,
+        Conflicts::Open open_probe = netlink::rtnl::open_conflict_probe);
 
   /// Makes the virtual links, if there are to be some. The error says in one line what stands in the way.
   [[nodiscard]] tl::expected<void, std::string> prepare();
 
   /// `idle`: those that no flow uses, so that they may go when they are wanted no more.
+  /// Where they belong here it mends what somebody took away, as `tend`.
   void set(MovingAddresses moving, std::set<netlink::IpAddress> idle);
   [[nodiscard]] const MovingAddresses& moving() const { return moving_; }
 
@@ -60,12 +63,14 @@ class Mover {
   void announce();
   /// They belong here no more. `then` is called when all are off, or at once where they have come to belong here again.
   void withdraw(const Then& then);
-  /// Mends what somebody took away, and minds the virtual links: call it some times a second.
+  /// Mends what somebody took away, minds the virtual links, and looks for conflicts: call it some times a second.
   void tend(Clock::time_point now);
   /// They have been taken off, and virtual links still take packets of known flows.
   [[nodiscard]] bool lingers() const { return rests_at_.has_value(); }
 
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+  /// Addresses that another host of their link holds too.
+  [[nodiscard]] std::vector<std::string> conflicts() const { return conflicts_.problems(); }
   /// As the manager's.
   [[nodiscard]] const std::set<netlink::IpAddress>& leftover() const { return manager_.leftover(); }
 
@@ -82,6 +87,7 @@ class Mover {
   MovingAddresses moving_;
   std::set<netlink::IpAddress> idle_;
   OnEvent on_event_;
+  Conflicts conflicts_;
   bool here_ = false;        // they belong here
   bool placing_ = false;     // the next piece has been posted
   bool other_wish_ = false;  // since virtual links were prepared

@@ -78,19 +78,20 @@ void HookRunner::run(Hook hook) {
 }
 
 void HookRunner::start(Hook hook) {
+  failure_.reset();
   // setpriv(1) would only end with a status.
-  if (::access(hook.program.c_str(), X_OK) != 0) return on_failed_(hook, fmt::format("cannot be run: {}", std::strerror(errno)));
-  if (const int failed = spawn(hook, process_); failed != 0) {
-    on_failed_(hook, fmt::format("could not be started: {}", std::strerror(failed)));
+  if (::access(hook.program.c_str(), X_OK) != 0) return failed(hook, fmt::format("cannot be run: {}", std::strerror(errno)));
+  if (const int error = spawn(hook, process_); error != 0) {
+    failed(hook, fmt::format("could not be started: {}", std::strerror(error)));
     return;
   }
   const int process_fd = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));
   if (process_fd < 0) {
     // Nobody would see its end.
-    const int failed = errno;
+    const int error = errno;
     ::kill(-process_, SIGKILL);
     ::waitpid(process_, nullptr, 0);
-    on_failed_(hook, fmt::format("could not be watched: {}", std::strerror(failed)));
+    failed(hook, fmt::format("could not be watched: {}", std::strerror(error)));
     return;
   }
   running_ = std::move(hook);
@@ -114,13 +115,18 @@ void HookRunner::ended() {
   process_fd_.close();
   const auto hook = *std::exchange(running_, std::nullopt);
   if (timed_out_) {
-    on_failed_(hook, fmt::format("was killed after {} ms", timeout_.count()));
+    failed(hook, fmt::format("was killed after {} ms", timeout_.count()));
   } else if (WIFSIGNALED(status)) {
-    on_failed_(hook, fmt::format("was ended by signal {}", WTERMSIG(status)));
+    failed(hook, fmt::format("was ended by signal {}", WTERMSIG(status)));
   } else if (WEXITSTATUS(status) != 0) {
-    on_failed_(hook, fmt::format("ended with status {}", WEXITSTATUS(status)));
+    failed(hook, fmt::format("ended with status {}", WEXITSTATUS(status)));
   }
   if (waiting_) start(*std::exchange(waiting_, std::nullopt));
+}
+
+void HookRunner::failed(const Hook& hook, const std::string& what) {
+  failure_ = fmt::format("{} {}", hook.program, what);
+  on_failed_(hook, what);
 }
 
 }  // namespace wsl4::pair

@@ -38,14 +38,19 @@ class HookRunner {
   /// Behind the one that runs; of those that wait only the last one counts.
   void run(Hook hook);
   [[nodiscard]] bool busy() const { return running_.has_value(); }
+  /// "PROGRAM ended with status 1", until another one is run.
+  [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
+  void forget_failure() { failure_.reset(); }
 
  private:
   void start(Hook hook);
   void ended();
+  void failed(const Hook& hook, const std::string& what);
 
   OnFailed on_failed_;
   std::chrono::milliseconds timeout_;
   std::optional<Hook> running_, waiting_;
+  std::optional<std::string> failure_;
   pid_t process_ = 0;
   bool timed_out_ = false;
   boost::asio::posix::stream_descriptor process_fd_;

@@ -317,6 +317,8 @@ PairStatus Pair::look() const {
   }
   status.differing_keys = differing_keys_;
   status.warnings = runner_->problems();
+  for (const auto& conflict : runner_->conflicts())
+    status.warnings.push_back(conflict + "; if that is the other node, left so when it was stopped: wsl4ctl purge there");
   if (status.adverts && !status.adverts->error.empty())
     status.warnings.push_back(fmt::format("adverts are not sent: {}", status.adverts->error));
   return status;

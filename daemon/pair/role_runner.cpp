@@ -334,7 +334,9 @@ void RoleRunner::advertise(int priority) {
 
 void RoleRunner::end() {
   if (role_ == Role::kActive)
-    callbacks_.on_event("left-forwarding", "no peer can take over: addresses and rules stay, the kernel goes on forwarding here");
+    callbacks_.on_event(
+        "left-forwarding",
+        "no peer can take over: addresses and rules stay, and the kernel goes on forwarding here until wsl4ctl purge");
   ends_ = addresses_->lingers();
   if (!ends_) callbacks_.on_stopped();
 }

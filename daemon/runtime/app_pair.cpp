@@ -176,7 +176,7 @@ void App::role_kept() {
 
 void App::run_hook() {
   const auto& program = is_active() ? wanted_.file->ha->hook_active : wanted_.file->ha->hook_standby;
-  if (program.empty()) return;
+  if (program.empty()) return hooks_.forget_failure();
   const auto moving = moving_addresses();
   const auto texts = [](const auto& items, const auto& address_of) {
     std::vector<std::string> all;
@@ -274,6 +274,7 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   const bool served = is_active() || (connected && pair.sync.peer.role == sync::Role::kActive);
   if (!served && wanted_.file->ha->election == config::Election::kExternal)
     status.warnings.emplace_back("no active node is heard of: wsl4ctl promote makes this one active");
+  if (hooks_.failure()) status.warnings.push_back("the hook " + *hooks_.failure());
   if (is_active()) std::ranges::move(sharing_->problems(), std::back_inserter(status.warnings));
   if (!pair.differing_keys.empty())
     status.warnings.push_back(fmt::format("not the same on both nodes: {}", fmt::join(pair.differing_keys, ", ")));

@@ -181,7 +181,10 @@ asio::awaitable<Outcome<control::Status>> App::status() {
 
 std::vector<std::string> App::warnings() const {
   auto warnings = sysctl_problems_;
-  if (addresses_) std::ranges::copy(addresses_->problems(), std::back_inserter(warnings));
+  if (addresses_) {
+    std::ranges::copy(addresses_->problems(), std::back_inserter(warnings));
+    std::ranges::move(addresses_->conflicts(), std::back_inserter(warnings));
+  }
   std::ranges::move(joining_.warnings(), std::back_inserter(warnings));
   std::ranges::move(files_.problems(), std::back_inserter(warnings));
   return warnings;

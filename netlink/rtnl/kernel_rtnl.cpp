@@ -288,6 +288,13 @@ class KernelRtnl final : public Rtnl {
 
 }  // namespace
 
+std::optional<Mac> mac_of(const Link& link) {
+  Mac mac{};
+  if (link.mac.size() != mac.size()) return std::nullopt;
+  std::ranges::copy(link.mac, mac.begin());
+  return mac;
+}
+
 Result<std::unique_ptr<Rtnl>> open_rtnl() {
   auto kernel = Conversation::open({.bus = NETLINK_ROUTE, .groups = {}, .receive_buffer = kReceiveBuffer});
   if (!kernel) return tl::make_unexpected(kernel.error());

@@ -1,6 +1,7 @@
 // Links, addresses and neighbours of this network namespace (rtnetlink(7)).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +29,10 @@ struct Link {
   bool port = false;              // of a bridge, a bond or the like, which takes all of its frames
   std::string kind{};             // of a link made by software ("macvlan", "veth"); else empty
 };
+
+/// Of an Ethernet card, as a link's `mac` has it; nullopt: it is none.
+using Mac = std::array<std::uint8_t, 6>;
+[[nodiscard]] std::optional<Mac> mac_of(const Link& link);
 
 /// A link with a MAC address of its own on another one, which takes and sends its frames (linux/if_link.h, IFLA_MACVLAN_*).
 struct NewMacvlan {

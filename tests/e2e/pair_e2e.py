@@ -174,6 +174,30 @@ class Takeover(LivePair):
         self.end_load()
 
 
+class StoppedAsTheLast(PairTest):
+    """The other node is started afterwards: both machines have the addresses then."""
+
+    def conflicts(self):
+        return [warning for warning in self.b.status()["warnings"] if "also held by" in warning]
+
+    def test_the_next_active_names_it_until_its_purge(self):
+        self.a.start()
+        self.until_active(self.a)
+        self.a.stop()
+        self.b.start()
+        self.until_active(self.b)
+        mac = self.bed.mac("front")
+        until(lambda: any(warning.startswith(f"{VIP4} on front is also held by {mac}") for warning in self.conflicts()),
+              lambda: f"the conflict told: {self.b.status()['warnings']}")
+        told = "\n".join(self.conflicts())
+        self.assertIn(VIP6, told)
+        self.assertIn(pool4(1)[0], told)
+        self.assertIn("wsl4ctl purge there", told)
+        self.assertEqual(self.a.purge().returncode, 0)
+        until(lambda: not self.conflicts(), lambda: f"the end of the conflict: {self.conflicts()}")
+        self.assertTrue(self.b.events("address-conflict-over"))
+
+
 class External(PairTest):
     """Somebody else says who is active."""
 
@@ -208,6 +232,19 @@ class External(PairTest):
         self.a.restart()
         self.assertIs(self.until_synced()[0], self.b, "a stop has handed over, and nobody has said anything else")
         self.end_load()
+
+    def test_a_hook_that_fails_is_a_warning_until_one_has_run(self):
+        warning = f"the hook {self.hook} ended with status 3"
+        warns = lambda: warning in self.a.status()["warnings"]
+        with open(self.hook, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexit 3\n")
+        self.start_promoted()
+        until(warns, lambda: f"the warning of a failed hook: {self.a.status()['warnings']}")
+        self.assertTrue(self.a.events("hook-failed"))
+        with open(self.hook, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n")
+        self.b.ctl("promote")
+        until(lambda: not warns(), lambda: f"no warning any more: {self.a.status()['warnings']}")
 
     def test_a_forced_failover_to_nobody(self):
         self.start_promoted()

@@ -1,4 +1,4 @@
-#include "netlink/rtnl/rtnl.h"
+#include "netlink/rtnl/conflict_probe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -141,6 +141,35 @@ TEST_F(RtnlKernel, AnAnnouncementMovesTheNeighboursEntry) {
     } while (entry.find(mac) == std::string::npos && std::chrono::steady_clock::now() < end);
     EXPECT_THAT(entry, testing::HasSubstr(mac)) << text;
   }
+}
+
+/// The neighbour holds two of the addresses; whoever asks is told its card, and nobody else's.
+TEST_F(RtnlKernel, WhoElseHoldsAnAddressAnswers) {
+  there.must("ip addr add 198.18.0.100/32 dev peer && ip addr add 2001:db8::100/128 dev peer nodad");
+  auto links = there.run([] { return open_rtnl().value()->links(); }).value();
+  const auto peer_mac = std::ranges::find(links, "peer", &Link::name)->mac;
+  const auto probe = here.run([] { return open_conflict_probe(); });
+  ASSERT_TRUE(probe) << probe.error().message();
+  std::vector<IpAddress> awaited;
+  for (const char* text : {"198.18.0.100", "2001:db8::100", "198.18.0.101", "2001:db8::101"}) {
+    // Also where it is here too, which is what conflicts are.
+    ASSERT_TRUE(rtnl->add_address(as_ours(text)));
+    const auto asked = (*probe)->ask(card(), *IpAddress::parse(text));
+    ASSERT_TRUE(asked) << asked.error().message();
+    if (awaited.size() < 2) awaited.push_back(*IpAddress::parse(text));
+  }
+  std::vector<Holder> heard;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto has = [&](const IpAddress& address) { return std::ranges::find(heard, address, &Holder::address) != heard.end(); };
+  while (!std::ranges::all_of(awaited, has) && std::chrono::steady_clock::now() < end)
+    std::ranges::move((*probe)->heard(), std::back_inserter(heard));
+  for (const auto& address : awaited) EXPECT_TRUE(has(address)) << address.to_string();
+  for (const auto& holder : heard) {
+    EXPECT_THAT(holder.mac, testing::ElementsAreArray(peer_mac)) << holder.address.to_string();
+    EXPECT_NE(holder.address.to_string(), "198.18.0.101");
+    EXPECT_NE(holder.address.to_string(), "2001:db8::101");
+  }
+  EXPECT_THAT(there.must("ip neigh show dev peer"), testing::Not(testing::HasSubstr("198.18.0.100"))) << "nobody learns from it";
 }
 
 /// What virtual links rest on: a neighbour sees the virtual MAC address only, and what comes to it is taken also when

@@ -141,4 +141,18 @@ Result<void> FakeAnnouncer::announce(const rtnl::Link& link, const IpAddress& ad
   return {};
 }
 
+Result<void> FakeConflictProbe::ask(const rtnl::Link& link, const IpAddress& address) {
+  if (link.mac.size() != 6) return failure(EOPNOTSUPP, fmt::format("ask who else has {} on {}", address.to_string(), link.name));
+  hosts_.asked.push_back(address);
+  if (const auto holder = hosts_.holders.find(address); holder != hosts_.holders.end())
+    answers_.push_back({address, holder->second});
+  return {};
+}
+
+std::vector<rtnl::Holder> FakeConflictProbe::heard() {
+  auto all = std::exchange(answers_, {});
+  all.insert(all.end(), hosts_.unasked.begin(), hosts_.unasked.end());
+  return all;
+}
+
 }  // namespace wsl4::test

@@ -1,5 +1,5 @@
 // Links, addresses and neighbours in memory; tests/integration/rtnl_fake_test.cpp compares it with the kernel. And an announcer
-// that remembers.
+// and a probe that remember.
 #pragma once
 
 #include <map>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "netlink/rtnl/rtnl.h"
+#include "netlink/rtnl/conflict_probe.h"
 
 namespace wsl4::test {
 
@@ -62,6 +62,26 @@ class FakeAnnouncer final : public netlink::rtnl::Announcer {
   };
   netlink::Result<void> announce(const netlink::rtnl::Link& link, const netlink::IpAddress& address) override;
   std::vector<Announcement> announced;
+};
+
+/// The hosts of a link, as far as they hold addresses: what is asked for is answered, and what they say by themselves is heard.
+struct OtherHosts {
+  std::map<netlink::IpAddress, netlink::rtnl::Mac> holders;
+  std::vector<netlink::IpAddress> asked;
+  std::vector<netlink::rtnl::Holder> unasked;
+  int listeners = 0;
+};
+
+class FakeConflictProbe final : public netlink::rtnl::ConflictProbe {
+ public:
+  explicit FakeConflictProbe(OtherHosts& hosts) : hosts_(hosts) { ++hosts_.listeners; }
+  ~FakeConflictProbe() override { --hosts_.listeners; }
+  netlink::Result<void> ask(const netlink::rtnl::Link& link, const netlink::IpAddress& address) override;
+  std::vector<netlink::rtnl::Holder> heard() override;
+
+ private:
+  OtherHosts& hosts_;
+  std::vector<netlink::rtnl::Holder> answers_;
 };
 
 }  // namespace wsl4::test

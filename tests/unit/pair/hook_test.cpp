@@ -76,6 +76,10 @@ TEST_F(HookRunnerTest, FailuresAreTold) {
   }
   EXPECT_THAT(failed_, ElementsAre("ended with status 3", "was ended by signal 9", "cannot be run: No such file or directory",
                                    "cannot be run: Permission denied", "ended with status 4"));
+  EXPECT_EQ(runner_.failure(), folder_.file("next") + " ended with status 4");
+  runner_.run(script("good", "exit 0\n"));
+  run_until_idle();
+  EXPECT_EQ(runner_.failure(), std::nullopt);
 }
 
 /// A zombie counts as gone.

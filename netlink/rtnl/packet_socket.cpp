@@ -1,0 +1,30 @@
+#include "netlink/rtnl/packet_socket.h"
+
+#include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace wsl4::netlink::rtnl {
+
+Result<Fd> open_packet_socket() {
+  Fd socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));  // protocol 0: receives nothing
+  if (!socket) return failure_from_errno("open packet socket");
+  return socket;
+}
+
+Result<void> send(const Fd& socket, const Link& link, const Packet& packet, std::string_view what) {
+  sockaddr_ll target{};
+  target.sll_family = AF_PACKET;
+  target.sll_protocol = htons(packet.ethertype);
+  target.sll_ifindex = link.index;
+  target.sll_halen = static_cast<unsigned char>(packet.destination.size());
+  std::ranges::copy(packet.destination, target.sll_addr);
+  const auto sent = ::sendto(socket.get(), packet.bytes.data(), packet.bytes.size(), MSG_DONTWAIT,
+                             reinterpret_cast<const sockaddr*>(&target), sizeof target);
+  if (sent < 0) return failure_from_errno(what);
+  return {};
+}
+
+}  // namespace wsl4::netlink::rtnl
