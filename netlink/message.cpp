@@ -80,10 +80,10 @@ std::optional<Message> MessageReader::next() {
   return message;
 }
 
-void MessageWriter::append(const void* from, std::size_t size) {
+std::uint8_t* MessageWriter::grow(std::size_t size) {
   const std::size_t at = bytes_.size();
   bytes_.resize(at + align(size));
-  if (size != 0) std::memcpy(bytes_.data() + at, from, size);
+  return bytes_.data() + at;
 }
 
 void MessageWriter::begin(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence) {
@@ -92,7 +92,7 @@ void MessageWriter::begin(std::uint16_t type, std::uint16_t flags, std::uint32_t
   head.nlmsg_type = type;
   head.nlmsg_flags = flags;
   head.nlmsg_seq = sequence;
-  append(&head, sizeof head);
+  header(head);
 }
 
 void MessageWriter::end() {
@@ -108,8 +108,9 @@ void MessageWriter::add_flags_to_last(std::uint16_t flags) {
 
 void MessageWriter::put(std::uint16_t type, ByteSpan value) {
   const nlattr head{static_cast<std::uint16_t>(sizeof(nlattr) + value.size()), type};
-  append(&head, sizeof head);
-  append(value.data(), value.size());
+  auto* const place = grow(sizeof head + value.size());
+  std::memcpy(place, &head, sizeof head);
+  if (!value.empty()) std::memcpy(place + sizeof head, value.data(), value.size());
 }
 
 void MessageWriter::put_be16(std::uint16_t type, std::uint16_t value) { put(type, big_endian(value)); }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,7 +70,7 @@ class MessageWriter {
   /// The family's fixed header (struct nfgenmsg, struct ifaddrmsg ...), before the first attribute.
   template <class Header>
   void header(const Header& header) {
-    append(&header, sizeof header);
+    std::memcpy(grow(sizeof header), &header, sizeof header);
   }
 
   void put(std::uint16_t type, ByteSpan value);
@@ -92,7 +93,8 @@ class MessageWriter {
   void clear() { bytes_.clear(); }
 
  private:
-  void append(const void* from, std::size_t size);
+  /// Room for so many bytes and the padding behind them, all zero.
+  std::uint8_t* grow(std::size_t size);
 
   std::vector<std::uint8_t> bytes_;
   std::size_t message_ = 0;  // where the last message begins

@@ -18,6 +18,8 @@ namespace {
 using netlink::Result;
 /// Of a service that is planned, or read from the kernel.
 constexpr std::size_t kObjectsPerService = 100;
+/// What has come to a standby is dealt with as seldom.
+constexpr std::chrono::seconds kCopiesPause{1};
 constexpr std::chrono::milliseconds kRepairRetry{200}, kLongestRepairRetry{6400};
 /// So much of a pair's ports may be taken unseen.
 constexpr std::uint64_t kUnseenPart = 8;
@@ -52,6 +54,7 @@ KernelWorker::KernelWorker(const service::DesiredState& nothing, Parts parts,
           [this](service::BackendId backend) { return collector_.counter().backend(backend).connections; },
           callbacks_.on_rebalanced),
       active_(!replicator_),
+      copies_counted_(io_, kCopiesPause, [this](PacedTimer::Clock::time_point) { collector_.tell_counts(); }),
       wanted_(nothing),
       monitor_fd_(io_),
       beat_timer_(io_),
@@ -240,6 +243,7 @@ Result<void> KernelWorker::set_gate(service::Gate gate) {
   standby_ = gate == service::Gate::kStandby;
   listen();
   settle_evictions();
+  if (!standby_) boost::asio::post(io_, [this] { collector_.tell_counts(); });
   if (!applied_) {
     applier_.note_gate(gate);
     return {};
@@ -278,7 +282,7 @@ void KernelWorker::listen() { collector_.listen(active_ || !standby_); }
 /// Who had to make room for a copy is not known: the table tells.
 void KernelWorker::count_copies() {
   if (collector_.listening()) return;
-  collector_.tell_counts();
+  copies_counted_.wake(PacedTimer::Clock::now());
   const auto clashes = replicator_->stats().clashes;
   if (std::exchange(clashes_, clashes) != clashes) collector_.look_soon();
 }

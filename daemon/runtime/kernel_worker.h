@@ -23,6 +23,7 @@
 #include "daemon/health/suspicion.h"
 #include "daemon/runtime/balancer.h"
 #include "daemon/runtime/evictions.h"
+#include "daemon/runtime/paced_timer.h"
 #include "daemon/runtime/port_balancer.h"
 #include "daemon/runtime/pulse.h"
 #include "netlink/conntrack/conntrack.h"
@@ -159,9 +160,10 @@ class KernelWorker {
   PortBalancer ports_;
   Evictions evictions_;
   bool applied_ = false, standby_ = false;
-  bool active_;                                               // a pair's node is not before it has the role
-  std::uint64_t clashes_ = 0;                                 // of the injector, as they were last looked at
-  Evictions::Rates drains_;                                   // of wanted_
+  bool active_;                // a pair's node is not before it has the role
+  PacedTimer copies_counted_;  // a standby's shares are needed when it serves, and then dealt anew at once
+  std::uint64_t clashes_ = 0;  // of the injector, as they were last looked at
+  Evictions::Rates drains_;    // of wanted_
   std::map<service::BackendId, balance::Emptying> emptying_;  // likewise
   service::DesiredState wanted_;                              // what was applied last, before its slots were dealt
   std::optional<netlink::nft::Monitor> monitor_;              // of a table that is not owned: others can change it
