@@ -1,6 +1,5 @@
 #include "daemon/addresses/conflicts.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,44 +9,30 @@
 
 namespace wsl4::addresses {
 
-using netlink::IpAddress;
-using netlink::rtnl::Link;
-
-Conflicts::Conflicts(netlink::rtnl::Rtnl& rtnl, Open open, OnEvent on_event)
-    : rtnl_(rtnl), open_(std::move(open)), on_event_(std::move(on_event)) {}
-
 void Conflicts::forget() {
   due_.reset();
   round_.reset();
   conflicts_.clear();
 }
 
-void Conflicts::tend(Clock::time_point now, const std::vector<WantedAddress>& wanted) {
+void Conflicts::tend(Clock::time_point now, const std::vector<WantedAddress>& wanted, const HeldAddresses& held) {
   if (!round_) {
-    if (due_ && now >= *due_) begin(now, wanted);
+    if (due_ && now >= *due_) begin(now, wanted, held);
     return;
   }
-  hear();
+  hear(held);
   if (!round_->unasked.empty()) return ask_some(now);
   if (now >= round_->until) conclude(now);
 }
 
-void Conflicts::begin(Clock::time_point now, const std::vector<WantedAddress>& wanted) {
+void Conflicts::begin(Clock::time_point now, const std::vector<WantedAddress>& wanted, const HeldAddresses& held) {
   due_ = now + kInterval;
-  const auto links = rtnl_.links();
-  const auto present = rtnl_.addresses();
-  if (!links || !present) return;
   Round round;
-  for (const auto& link : *links)
-    if (const auto mac = mac_of(link)) round.own.insert(*mac);
-  std::map<IpAddress, int> held;
-  for (const auto& entry : *present)
-    if (is_ours(entry)) held.emplace(entry.address, entry.link_index);
   for (const auto& want : wanted) {
-    const auto place = held.find(want.address);
-    if (place == held.end() || round.unasked.size() == kMost) continue;
-    const auto link = std::ranges::find(*links, place->second, &Link::index);
-    if (link != links->end() && mac_of(*link) && !is_virtual_link(*link)) round.unasked.push_back({*link, want.address});
+    const auto place = held.addresses.find(want.address);
+    if (place == held.addresses.end() || !mac_of(place->second) || is_virtual_link(place->second)) continue;
+    round.unasked.push_back({place->second, want.address});
+    if (round.unasked.size() == kMost) break;
   }
   if (round.unasked.empty()) return;
   auto probe = open_();
@@ -62,24 +47,26 @@ void Conflicts::ask_some(Clock::time_point now) {
     const auto [link, address] = std::move(round_->unasked.front());
     round_->unasked.pop_front();
     round_->asked.emplace(address, link.name);
-    // A link without carrier has nobody who could hold it.
     if (const auto sent = round_->probe->ask(link, address); !sent)
-      log::debug("address-not-asked", "error=\"{}\"", sent.error().message());
+      log::debug("address-not-asked-for", "error=\"{}\"", sent.error().message());
   }
   round_->until = now + kListen;
 }
 
-void Conflicts::hear() {
-  for (const auto& [address, mac] : round_->probe->heard()) {
-    const auto asked = round_->asked.find(address);
-    if (asked == round_->asked.end() || round_->own.contains(mac)) continue;
-    round_->found[address] =
-        fmt::format("{} on {} is also held by {:02x}", address.to_string(), asked->second, fmt::join(mac, ":"));
-  }
+/// Another card of this machine may be on the same link.
+void Conflicts::hear(const HeldAddresses& held) {
+  for (const auto& [address, mac] : round_->probe->heard())
+    if (round_->asked.contains(address) && !held.macs.contains(mac)) round_->heard[address].insert(mac);
 }
 
 void Conflicts::conclude(Clock::time_point now) {
-  const auto before = std::exchange(conflicts_, std::move(round_->found));
+  const auto before = std::exchange(conflicts_, {});
+  for (const auto& [address, macs] : round_->heard) {
+    std::vector<std::string> texts;
+    for (const auto& mac : macs) texts.push_back(fmt::format("{:02x}", fmt::join(mac, ":")));
+    conflicts_[address] =
+        fmt::format("{} on {} is also held by {}", address.to_string(), round_->asked.at(address), fmt::join(texts, ", "));
+  }
   round_.reset();
   for (const auto& [address, what] : conflicts_)
     if (const auto known = before.find(address); known == before.end() || known->second != what)

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/addresses/placement.h"
@@ -32,13 +33,13 @@ class Conflicts {
   /// Each is a packet to every host of the link. Of the others no look is taken.
   static constexpr std::size_t kMost = 256, kAtOnce = 32;
 
-  Conflicts(netlink::rtnl::Rtnl& rtnl, Open open, OnEvent on_event);
+  Conflicts(Open open, OnEvent on_event) : open_(std::move(open)), on_event_(std::move(on_event)) {}
 
   /// Addresses have come.
   void look_soon(Clock::time_point now) { due_ = now + kFirst; }
-  /// Call it some times a second. `wanted`: those that count most first; of them this node's own are looked at, as far as they are
-  /// not carried by a virtual link, whose MAC address the other node has too.
-  void tend(Clock::time_point now, const std::vector<WantedAddress>& wanted);
+  /// Call it some times a second. `wanted`: those that count most first; of them those that are `held` are looked at, as far as
+  /// they are not carried by a virtual link, whose MAC address the other node has too.
+  void tend(Clock::time_point now, const std::vector<WantedAddress>& wanted, const HeldAddresses& held);
   /// The addresses belong here no more.
   void forget();
 
@@ -54,17 +55,15 @@ class Conflicts {
     std::unique_ptr<netlink::rtnl::ConflictProbe> probe;
     std::deque<Asked> unasked;
     std::map<netlink::IpAddress, std::string> asked;  // and on which link
-    std::set<netlink::rtnl::Mac> own;                 // of all cards here: one may be on the same link as another
-    std::map<netlink::IpAddress, std::string> found;
+    std::map<netlink::IpAddress, std::set<netlink::rtnl::Mac>> heard;
     Clock::time_point until;
   };
 
-  void begin(Clock::time_point now, const std::vector<WantedAddress>& wanted);
+  void begin(Clock::time_point now, const std::vector<WantedAddress>& wanted, const HeldAddresses& held);
   void ask_some(Clock::time_point now);
-  void hear();
+  void hear(const HeldAddresses& held);
   void conclude(Clock::time_point now);
 
-  netlink::rtnl::Rtnl& rtnl_;
   Open open_;
   OnEvent on_event_;
   std::optional<Clock::time_point> due_;

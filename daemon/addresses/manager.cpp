@@ -85,6 +85,7 @@ void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAd
     return;
   }
   result_->problems = virtual_links_.provide(wanted, *links, *present, VirtualLinks::Use::kActive);
+  held_ = held_addresses(*links, *present);
   auto placement = place(wanted, Topology(std::move(*links), *present, virtual_links_.router()), *present);
   result_->problems.insert(result_->problems.end(), placement.problems.begin(), placement.problems.end());
   for (const auto& entry : placement.outdated) steps_.push_back({Step::Kind::kTakeOff, entry});
@@ -99,8 +100,19 @@ void Manager::look(const std::vector<WantedAddress>& wanted, const std::set<IpAd
   wanted_ = wanted;
 }
 
+void PieceSize::note(std::size_t done, std::chrono::nanoseconds took) {
+  const std::chrono::nanoseconds target = kTarget;
+  const auto fit =
+      done * static_cast<std::size_t>(target.count()) / static_cast<std::size_t>(std::max<std::int64_t>(took.count(), 1));
+  value = std::clamp(fit, std::size_t{1}, std::min(2 * value, netlink::rtnl::kAddressesAtOnce));
+}
+
 void Manager::do_some_steps() {
-  for (auto left = netlink::rtnl::kAddressesAtOnce; left > 0 && !steps_.empty();) left -= do_group(left);
+  if (steps_.empty()) return;
+  const auto begin = std::chrono::steady_clock::now();
+  auto left = piece_.value;
+  while (left > 0 && !steps_.empty()) left -= do_group(left);
+  piece_.note(piece_.value - left, std::chrono::steady_clock::now() - begin);
 }
 
 /// So many at most, of one kind.

@@ -3,6 +3,8 @@
 // after a crash.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <map>
@@ -22,6 +24,17 @@ struct Reconciled {
   std::vector<std::string> problems;        // as Placement's, and what the kernel refused
 };
 
+/// How many addresses go to the kernel in one call: as many as it was done with in `kTarget` lately, since everything else on the
+/// thread waits meanwhile, adverts among it. One is usually done in a millisecond; in 30 and more where others have much to do with
+/// links and addresses of the machine, as where containers come and go.
+struct PieceSize {
+  static constexpr std::size_t kFirst = 16;
+  static constexpr std::chrono::milliseconds kTarget{30};
+  std::size_t value = kFirst;
+
+  void note(std::size_t done, std::chrono::nanoseconds took);
+};
+
 class Manager {
  public:
   /// `router`: of the virtual MAC address (virtual_links.h); none: addresses are put on the interfaces themselves.
@@ -35,7 +48,7 @@ class Manager {
   /// another link is added there by one call and taken off the old one by the next. Ours that is wanted no more goes once it is
   /// `idle`: known to be used by no flow. A machine that was in order and has not changed is not listed again.
   ///
-  /// It does a first piece of that, at most about 50 ms; while it is busy, `go_on` does the next. Returns what was done once all
+  /// It does a first piece of that; while it is busy, `go_on` does the next. Returns what was done once all
   /// of it is. Another call before that goes on too, and begins anew only if something else is wanted.
   std::optional<Reconciled> reconcile(const std::vector<WantedAddress>& wanted, const std::set<netlink::IpAddress>& idle);
   std::optional<Reconciled> go_on();
@@ -55,6 +68,8 @@ class Manager {
   std::vector<std::string> rest() { return virtual_links_.set_down(); }
   [[nodiscard]] bool has_virtual_links() const { return virtual_links_.router().has_value(); }
 
+  /// At the last look, which follows every change.
+  [[nodiscard]] const HeldAddresses& held() const { return held_; }
   /// Ours that is wanted no more and was still there after the last reconcile.
   [[nodiscard]] const std::set<netlink::IpAddress>& leftover() const { return leftover_; }
 
@@ -87,7 +102,9 @@ class Manager {
   std::vector<WantedAddress> wanted_;  // at the last look
   bool in_order_ = false;              // found then, but for what is left over
   std::deque<Step> steps_;             // still to be done
-  std::optional<Reconciled> result_;   // of the steps up to now; none: told already
+  PieceSize piece_;
+  std::optional<Reconciled> result_;  // of the steps up to now; none: told already
+  HeldAddresses held_;
   std::set<netlink::IpAddress> leftover_;
   Announcing announcing_;
   Announcing::iterator next_announced_ = announcing_.end();  // of this second's

@@ -26,7 +26,7 @@ Mover::Mover(boost::asio::io_context& io, netlink::rtnl::Rtnl& rtnl, netlink::rt
       manager_(rtnl, announcer, sysctls, router),
       moving_(std::move(moving)),
       on_event_(std::move(on_event)),
-      conflicts_(rtnl, std::move(open_probe), on_event_) {}
+      conflicts_(std::move(open_probe), on_event_) {}
 
 tl::expected<void, std::string> Mover::prepare() {
   if (!moving_.manage) return {};
@@ -59,7 +59,7 @@ void Mover::place_some() {
   if (!moving_.manage) return;
   done(manager_.reconcile(moving_.wanted, idle_));
   place_rest();
-  conflicts_.tend(Clock::now(), moving_.wanted);
+  conflicts_.tend(Clock::now(), moving_.wanted, manager_.held());
 }
 
 void Mover::place_rest() {

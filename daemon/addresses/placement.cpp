@@ -101,6 +101,17 @@ bool is_virtual_link(const Link& link) {
   return link.mac == virtual_mac(link.mac.back());
 }
 
+HeldAddresses held_addresses(const std::vector<Link>& links, const std::vector<InterfaceAddress>& present) {
+  HeldAddresses held;
+  for (const auto& link : links)
+    if (const auto mac = mac_of(link)) held.macs.insert(*mac);
+  for (const auto& entry : present) {
+    const auto link = std::ranges::find(links, entry.link_index, &Link::index);
+    if (is_ours(entry) && link != links.end()) held.addresses.emplace(entry.address, *link);
+  }
+  return held;
+}
+
 Topology::Topology(std::vector<Link> links, const std::vector<InterfaceAddress>& present, std::optional<int> router)
     : links_(std::move(links)), router_(router) {
   for (const auto& link : links_)

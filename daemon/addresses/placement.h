@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,14 @@ struct WantedAddress {
 [[nodiscard]] std::string virtual_link_name(int router, int parent_index);
 /// A macvlan that wsl4 made, for whatever router: nobody else makes one of such a name and such a MAC address.
 [[nodiscard]] bool is_virtual_link(const netlink::rtnl::Link& link);
+
+/// What of ours the machine has.
+struct HeldAddresses {
+  std::map<netlink::IpAddress, netlink::rtnl::Link> addresses;  // and where
+  std::set<netlink::rtnl::Mac> macs;                            // of all its Ethernet links
+};
+[[nodiscard]] HeldAddresses held_addresses(const std::vector<netlink::rtnl::Link>& links,
+                                           const std::vector<netlink::rtnl::InterfaceAddress>& present);
 
 /// The links, and the networks that they are connected to.
 class Topology {

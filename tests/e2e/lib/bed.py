@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import tempfile
 
 from lib.run import BIN, Child, Failed, run
@@ -65,6 +66,10 @@ class Bed:
         for call in self._last:
             call()
         for name in reversed(self._made):
+            # What a program that was killed has left behind, as nginx its workers.
+            for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             run("ip", "netns", "del", name, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 

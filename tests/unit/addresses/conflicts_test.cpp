@@ -21,23 +21,25 @@ constexpr netlink::rtnl::Mac kOther{0x02, 0, 0, 0, 0, 0x99};
 
 class ConflictsTest : public testing::Test {
  protected:
-  void hold(const char* text, int link) {
-    const auto held = address(text);
-    ASSERT_TRUE(rtnl_.add_address({link, held, static_cast<std::uint8_t>(held.bits()), netlink::rtnl::kAddressProtocol}));
-    wanted_.push_back({held, ""});
+  void hold(const char* text) {
+    held_.addresses.emplace(address(text), card_);
+    wanted_.push_back({address(text), ""});
   }
   /// As a daemon calls it, ten times a second.
   void pass(std::chrono::milliseconds time) {
-    for (const auto end = now_ + time; now_ < end; now_ += 100ms) conflicts_.tend(now_, wanted_);
+    for (const auto end = now_ + time; now_ < end; now_ += 100ms) conflicts_.tend(now_, wanted_, held_);
   }
 
-  test::FakeRtnl rtnl_;
+  static netlink::rtnl::Link link(int index, const char* name) {
+    return {index, name, true, true, false, {0x02, 0, 0, 0, 0, static_cast<std::uint8_t>(index)}};
+  }
+
   test::OtherHosts hosts_;
-  int card_ = rtnl_.add_link("card");
+  netlink::rtnl::Link card_ = link(1, "card");
+  HeldAddresses held_ = held_addresses({card_, link(2, "second")}, {});
   std::vector<WantedAddress> wanted_;
   std::vector<std::string> events_;
-  Conflicts conflicts_{rtnl_,
-                       [this]() -> netlink::Result<std::unique_ptr<netlink::rtnl::ConflictProbe>> {
+  Conflicts conflicts_{[this]() -> netlink::Result<std::unique_ptr<netlink::rtnl::ConflictProbe>> {
                          return std::make_unique<test::FakeConflictProbe>(hosts_);
                        },
                        [this](const std::string& name, const std::string& detail) { events_.push_back(name + ": " + detail); }};
@@ -45,7 +47,7 @@ class ConflictsTest : public testing::Test {
 };
 
 TEST_F(ConflictsTest, AnotherHolderIsToldWithItsCard) {
-  for (const char* text : {"198.18.1.100", "198.18.1.101", "2001:db8::100"}) hold(text, card_);
+  for (const char* text : {"198.18.1.100", "198.18.1.101", "2001:db8::100"}) hold(text);
   hosts_.holders = {{address("198.18.1.100"), kOther}, {address("2001:db8::100"), kOther}};
   conflicts_.look_soon(now_);
   pass(Conflicts::kFirst);
@@ -59,7 +61,7 @@ TEST_F(ConflictsTest, AnotherHolderIsToldWithItsCard) {
 }
 
 TEST_F(ConflictsTest, AConflictIsToldOnceAndSoIsItsEnd) {
-  hold("198.18.1.100", card_);
+  hold("198.18.1.100");
   hosts_.holders = {{address("198.18.1.100"), kOther}};
   conflicts_.look_soon(now_);
   pass(2min);
@@ -71,7 +73,7 @@ TEST_F(ConflictsTest, AConflictIsToldOnceAndSoIsItsEnd) {
 }
 
 TEST_F(ConflictsTest, AHolderThatComesLaterIsFound) {
-  hold("198.18.1.100", card_);
+  hold("198.18.1.100");
   conflicts_.look_soon(now_);
   pass(20s);
   EXPECT_THAT(conflicts_.problems(), IsEmpty());
@@ -82,9 +84,8 @@ TEST_F(ConflictsTest, AHolderThatComesLaterIsFound) {
 
 /// Another card of this machine on the same link answers for its addresses, as Linux does by default.
 TEST_F(ConflictsTest, TheOwnCardsAreNoConflict) {
-  const int second = rtnl_.add_link("second");
-  hold("198.18.1.100", card_);
-  hosts_.holders = {{address("198.18.1.100"), mac_of(rtnl_.link(second)).value()}};
+  hold("198.18.1.100");
+  hosts_.holders = {{address("198.18.1.100"), mac_of(link(2, "second")).value()}};
   conflicts_.look_soon(now_);
   pass(20s);
   EXPECT_THAT(hosts_.asked, SizeIs(1));
@@ -92,25 +93,31 @@ TEST_F(ConflictsTest, TheOwnCardsAreNoConflict) {
 }
 
 TEST_F(ConflictsTest, WhatOthersSayOfTheirOwnAddressesIsNoConflict) {
-  hold("198.18.1.100", card_);
+  hold("198.18.1.100");
   hosts_.unasked = {{address("198.18.1.7"), kOther}};
   conflicts_.look_soon(now_);
   pass(20s);
   EXPECT_THAT(conflicts_.problems(), IsEmpty());
 }
 
-TEST_F(ConflictsTest, OnlyWhatThisNodePutThereIsAskedFor) {
-  hold("198.18.1.100", card_);
-  ASSERT_TRUE(rtnl_.add_address({card_, address("198.18.1.101"), 32, 0}));  // somebody else's
-  wanted_.push_back({address("198.18.1.101"), ""});
-  wanted_.push_back({address("198.18.1.102"), ""});  // not there
+TEST_F(ConflictsTest, OnlyWhatThisNodePutOnEthernetIsAskedFor) {
+  hold("198.18.1.100");
+  wanted_.push_back({address("198.18.1.101"), ""});  // not there, or somebody else's
+  card_ = link(3, "tunnel");
+  card_.mac.clear();
+  hold("198.18.1.102");
+  card_ = link(4, virtual_link_name(51, 1).c_str());
+  card_.mac = virtual_mac(51);
+  card_.kind = "macvlan";
+  hold("198.18.1.103");
+  ASSERT_TRUE(is_virtual_link(card_));
   conflicts_.look_soon(now_);
   pass(20s);
   EXPECT_THAT(hosts_.asked, ElementsAre(address("198.18.1.100")));
 }
 
 TEST_F(ConflictsTest, OfManyTheFirstAreAskedForPieceByPiece) {
-  for (std::size_t n = 0; n < Conflicts::kMost + 10; ++n) hold(fmt::format("198.18.{}.{}", 1 + n / 250, n % 250).c_str(), card_);
+  for (std::size_t n = 0; n < Conflicts::kMost + 10; ++n) hold(fmt::format("198.18.{}.{}", 1 + n / 250, n % 250).c_str());
   conflicts_.look_soon(now_);
   pass(Conflicts::kFirst + 100ms);
   EXPECT_THAT(hosts_.asked, SizeIs(Conflicts::kAtOnce));
@@ -118,8 +125,20 @@ TEST_F(ConflictsTest, OfManyTheFirstAreAskedForPieceByPiece) {
   EXPECT_THAT(hosts_.asked, SizeIs(Conflicts::kMost));
 }
 
+TEST_F(ConflictsTest, SeveralHoldersAreToldTogetherInWhateverOrderTheyAnswer) {
+  hold("198.18.1.100");
+  constexpr netlink::rtnl::Mac kThird{0x02, 0, 0, 0, 0, 0x33};
+  const auto vip = address("198.18.1.100");
+  hosts_.unasked = {{vip, kOther}, {vip, kThird}};
+  conflicts_.look_soon(now_);
+  pass(15s);
+  hosts_.unasked = {{vip, kThird}, {vip, kOther}};
+  pass(30s);
+  EXPECT_THAT(events_, ElementsAre("address-conflict: 198.18.1.100 on card is also held by 02:00:00:00:00:33, 02:00:00:00:00:99"));
+}
+
 TEST_F(ConflictsTest, AddressesThatHaveGoneAreForgotten) {
-  hold("198.18.1.100", card_);
+  hold("198.18.1.100");
   hosts_.holders = {{address("198.18.1.100"), kOther}};
   conflicts_.look_soon(now_);
   pass(20s);
