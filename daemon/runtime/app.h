@@ -150,6 +150,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> follow_again();
   boost::asio::awaitable<tl::expected<void, std::string>> follow(const pair::WholeDocument& document);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_overlay(std::string text, bool from_active);
+  void tell_dropped(std::string_view what, const std::vector<std::string>& backends);
   boost::asio::awaitable<tl::expected<void, std::string>> follow_verdicts(std::string text);
   boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.
@@ -202,6 +203,7 @@ class App final : public control::Node {
   control::WallClock::time_point role_since_ = control::WallClock::now();
   bool left_pair_ = false;
   int verdicts_age_ = 0;                                      // of the active's, in tendings since it was there
+  std::vector<std::string> changed_apart_;                    // backends, on both nodes, of which the peer has to give way
   std::map<pair::Document, pair::WholeDocument> unfollowed_;  // the peer's last ones, where they could not be brought into effect
   std::set<flows::BackendNumbers::Place> learning_;
   std::map<flows::BackendNumbers::Place, service::BackendId> gone_;  // of the peer's flows to where no service listens here

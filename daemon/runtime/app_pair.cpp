@@ -89,6 +89,14 @@ control::HaStatus to_status(pair::PairStatus pair) {
   return status;
 }
 
+/// By name, but not thousands.
+std::string first_of(std::span<const std::string> backends) {
+  constexpr std::size_t kShown = 10;
+  auto names = fmt::format("{}", fmt::join(backends.first(std::min(backends.size(), kShown)), ", "));
+  if (backends.size() > kShown) names += fmt::format(" and {} more", backends.size() - kShown);
+  return names;
+}
+
 }  // namespace
 
 /// Of this node's clock, since the epoch.
@@ -400,6 +408,7 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   if (!theirs) co_return tl::make_unexpected(theirs.error());
   const auto before = wanted_.overlay;
   const auto order = theirs->versions().compare(before.versions());
+  if (order == Order::kConcurrent && is_active()) changed_apart_ = service::differing(theirs->changes(), before.changes());
   if (order == Order::kOlder || (order != Order::kNewer && (is_active() || !from_active)))
     co_return tl::expected<void, std::string>{};
   auto next = wanted_.overlay;
@@ -413,18 +422,22 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
   const auto changed = co_await std::move(pending);
   if (!changed) co_return tl::make_unexpected(changed.error().title);
   keep_overlay();
-  if (others.empty()) co_return tl::expected<void, std::string>{};
-  constexpr std::size_t kShown = 10;
-  auto names = fmt::format("{}", fmt::join(std::span(others).first(std::min(others.size(), kShown)), ", "));
-  if (others.size() > kShown) names += fmt::format(" and {} more", others.size() - kShown);
+  const auto apart = std::exchange(changed_apart_, {});
   if (order == Order::kConcurrent) {
-    names = "the active's changes count, those of this node are gone; what is still wanted has to be made again on the active: " +
-            names;
-    events_.add("changes-dropped", "both nodes were changed at run time while apart: " + names);
-  } else {
-    events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + names);
+    tell_dropped("the active's changes count, those of this node are gone; what is still wanted has to be made again on the active",
+                 others);
+  } else if (!others.empty()) {
+    events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + first_of(others));
+  } else if (is_active()) {  // the other node has given way
+    tell_dropped("this node's changes count, those of the other node are gone; what is still wanted has to be made again here",
+                 apart);
   }
   co_return tl::expected<void, std::string>{};
+}
+
+void App::tell_dropped(std::string_view what, const std::vector<std::string>& backends) {
+  if (backends.empty()) return;
+  events_.add("changes-dropped", fmt::format("both nodes were changed at run time while apart: {}: {}", what, first_of(backends)));
 }
 
 asio::awaitable<tl::expected<void, std::string>> App::follow_verdicts(std::string text) {
