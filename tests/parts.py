@@ -62,11 +62,11 @@ PARTS = (
     Part('machine', 12, (Tests('dev', 'machine', '1'),)),
     # clang, the second compiler, with the address and undefined-behaviour sanitizers
     Part('asan', 11, (Build('fuzz', ('unit_tests',)), Tests('fuzz', 'unit|sim')), if_time=True),
+    Part('tsan', 12, (Build('tsan', ('unit_tests',)), Tests('tsan', 'unit|sim')), if_time=True),
     Part('tidy', 5, (Tests('dev', 'tidy', '1'),), if_time=True),
 )
 # Run by name only: what looks for more than a verdict, and what would not fit within an hour.
 MORE_PARTS = (
-    Part('tsan', 12, (Build('tsan', ('unit_tests',)), Tests('tsan', 'unit|sim'))),
     Part('fuzz', 9, (Build('fuzz', ('unit_tests',)), Tests('fuzz', 'fuzz'))),
     Part('long', 10, (Tests('dev', 'long', '1'),)),
 )

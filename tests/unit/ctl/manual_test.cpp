@@ -85,7 +85,7 @@ TEST(Manual, NamesEveryEvent) {
   std::set<std::string> events;
   for (const char* folder : {"/daemon/runtime", "/daemon/pair", "/daemon/addresses"})
     for (const auto& entry : std::filesystem::directory_iterator(kSource + folder))
-      events.merge(all_matches(content(entry.path()), std::regex("(?:events_\\.add|on_event)\\(\"([a-z-]+)\"")));
+      events.merge(all_matches(content(entry.path()), std::regex("(?:events_\\.add|on_event_?)\\(\\s*\"([a-z-]+)\"")));
   ASSERT_GE(events.size(), 3U);
   const std::string page = std::regex_replace(content(kSource + "/packaging/man/wsl4ctl.1"), std::regex(R"(\\-)"), "-");
   const auto told = all_matches(page.substr(page.find(".SH EVENTS"), page.find(".SH ENVIRONMENT") - page.find(".SH EVENTS")),
