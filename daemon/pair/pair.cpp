@@ -180,6 +180,7 @@ RoleRunner::Callbacks Pair::runner_callbacks() {
   callbacks.on_stopped = [this] {
     replication_.session().leave();
     replication_.pump();
+    if (link_) link_->retire();  // what the daemon waits for from now on is no reason for the peer to count on it
     callbacks_.on_stopped();
   };
   return callbacks;

@@ -6,6 +6,7 @@ is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a 
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4
@@ -172,6 +173,35 @@ class Takeover(LivePair):
         self.b.start()
         self.expect_pair(self.a)
         self.end_load()
+
+
+class StoppedTogether(PairTest):
+    """As when a tool upgrades both machines at once."""
+
+    def stop_together(self, pause):
+        """One after the other, `pause` seconds between them; who has the addresses after it."""
+        active, standby = self.until_synced()
+        active.child.kill(signal.SIGTERM)
+        time.sleep(pause)
+        standby.child.kill(signal.SIGTERM)
+        self.assertEqual([node.child.wait() for node in (active, standby)], [0, 0])
+        return sorted(self.a.owns() + self.b.owns())
+
+    def test_one_keeps_the_addresses(self):
+        self.start_pair()
+        self.load(200)
+        for pause in (0, 0.005, 0.01, 0.02):
+            self.assertEqual(self.stop_together(pause), sorted(self.a.moving), f"{pause} s between the stops")
+            self.goes_on()
+            self.start_pair()
+            self.goes_on()
+        self.end_load()
+
+    def test_a_node_whose_hook_still_runs_after_its_stop_is_no_peer(self):
+        with open(self.hook, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec sleep 4\n")
+        self.start_pair()
+        self.assertEqual(self.stop_together(1), sorted(self.a.moving))
 
 
 class StoppedAsTheLast(PairTest):
