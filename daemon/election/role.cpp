@@ -160,6 +160,11 @@ void RoleMachine::finished(Step step, TimePoint now) {
 
 void RoleMachine::tick(TimePoint now) { settle(now); }
 
+bool RoleMachine::misses_adverts(TimePoint now) const {
+  const bool follows = role_ == Role::kStandby && stands(now) && peer_->role == Role::kActive;
+  return !settings_.external && follows && vrrp_.silent(now - kAdvertsMissed);
+}
+
 PeerState RoleMachine::state(TimePoint now) const {
   std::optional<Word> word;
   if (settings_.external && active()) {

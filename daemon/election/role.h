@@ -93,6 +93,7 @@ class RoleMachine {
   /// moment later. Four times as long for each time that the role has come from the peer in this way, since each may see what the
   /// other does not; until this node has stayed healthy for the time that it is then.
   static constexpr std::chrono::seconds kHealthPatience{10}, kLongestHealthPatience{3600};
+  static constexpr std::chrono::seconds kAdvertsMissed{2};
   /// Between two fences for another active's flows.
   static constexpr std::chrono::milliseconds kMeetPause{3000};
 
@@ -133,6 +134,8 @@ class RoleMachine {
   [[nodiscard]] std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
   [[nodiscard]] PeerState state(TimePoint now) const;
   [[nodiscard]] Role role() const { return role_; }
+  /// A standby whose peer says that it is active, and which has heard no advert for kAdvertsMissed longer than it should.
+  [[nodiscard]] bool misses_adverts(TimePoint now) const;
   /// The last one begun; none before the first.
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return sequence_; }
 

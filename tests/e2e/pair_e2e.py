@@ -103,7 +103,10 @@ class Takeover(LivePair):
         self.goes_on()
         self.assertEqual(self.b.status()["ha"]["adverts"]["received"], received)
         self.assertEqual(self.roles(), {"lb-a": "active", "lb-b": "standby"})
+        until(lambda: "no adverts of the active come in by front" in "".join(self.b.status()["warnings"]), "the warning of lb-b")
+        self.assertEqual(self.a.status()["warnings"], [])
         self.heal()
+        until(lambda: not self.b.status()["warnings"], lambda: f"no warning: {self.b.status()['warnings']}")
         self.end_load()
 
     def test_split_brain_heals(self):
@@ -297,6 +300,20 @@ class External(PairTest):
         self.assertIs(self.until_synced()[0], self.b)
         self.assertIn("role-kept", self.b.ctl("events").stdout)
         until(lambda: self.hooks().count(f"lb-b active {VIP4} {VIP6}") == before + 1, lambda: f"once more the hook of lb-b: {self.hooks()}")
+
+    def test_addresses_that_somebody_else_left_on_a_standby(self):
+        for node in (self.a, self.b):
+            node.write(node.text() + "[addresses]\nmanage = false\n")
+        self.start_promoted()
+        addresses = [f"addr add {VIP4}/32 dev front", f"addr add {pool4(1)[0]}/32 dev back"]
+        self.bed.ip(self.a.namespace, *addresses)
+        self.assertEqual(self.a.status()["warnings"], [])
+        self.a.ctl("failover")
+        self.until_active(self.b)
+        until(lambda: f"yet has {VIP4} on front and 1 more" in "".join(self.a.status()["warnings"]),
+              lambda: f"a warning: {self.a.status()['warnings']}")
+        self.bed.ip(self.a.namespace, *(line.replace("addr add", "addr del") for line in addresses))
+        until(lambda: not self.a.status()["warnings"], lambda: f"no warning: {self.a.status()['warnings']}")
 
     def test_what_was_said_last_moves_with_the_role(self):
         def promoted():
