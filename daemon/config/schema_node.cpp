@@ -133,7 +133,8 @@ constexpr Setting kHa[] = {
      .choices = kElections,
      .effect = Effect::kRestart,
      .example = R"("vrrp")",
-     .help = "Who decides which node is active: VRRPv3 (RFC 9568), or somebody else by wsl4ctl promote and demote.",
+     .help = "Who decides which node is active: VRRPv3 (RFC 9568), or somebody else by wsl4ctl promote and demote (an example with "
+             "keepalived: /usr/share/doc/wsl4/examples/keepalived-notify).",
      .field = field<&Ha::election>()},
     {.key = "interface",
      .type = Type::kInterface,

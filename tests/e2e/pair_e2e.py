@@ -286,6 +286,7 @@ class External(PairTest):
         self.assertRegex(self.a.ctl("failover", check=False).stderr, "not connected")
         self.assertIn("this node has given the active role up; lb-b is not connected", self.a.ctl("failover", "--force").stdout)
         self.assertEqual(self.a.role(), "standby")
+        self.assertIn("makes this one active; first make sure that the other one is not", "".join(self.a.status()["warnings"]))
 
     def test_of_two_actives_the_last_promoted_stays(self):
         # lb-a has the higher priority; its daemon starts again meanwhile, which is no later word.
