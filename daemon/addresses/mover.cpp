@@ -1,5 +1,6 @@
 #include "daemon/addresses/mover.h"
 
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -45,6 +46,7 @@ void Mover::set(MovingAddresses moving, std::set<netlink::IpAddress> idle) {
 
 void Mover::place() {
   here_ = true;
+  strays_.clear();
   rests_at_.reset();
   conflicts_.look_soon(Clock::now());
   place_some();
@@ -78,6 +80,7 @@ void Mover::announce() {
 
 void Mover::withdraw(const Then& then) {
   here_ = false;
+  other_wish_ = true;
   problems_.clear();
   conflicts_.forget();
   done(manager_.withdraw());
@@ -95,7 +98,37 @@ void Mover::withdraw_rest(const Then& then) {
 
 void Mover::tend(Clock::time_point now) {
   if (here_) place_some();
-  if (manager_.has_virtual_links()) mind_virtual_links(now);
+  if (manager_.has_virtual_links()) {
+    mind_virtual_links(now);
+  } else if (!here_) {
+    look_for_strays();
+  }
+}
+
+/// Only where they belong: addresses that are routed here both nodes may have, on a loopback.
+void Mover::look_for_strays() {
+  const bool changed = rtnl_.changed();
+  if (!std::exchange(other_wish_, false) && !changed) return;
+  strays_.clear();
+  auto links = rtnl_.links();
+  const auto present = rtnl_.addresses();
+  if (!links || !present) return;
+  std::map<netlink::IpAddress, int> others;  // and on which link
+  for (const auto& entry : *present)
+    if (!moving_.manage || !is_ours(entry)) others.emplace(entry.address, entry.link_index);
+  const Topology topology(std::move(*links), *present);
+  std::size_t more = 0;
+  for (const auto& wanted : moving_.wanted) {
+    const auto found = others.find(wanted.address);
+    const auto* home = found != others.end() ? topology.home_of(wanted) : nullptr;
+    if (home == nullptr || home->index != found->second) continue;
+    if (strays_.empty()) {
+      strays_ = fmt::format("{} on {}", wanted.address.to_string(), home->name);
+    } else {
+      ++more;
+    }
+  }
+  if (more > 0) strays_ += fmt::format(" and {} more", more);
 }
 
 void Mover::mind_virtual_links(Clock::time_point now) {

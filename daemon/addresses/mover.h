@@ -63,7 +63,7 @@ class Mover {
   void announce();
   /// They belong here no more. `then` is called when all are off, or at once where they have come to belong here again.
   void withdraw(const Then& then);
-  /// Mends what somebody took away, minds the virtual links, and looks for conflicts: call it some times a second.
+  /// Mends what somebody took away, minds the virtual links, and looks for conflicts and strays: call it some times a second.
   void tend(Clock::time_point now);
   /// They have been taken off, and virtual links still take packets of known flows.
   [[nodiscard]] bool lingers() const { return rests_at_.has_value(); }
@@ -71,6 +71,9 @@ class Mover {
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
   /// Addresses that another host of their link holds too.
   [[nodiscard]] std::vector<std::string> conflicts() const { return conflicts_.problems(); }
+  /// Addresses that do not belong here and that this machine answers for all the same, since somebody else has put them there:
+  /// "198.18.1.100 on net0 and 5 more". Empty: none.
+  [[nodiscard]] const std::string& strays() const { return strays_; }
   /// As the manager's.
   [[nodiscard]] const std::set<netlink::IpAddress>& leftover() const { return manager_.leftover(); }
 
@@ -79,6 +82,7 @@ class Mover {
   void place_rest();
   void withdraw_rest(const Then& then);
   void mind_virtual_links(Clock::time_point now);
+  void look_for_strays();
   void done(const std::optional<Reconciled>& result);
 
   boost::asio::io_context& io_;
@@ -88,12 +92,13 @@ class Mover {
   std::set<netlink::IpAddress> idle_;
   OnEvent on_event_;
   Conflicts conflicts_;
-  bool here_ = false;        // they belong here
-  bool placing_ = false;     // the next piece has been posted
-  bool other_wish_ = false;  // since virtual links were prepared
+  bool here_ = false;       // they belong here
+  bool placing_ = false;    // the next piece has been posted
+  bool other_wish_ = true;  // since virtual links were prepared, or strays looked for
   std::optional<Clock::time_point> rests_at_;
   Clock::time_point refresh_at_;
   std::vector<std::string> problems_;
+  std::string strays_;
 };
 
 }  // namespace wsl4::addresses

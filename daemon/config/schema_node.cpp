@@ -133,14 +133,15 @@ constexpr Setting kHa[] = {
      .choices = kElections,
      .effect = Effect::kRestart,
      .example = R"("vrrp")",
-     .help = "Who decides which node is active: VRRPv3 (RFC 9568), or somebody else by wsl4ctl promote and demote.",
+     .help = "Who decides which node is active: VRRPv3 (RFC 9568), or somebody else by wsl4ctl promote and demote (an example with "
+             "keepalived: /usr/share/doc/wsl4/examples/keepalived-notify).",
      .field = field<&Ha::election>()},
     {.key = "interface",
      .type = Type::kInterface,
      .default_words = "none; needed by election = \"vrrp\"",
      .effect = Effect::kRestart,
      .example = R"("eth0")",
-     .help = "Network interface where adverts travel.",
+     .help = "Network interface where adverts travel. Status of a standby warns if those of the active do not come in by it.",
      .field = field<&Ha::interface>()},
     {.key = "virtual_router_id",
      .type = Type::kInteger,
@@ -208,7 +209,10 @@ constexpr Setting kAddresses[] = {
      .type = Type::kBoolean,
      .default_text = "true",
      .example = "true",
-     .help = "Put VIPs and pool addresses on interfaces when active, take them off when standby.",
+     .help =
+         "Put VIPs and pool addresses on interfaces when active, take them off when standby. If false, whoever moves them follows "
+         "the role, also when it moves by wsl4ctl failover or a stop; status warns of those that are on a node that is not "
+         "active.",
      .field = field<&Addresses::manage>()},
     {.key = "extra",
      .type = Type::kPrefix,

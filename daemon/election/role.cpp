@@ -32,6 +32,7 @@ RoleMachine::RoleMachine(const Settings& settings, TimePoint now)
 void RoleMachine::advert(const Advert& advert, const IpAddress& source, TimePoint now) {
   vrrp_.receive(advert, source, now);
   listens_until_.reset();
+  entrusted_ = entrusted_ && advert.priority == 0;
   if (role_ == Role::kInit && advert.priority > 0) become(Role::kStandby, Cause::kHeard);
   settle(now);
 }
@@ -56,6 +57,7 @@ void RoleMachine::peer(const PeerState& state, TimePoint now) {
   heard_at_ = now;
   listens_until_.reset();
   if (resigned) vrrp_.hasten(now);
+  entrusted_ = entrusted_ && state.role != Role::kActive;
   if (role_ == Role::kInit && state.role == Role::kActive) {
     become(Role::kStandby, Cause::kHeard);
     // Whoever was promoted while this node was away was promoted later.
@@ -158,6 +160,11 @@ void RoleMachine::finished(Step step, TimePoint now) {
 
 void RoleMachine::tick(TimePoint now) { settle(now); }
 
+bool RoleMachine::misses_adverts(TimePoint now) const {
+  const bool follows = role_ == Role::kStandby && stands(now) && peer_->role == Role::kActive;
+  return !settings_.external && follows && vrrp_.silent(now - kAdvertsMissed);
+}
+
 PeerState RoleMachine::state(TimePoint now) const {
   std::optional<Word> word;
   if (settings_.external && active()) {
@@ -181,7 +188,7 @@ void RoleMachine::become_active(Cause cause, TimePoint now) {
   health_stands_since_ = now;
   claim_ = grant_ = 0;
   offer_ = Offer::kNone;
-  resting_ = unsent_ = resign_at_end_ = false;
+  resting_ = entrusted_ = unsent_ = resign_at_end_ = false;
   if (!promoted_) said_at_ = now;  // a failover is an operator's word too
   promoted_ = true;
   vrrp_.take(now);

@@ -93,6 +93,7 @@ class RoleMachine {
   /// moment later. Four times as long for each time that the role has come from the peer in this way, since each may see what the
   /// other does not; until this node has stayed healthy for the time that it is then.
   static constexpr std::chrono::seconds kHealthPatience{10}, kLongestHealthPatience{3600};
+  static constexpr std::chrono::seconds kAdvertsMissed{2};
   /// Between two fences for another active's flows.
   static constexpr std::chrono::milliseconds kMeetPause{3000};
 
@@ -123,8 +124,8 @@ class RoleMachine {
   Answer failover(bool force, TimePoint now);
   Answer promote(TimePoint now);
   Answer demote(TimePoint now);
-  /// Hands over to a synced peer. Beside any other that could take the role it withdraws; with nobody there it stays active, and
-  /// what it has stays. Ends with kStopped.
+  /// Hands over to a synced peer, and takes the role again if that one does not. Beside any other that could take it it withdraws;
+  /// with nobody there it stays active, and what it has stays. Ends with kStopped.
   void stop(TimePoint now);
   void finished(Step step, TimePoint now);
   void tick(TimePoint now);
@@ -133,6 +134,8 @@ class RoleMachine {
   [[nodiscard]] std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
   [[nodiscard]] PeerState state(TimePoint now) const;
   [[nodiscard]] Role role() const { return role_; }
+  /// A standby whose peer says that it is active, and which has heard no advert for kAdvertsMissed longer than it should.
+  [[nodiscard]] bool misses_adverts(TimePoint now) const;
   /// The last one begun; none before the first.
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return sequence_; }
 
@@ -141,10 +144,11 @@ class RoleMachine {
   [[nodiscard]] bool heartbeats_silent(TimePoint now) const { return !heard_at_ || now >= *heard_at_ + vrrp_.down_interval(); }
   [[nodiscard]] bool patient(TimePoint now) const { return !heard_at_ && now < started_at_ + kStartPatience; }
   [[nodiscard]] bool active() const { return role_ == Role::kActive; }
-  [[nodiscard]] bool able() const { return !stopping_ && !fault_ && !active() && !giving_up(); }
+  [[nodiscard]] bool able() const { return (!stopping_ || entrusts()) && !fault_ && !active() && !giving_up(); }
   [[nodiscard]] bool nobody_else(TimePoint now) const;
   [[nodiscard]] bool giving_up() const;
   [[nodiscard]] bool handing_over() const;
+  [[nodiscard]] bool entrusts() const;
   [[nodiscard]] bool wants_back() const;
   [[nodiscard]] bool wants_role(TimePoint now) const;
   [[nodiscard]] bool wants_from_active() const;
@@ -200,6 +204,7 @@ class RoleMachine {
   bool healthy_ = true, fault_ = false, promoted_ = false, stopping_ = false, stopped_ = false;
   bool remembered_ = false;     // `promoted_` was said before this daemon started
   bool resting_ = false;        // after `failover`: does not preempt before it has been active again
+  bool entrusted_ = false;      // this node gave the role up for the peer, which has not been heard of with it
   bool unsent_ = false;         // what it had as an active may be unknown to the peer
   bool following_ = false;      // kFollow has been said
   bool unmet_ = false;          // the peer has begun to own flows beside this active, which has not minded it yet

@@ -20,6 +20,9 @@ bool RoleMachine::giving_up() const {
 
 bool RoleMachine::handing_over() const { return active() && sequence_ && sequence_->hands_over() && !sequence_->complete(); }
 
+/// By a stop: a peer that does not take the role, since it stops too or has died, leaves it to this node again.
+bool RoleMachine::entrusts() const { return stopping_ && !stopped_ && role_ == Role::kStandby && entrusted_; }
+
 bool RoleMachine::wants_back() const {
   return settings_.vrrp.preempt && !settings_.external && session_.connected && session_.synced && !resting_ && healthy_;
 }
@@ -110,7 +113,12 @@ void RoleMachine::mind_offer(TimePoint now) {
 
 void RoleMachine::mind_claims(TimePoint now) {
   if (!session_.connected || !peer_) return;
+  const bool returned = grant_ != 0 && peer_->claim == 0 && peer_->role != Role::kActive;
   if (peer_->claim != grant_) grant_ = 0;
+  if (returned && entrusts()) {
+    become_active(Cause::kGranted, now);
+    mind_offer(now);
+  }
   if (claim_ != 0 && peer_->grant == claim_) become_active(Cause::kGranted, now);
   if (active()) return;
   mind_own_claim(now);
@@ -164,7 +172,7 @@ void RoleMachine::mind_silence(TimePoint now) {
   const bool listens = listens_until_ && now < *listens_until_;
   const bool alone = able() && heartbeats_silent(now) && !patient(now) && !listens;
   if (settings_.external) {
-    if (alone && promoted_) become_active(Cause::kPromoted, now);
+    if (alone && (promoted_ || entrusts())) become_active(promoted_ ? Cause::kPromoted : Cause::kSilence, now);
     if (role_ == Role::kInit && !promoted_ && !patient(now)) become(Role::kStandby, Cause::kDemoted);
     return;
   }
@@ -207,8 +215,9 @@ void RoleMachine::complete_hand_over(TimePoint now) {
   grant_ = peer_->claim;
   resting_ = !stopping_ && (offer_ == Offer::kFailover || offer_ == Offer::kForced);
   promoted_ = false;
-  unsent_ = true;
+  unsent_ = entrusted_ = true;
   offer_ = Offer::kNone;
+  offer_until_ = now + kOfferLimit;
   vrrp_.yield(now);
   become(Role::kStandby, Cause::kHandedOver);
 }
@@ -223,16 +232,17 @@ void RoleMachine::mind_following(TimePoint now) {
 }
 
 void RoleMachine::mind_stop(TimePoint now) {
-  if (!stopping_ || !active() || nobody_else(now) || (offer_ != Offer::kNone && now < offer_until_)) return;
-  vrrp_.stop();
+  if (!stopping_ || stopped_ || !active() || nobody_else(now) || (offer_ != Offer::kNone && now < offer_until_)) return;
+  entrusted_ = vrrp_.silent(now);
+  vrrp_.yield(now);
+  resign_at_end_ = !settings_.external;
   give_up(Role::kStandby, Cause::kStopped, now);
-  mind_outputs(now);
 }
 
 void RoleMachine::mind_end(TimePoint now) {
   if (!stopping_ || stopped_ || giving_up()) return;
   if (active() && (!nobody_else(now) || (sequence_ && !sequence_->complete()))) return;
-  if (grant_ != 0 && stands(now) && now < offer_until_) return;  // the grant may still be under way
+  if ((entrusts() || (grant_ != 0 && stands(now))) && now < offer_until_) return;  // the grant may still be under way
   stopped_ = true;
   if (!active()) vrrp_.stop();
   act(Action::Kind::kStopped);

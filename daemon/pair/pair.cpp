@@ -180,6 +180,7 @@ RoleRunner::Callbacks Pair::runner_callbacks() {
   callbacks.on_stopped = [this] {
     replication_.session().leave();
     replication_.pump();
+    if (link_) link_->retire();  // what the daemon waits for from now on is no reason for the peer to count on it
     callbacks_.on_stopped();
   };
   return callbacks;
@@ -319,8 +320,18 @@ PairStatus Pair::look() const {
   status.warnings = runner_->problems();
   for (const auto& conflict : runner_->conflicts())
     status.warnings.push_back(conflict + "; if that is the other node, left so when it was stopped: wsl4ctl purge there");
+  if (!runner_->strays().empty())
+    status.warnings.push_back(
+        fmt::format("this node is not active, yet has {}: new connections that come here are dropped; move the addresses to the "
+                    "active node, or the role here",
+                    runner_->strays()));
   if (status.adverts && !status.adverts->error.empty())
     status.warnings.push_back(fmt::format("adverts are not sent: {}", status.adverts->error));
+  if (machine.misses_adverts(std::chrono::steady_clock::now()))
+    status.warnings.push_back(fmt::format(
+        "no adverts of the active come in by {}, only its session, and without both this node becomes active too: look at "
+        "ha.interface and ha.unicast_peer of both nodes, and let IP protocol 112 through between them",
+        ha_.interface));
   return status;
 }
 

@@ -71,6 +71,7 @@ class RoleRunner {
   [[nodiscard]] const election::TransportStats* adverts() const { return transport_ ? &transport_->stats() : nullptr; }
   [[nodiscard]] const std::vector<std::string>& problems() const { return addresses_->problems(); }
   [[nodiscard]] std::vector<std::string> conflicts() const { return addresses_->conflicts(); }
+  [[nodiscard]] const std::string& strays() const { return addresses_->strays(); }
   [[nodiscard]] std::set<netlink::IpAddress> leftover() const { return addresses_->leftover(); }
 
  private:

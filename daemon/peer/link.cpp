@@ -57,6 +57,7 @@ class Link::State : public std::enable_shared_from_this<State> {
   void finish(std::string reason) {
     if (current_) current_->connection->finish(std::move(reason));
   }
+  void retire();
   void stop();
   void use(std::shared_ptr<Tls> tls) { tls_ = std::move(tls); }
   [[nodiscard]] LinkStats stats() const {
@@ -98,13 +99,13 @@ class Link::State : public std::enable_shared_from_this<State> {
   std::shared_ptr<Connection> outgoing_;               // half-open too
   std::optional<Current> current_;
   LinkStats stats_;
-  bool stopped_ = false;
+  bool retired_ = false;
 };
 
 // ---- connections that come ------------------------------------------------------------------------------------
 
 asio::awaitable<void> Link::State::accept(std::shared_ptr<State> self) {
-  while (!self->stopped_) {
+  while (!self->retired_) {
     tcp::socket socket(self->io_);
     tcp::endpoint from;
     error_code error;
@@ -112,7 +113,7 @@ asio::awaitable<void> Link::State::accept(std::shared_ptr<State> self) {
     co_await self->acceptor_.async_accept(socket, from, token);
     if (!error) {
       self->admit(std::move(socket), from);
-    } else if (!self->stopped_) {
+    } else if (!self->retired_) {
       self->accept_pause_.expires_after(kAcceptPause);
       co_await self->accept_pause_.async_wait(token);
     }
@@ -120,7 +121,7 @@ asio::awaitable<void> Link::State::accept(std::shared_ptr<State> self) {
 }
 
 void Link::State::admit(tcp::socket socket, const tcp::endpoint& from) {
-  if (stopped_) return;
+  if (retired_) return;
   if (from.address() != util::to_asio(options_.peer).address()) return refuse(Refusal::kStranger);
   if (half_open_.size() >= options_.half_open) {
     half_open_.front()->abandon(Refusal::kTooMany);
@@ -133,7 +134,7 @@ void Link::State::admit(tcp::socket socket, const tcp::endpoint& from) {
 asio::awaitable<void> Link::State::prove(std::shared_ptr<State> self, std::shared_ptr<Connection> connection) {
   const auto peer = co_await connection->establish(self->own_, self->options_.proof_time);
   std::erase(self->half_open_, connection);
-  if (self->stopped_) {
+  if (self->retired_) {
     connection->close("");
   } else if (peer) {
     self->judge(connection, *peer);
@@ -146,15 +147,15 @@ asio::awaitable<void> Link::State::prove(std::shared_ptr<State> self, std::share
 // ---- connections that we open ---------------------------------------------------------------------------------
 
 asio::awaitable<void> Link::State::connect(std::shared_ptr<State> self) {
-  while (!self->stopped_) {
+  while (!self->retired_) {
     if (self->current_) {
       co_await self->wait(Clock::time_point::max());
-    } else if (auto socket = co_await self->open_connection(); socket && !self->stopped_) {
+    } else if (auto socket = co_await self->open_connection(); socket && !self->retired_) {
       self->outgoing_ = std::make_shared<Connection>(std::move(*socket), self->tls_, OpenedBy::kUs);
       co_await prove(self, self->outgoing_);
       self->outgoing_.reset();
     }
-    if (self->stopped_ || self->current_) continue;
+    if (self->retired_ || self->current_) continue;
     const auto delay = self->backoff_.next(std::uniform_real_distribution<>()(self->random_));
     co_await self->wait(Clock::now() + delay);
   }
@@ -211,8 +212,8 @@ void Link::State::on_end(const Connection* connection, const std::string& reason
   if (retry_.expiry() == Clock::time_point::max()) retry_.cancel();  // `connect` waits for this
 }
 
-void Link::State::stop() {
-  if (std::exchange(stopped_, true)) return;
+void Link::State::retire() {
+  if (std::exchange(retired_, true)) return;
   error_code ignored;
   acceptor_.close(ignored);
   connecting_.close(ignored);
@@ -220,6 +221,10 @@ void Link::State::stop() {
   retry_.cancel();
   for (const auto& connection : half_open_) connection->abandon(Refusal::kClosed);
   if (outgoing_) outgoing_->abandon(Refusal::kClosed);
+}
+
+void Link::State::stop() {
+  retire();
   if (current_) current_->connection->close("this node has stopped");
 }
 
@@ -243,6 +248,7 @@ tl::expected<std::unique_ptr<Link>, std::string> Link::start(asio::io_context& i
 
 void Link::wake() { state_->wake(); }
 void Link::finish(std::string reason) { state_->finish(std::move(reason)); }
+void Link::retire() { state_->retire(); }
 void Link::stop() { state_->stop(); }
 LinkStats Link::stats() const { return state_->stats(); }
 

@@ -58,6 +58,8 @@ class Link {
   void wake();
   /// Sends what the session still has, then ends this connection; another one is made after a while.
   void finish(std::string reason);
+  /// Makes and takes no connection any more; the one that stands goes on until it ends.
+  void retire();
   /// For connections from now on.
   tl::expected<void, std::string> set_keys(Keys keys);
   /// Ends everything at once; the session is told. Not inside the session's calls.

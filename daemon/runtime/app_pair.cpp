@@ -281,7 +281,8 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
         is_active() ? "nobody has a copy of this node's connections" : "what this node has of its connections grows old"));
   const bool served = is_active() || (connected && pair.sync.peer.role == sync::Role::kActive);
   if (!served && wanted_.file->ha->election == config::Election::kExternal)
-    status.warnings.emplace_back("no active node is heard of: wsl4ctl promote makes this one active");
+    status.warnings.push_back(fmt::format("no active node is heard of: wsl4ctl promote makes this one active{}",
+                                          connected ? "" : "; first make sure that the other one is not"));
   if (hooks_.failure()) status.warnings.push_back("the hook " + *hooks_.failure());
   if (is_active()) std::ranges::move(sharing_->problems(), std::back_inserter(status.warnings));
   if (!pair.differing_keys.empty())

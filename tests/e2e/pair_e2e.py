@@ -6,6 +6,7 @@ is lost. WSL4_LONG=1 runs it with 22,000 connections, and with 2,000 new ones a 
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4
@@ -102,7 +103,10 @@ class Takeover(LivePair):
         self.goes_on()
         self.assertEqual(self.b.status()["ha"]["adverts"]["received"], received)
         self.assertEqual(self.roles(), {"lb-a": "active", "lb-b": "standby"})
+        until(lambda: "no adverts of the active come in by front" in "".join(self.b.status()["warnings"]), "the warning of lb-b")
+        self.assertEqual(self.a.status()["warnings"], [])
         self.heal()
+        until(lambda: not self.b.status()["warnings"], lambda: f"no warning: {self.b.status()['warnings']}")
         self.end_load()
 
     def test_split_brain_heals(self):
@@ -172,6 +176,35 @@ class Takeover(LivePair):
         self.b.start()
         self.expect_pair(self.a)
         self.end_load()
+
+
+class StoppedTogether(PairTest):
+    """As when a tool upgrades both machines at once."""
+
+    def stop_together(self, pause):
+        """One after the other, `pause` seconds between them; who has the addresses after it."""
+        active, standby = self.until_synced()
+        active.child.kill(signal.SIGTERM)
+        time.sleep(pause)
+        standby.child.kill(signal.SIGTERM)
+        self.assertEqual([node.child.wait() for node in (active, standby)], [0, 0])
+        return sorted(self.a.owns() + self.b.owns())
+
+    def test_one_keeps_the_addresses(self):
+        self.start_pair()
+        self.load(200)
+        for pause in (0, 0.005, 0.01, 0.02):
+            self.assertEqual(self.stop_together(pause), sorted(self.a.moving), f"{pause} s between the stops")
+            self.goes_on()
+            self.start_pair()
+            self.goes_on()
+        self.end_load()
+
+    def test_a_node_whose_hook_still_runs_after_its_stop_is_no_peer(self):
+        with open(self.hook, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec sleep 4\n")
+        self.start_pair()
+        self.assertEqual(self.stop_together(1), sorted(self.a.moving))
 
 
 class StoppedAsTheLast(PairTest):
@@ -253,6 +286,7 @@ class External(PairTest):
         self.assertRegex(self.a.ctl("failover", check=False).stderr, "not connected")
         self.assertIn("this node has given the active role up; lb-b is not connected", self.a.ctl("failover", "--force").stdout)
         self.assertEqual(self.a.role(), "standby")
+        self.assertIn("makes this one active; first make sure that the other one is not", "".join(self.a.status()["warnings"]))
 
     def test_of_two_actives_the_last_promoted_stays(self):
         # lb-a has the higher priority; its daemon starts again meanwhile, which is no later word.
@@ -267,6 +301,20 @@ class External(PairTest):
         self.assertIs(self.until_synced()[0], self.b)
         self.assertIn("role-kept", self.b.ctl("events").stdout)
         until(lambda: self.hooks().count(f"lb-b active {VIP4} {VIP6}") == before + 1, lambda: f"once more the hook of lb-b: {self.hooks()}")
+
+    def test_addresses_that_somebody_else_left_on_a_standby(self):
+        for node in (self.a, self.b):
+            node.write(node.text() + "[addresses]\nmanage = false\n")
+        self.start_promoted()
+        addresses = [f"addr add {VIP4}/32 dev front", f"addr add {pool4(1)[0]}/32 dev back"]
+        self.bed.ip(self.a.namespace, *addresses)
+        self.assertEqual(self.a.status()["warnings"], [])
+        self.a.ctl("failover")
+        self.until_active(self.b)
+        until(lambda: f"yet has {VIP4} on front and 1 more" in "".join(self.a.status()["warnings"]),
+              lambda: f"a warning: {self.a.status()['warnings']}")
+        self.bed.ip(self.a.namespace, *(line.replace("addr add", "addr del") for line in addresses))
+        until(lambda: not self.a.status()["warnings"], lambda: f"no warning: {self.a.status()['warnings']}")
 
     def test_what_was_said_last_moves_with_the_role(self):
         def promoted():

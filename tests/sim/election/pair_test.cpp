@@ -230,6 +230,24 @@ TEST(Pair, AStopOfTheLastNodeLeavesItsAddressesAndItsStartToo) {
   }
 }
 
+TEST(Pair, OfTwoThatStopTogetherOneKeepsTheAddresses) {
+  for (std::uint64_t seed = 1; seed <= test::seeds(500U); ++seed) {
+    World world(calm(), seed);
+    settle(world);
+    for (int node : {0, 1}) world.cut_adverts(node, true);
+    ASSERT_TRUE(world.run(1s)) << "seed " << seed << ": "
+                               << world.problem();  // a late one would tell of an active that is none any more
+    std::mt19937_64 random(seed);
+    const int first = std::uniform_int_distribution<int>(0, 1)(random);
+    world.stop(first);
+    ASSERT_TRUE(world.run(std::chrono::milliseconds(std::uniform_int_distribution<int>(0, 60)(random)))) << world.problem();
+    world.stop(1 - first);
+    for (int i = 0; i < 490 && (world.running(0) || world.running(1)); ++i)
+      ASSERT_TRUE(world.run(1ms)) << "seed " << seed << ": " << world.problem();
+    ASSERT_EQ(world.has_addresses(0) + world.has_addresses(1), 1) << "seed " << seed;
+  }
+}
+
 TEST(Pair, AMoverRestsUntilTheNextFailure) {
   for (std::uint64_t seed = 1; seed <= test::seeds(100U); ++seed) {
     auto shape = calm();

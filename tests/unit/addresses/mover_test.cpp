@@ -86,6 +86,42 @@ TEST_F(MoverTest, WhatSomebodyTookAwayComesBack) {
   EXPECT_THAT(ours(), SizeIs(1));
 }
 
+TEST_F(MoverTest, WhatSomebodyElsePutHereWhileItBelongsElsewhereIsTold) {
+  auto mover = this->mover();
+  mover.set({true, some(3), {}}, {});
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "");
+  for (const char* text : {"198.18.1.0", "198.18.1.2"}) ASSERT_TRUE(rtnl_.add_address({card_, address(text), 32, 0}));
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "198.18.1.0 on card and 1 more");
+  mover.place();
+  EXPECT_EQ(mover.strays(), "") << "they belong here";
+  mover.withdraw([] {});
+  run();
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "198.18.1.0 on card and 1 more");
+  for (const auto& entry : rtnl_.addresses().value())
+    if (entry.prefix_length == 32) { ASSERT_TRUE(rtnl_.remove_address(entry)); }
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "");
+}
+
+TEST_F(MoverTest, WhatIsRoutedHereIsNoStray) {
+  auto mover = this->mover();
+  mover.set({false, some(1), {}}, {});
+  ASSERT_TRUE(rtnl_.add_address({rtnl_.add_link("other"), address("198.18.1.0"), 32, 0}));
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "");
+}
+
+TEST_F(MoverTest, OfAddressesThatSomebodyElseMovesAnEarlierDaemonsCountToo) {
+  auto mover = this->mover();
+  mover.set({false, some(1), {}}, {});
+  ASSERT_TRUE(rtnl_.add_address({card_, address("198.18.1.0"), 32, netlink::rtnl::kAddressProtocol}));
+  mover.tend(now_);
+  EXPECT_EQ(mover.strays(), "198.18.1.0 on card");
+}
+
 TEST_F(MoverTest, ManyComeAndGoInPieces) {
   auto mover = this->mover();
   mover.place();

@@ -255,6 +255,9 @@ TEST(Stop, WithdrawsAndResignsBesideAPeerThatIsNotSynced) {
   bed.done();
   bed.machine.stop(bed.now());
   bed.note();
+  EXPECT_FALSE(bed.did("stopped")) << "nobody has the role";
+  bed.peer.role = Role::kActive;
+  bed.hear();
   EXPECT_EQ(bed.done(), kWithdrawn);
   bed.pass(5000);
   EXPECT_EQ(bed.done(), Words{});
@@ -328,6 +331,65 @@ TEST(Stop, TakesBackWhatAPeerThatDiesWasAboutToTake) {
   bed.finish(Step::kRemoveAddresses);
   EXPECT_EQ(bed.done(), (Words{"hand-over-failed", "step guard-drop", "step add-addresses", "step await-entries",
                                "step guard-reject", "stopped"}));
+}
+
+const Words kTakenBack{"step guard-drop", "step add-addresses", "step await-entries", "step guard-reject"};
+
+Words taken_back(const std::string& cause) {
+  Words all{"role active " + cause};
+  all.insert(all.end(), kTakenBack.begin(), kTakenBack.end());
+  return all;
+}
+
+void hand_over_by_a_stop(RoleBed& bed) {
+  bed.machine.stop(bed.now());
+  bed.peer.claim = 5;
+  bed.hear();
+  ASSERT_EQ(bed.done(), kHandedOver);
+  ASSERT_EQ(bed.machine.state(bed.now()).grant, 5U);
+}
+
+TEST(Stop, TakesBackWhatAPeerThatStopsTooDoesNotTake) {
+  RoleBed bed;
+  bed.pair_up();
+  hand_over_by_a_stop(bed);
+  bed.peer.claim = 0;
+  bed.hear();
+  EXPECT_EQ(bed.done(), taken_back("granted"));
+  bed.disconnect();
+  bed.pass(400);
+  EXPECT_EQ(bed.done(), Words{"stopped"});
+  EXPECT_EQ(bed.machine.role(), Role::kActive);
+  bed.connect(Role::kStandby, true);
+  bed.pass(5000);
+  EXPECT_EQ(bed.done(), Words{}) << "it has stopped";
+}
+
+TEST(Stop, TakesBackWhatAPeerThatHasDiedWasGiven) {
+  for (const bool external : {false, true}) {
+    RoleBed bed(settings(false, external));
+    bed.become_active();
+    if (external) { ASSERT_TRUE(bed.machine.promote(bed.now())); }
+    bed.connect(Role::kStandby, true);
+    bed.done();
+    hand_over_by_a_stop(bed);
+    bed.disconnect();
+    EXPECT_EQ(bed.done(), Words{}) << "it may have taken the role";
+    bed.pass(400);
+    auto all = taken_back("silence");
+    all.emplace_back("stopped");
+    EXPECT_EQ(bed.done(), all);
+  }
+}
+
+TEST(Stop, LeavesTheRoleToAPeerOfWhichOnlyAdvertsAreHeard) {
+  RoleBed bed;
+  bed.pair_up();
+  hand_over_by_a_stop(bed);
+  bed.disconnect();
+  EXPECT_FALSE(bed.did("stopped"));
+  bed.hear_advert(50);
+  EXPECT_EQ(bed.done(), Words{"stopped"});
 }
 
 TEST(Stop, OfferedToAPeerThatFallsSilentLeavesEverythingAsItIs) {

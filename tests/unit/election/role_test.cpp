@@ -103,6 +103,22 @@ TEST(RoleInSilence, IsNotTakenBecauseAdvertsAreMissing) {
   EXPECT_EQ(bed.done(), Words{});
 }
 
+TEST(RoleInSilence, OfAdvertsAloneIsMissedByTheStandbyOfAnActive) {
+  for (const bool external : {false, true}) {
+    RoleBed bed(settings(false, external));
+    bed.stand_by();
+    EXPECT_FALSE(bed.machine.misses_adverts(bed.now())) << "they may be about to come";
+    bed.pass(2500);
+    EXPECT_EQ(bed.machine.misses_adverts(bed.now()), !external);
+    bed.hear_advert(50);
+    EXPECT_FALSE(bed.machine.misses_adverts(bed.now()));
+    bed.pass(2500);
+    bed.peer.role = Role::kFault;
+    bed.hear();
+    EXPECT_FALSE(bed.machine.misses_adverts(bed.now())) << "it sends none";
+  }
+}
+
 TEST(RoleInSilence, IsNotTakenBecauseHeartbeatsAreMissing) {
   RoleBed bed;
   bed.stand_by();

@@ -130,6 +130,19 @@ TEST_F(LinkTest, KeysAreChangedWithoutAMomentOfStrangeness) {
   EXPECT_EQ(a.refused(Refusal::kUnknownKey) + b.refused(Refusal::kUnknownKey), 0U);
 }
 
+TEST_F(LinkTest, OnceRetiredTheConnectionThatStandsIsTheLast) {
+  LinkNode a(a_options, {key('1')}), b(b_options, {key('1')});
+  expect_speaking(a, b);
+  a.run([](Link& link) { link.retire(); });
+  expect_speaking(a, b);
+  const auto connections = a.stats().connections;
+  const auto failures = b.stats().connect_failures;
+  b.run([](Link& link) { link.finish("to be made again"); });
+  EXPECT_TRUE(eventually([&] { return b.stats().connect_failures > failures + 1; })) << "nobody listens";
+  EXPECT_FALSE(a.stats().connected);
+  EXPECT_EQ(a.stats().connections, connections);
+}
+
 TEST_F(LinkTest, AnAddressThatIsTakenIsAnError) {
   LinkNode a(a_options, {key('1')});
   boost::asio::io_context io;
