@@ -37,7 +37,10 @@ tl::expected<void, std::string> Mover::prepare() {
 }
 
 void Mover::set(MovingAddresses moving, std::set<netlink::IpAddress> idle) {
-  if (here_ && moving != moving_) conflicts_.look_soon(Clock::now());
+  if (moving != moving_) {
+    if (here_) conflicts_.look_soon(Clock::now());
+    strays_known_ = false;
+  }
   moving_ = std::move(moving);
   idle_ = std::move(idle);
   other_wish_ = true;
@@ -80,7 +83,7 @@ void Mover::announce() {
 
 void Mover::withdraw(const Then& then) {
   here_ = false;
-  other_wish_ = true;
+  strays_known_ = false;
   problems_.clear();
   conflicts_.forget();
   done(manager_.withdraw());
@@ -108,7 +111,7 @@ void Mover::tend(Clock::time_point now) {
 /// Only where they belong: addresses that are routed here both nodes may have, on a loopback.
 void Mover::look_for_strays() {
   const bool changed = rtnl_.changed();
-  if (!std::exchange(other_wish_, false) && !changed) return;
+  if (std::exchange(strays_known_, true) && !changed) return;
   strays_.clear();
   auto links = rtnl_.links();
   const auto present = rtnl_.addresses();

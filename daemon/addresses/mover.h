@@ -92,13 +92,14 @@ class Mover {
   std::set<netlink::IpAddress> idle_;
   OnEvent on_event_;
   Conflicts conflicts_;
-  bool here_ = false;       // they belong here
-  bool placing_ = false;    // the next piece has been posted
-  bool other_wish_ = true;  // since virtual links were prepared, or strays looked for
+  bool here_ = false;        // they belong here
+  bool placing_ = false;     // the next piece has been posted
+  bool other_wish_ = false;  // since virtual links were prepared
   std::optional<Clock::time_point> rests_at_;
   Clock::time_point refresh_at_;
   std::vector<std::string> problems_;
   std::string strays_;
+  bool strays_known_ = false;
 };
 
 }  // namespace wsl4::addresses
