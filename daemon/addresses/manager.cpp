@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::addresses {
@@ -191,7 +192,8 @@ void Manager::announce(const Link& link, const IpAddress& address) {
 void tell(const Reconciled& result, const std::function<void(std::string name, std::string detail)>& on_event,
           std::vector<std::string>& problems) {
   const auto those = [](const std::vector<IpAddress>& addresses) {
-    return fmt::format("{} addresses, first {}", addresses.size(), addresses.front().to_string());
+    const auto number = util::counted(addresses.size(), "address", "addresses");
+    return fmt::format("{}{} {}", number, addresses.size() == 1 ? ":" : ", first", addresses.front().to_string());
   };
   if (!result.added.empty()) on_event("addresses-added", those(result.added));
   if (!result.removed.empty()) on_event("addresses-removed", those(result.removed));

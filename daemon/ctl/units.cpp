@@ -8,12 +8,6 @@ constexpr std::int64_t kMinute = 60, kHour = 60 * kMinute, kDay = 24 * kHour;
 constexpr std::size_t kTimeLength = 20;  // of "2026-11-23T13:41:00Z"
 }  // namespace
 
-std::string human_count(std::uint64_t count) {
-  std::string text = fmt::format("{}", count);
-  for (std::size_t from_end = 3; from_end < text.size(); from_end += 4) text.insert(text.size() - from_end, 1, ',');
-  return text;
-}
-
 std::string human_share(double share) { return fmt::format("{:.1f} %", share * 100); }
 
 std::string human_seconds(std::int64_t seconds) {
@@ -21,10 +15,6 @@ std::string human_seconds(std::int64_t seconds) {
   if (seconds < kHour) return fmt::format("{} min {} s", seconds / kMinute, seconds % kMinute);
   if (seconds < kDay) return fmt::format("{} h {} min", seconds / kHour, seconds % kHour / kMinute);
   return fmt::format("{} d {} h", seconds / kDay, seconds % kDay / kHour);
-}
-
-std::string counted(std::uint64_t count, const std::string& one, const std::string& many) {
-  return fmt::format("{} {}", human_count(count), count == 1 ? one : many);
 }
 
 std::string human_time(const std::string& iso8601) {

@@ -13,6 +13,7 @@
 #include "daemon/pair/shared.h"
 #include "daemon/runtime/kernel_worker.h"
 #include "daemon/util/ask.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::pair {
@@ -141,7 +142,8 @@ Replication::Callbacks Pair::replication_callbacks() {
     if (runner_) runner_->session_changed();
   };
   callbacks.on_drift = [this](std::size_t flows) {
-    callbacks_.on_event("drift-repaired", fmt::format("{} connections were not in this node's kernel as the peer has them", flows));
+    callbacks_.on_event("drift-repaired", util::counted(flows, "connection", "connections") +
+                                              " put right: this node's kernel did not have what the peer has");
   };
   return callbacks;
 }
@@ -198,7 +200,8 @@ void Pair::handle(const sync::Event& event) {
   using namespace sync::event;
   if (const auto* connected = std::get_if<Connected>(&event)) {
     last_end_.clear();
-    callbacks_.on_event("peer-connected", fmt::format("{} with {} connections", connected->peer.node, connected->peer.flows));
+    callbacks_.on_event("peer-connected", fmt::format("{} with {}", connected->peer.node,
+                                                      util::counted(connected->peer.flows, "connection", "connections")));
   } else if (const auto* ended = std::get_if<Ended>(&event)) {
     end_connection(*ended);
   } else if (const auto* differs = std::get_if<ConfigurationDiffers>(&event)) {
@@ -210,7 +213,8 @@ void Pair::handle(const sync::Event& event) {
     const auto status = replication_.status();
     // Where the sessions of both are active, as during a change of roles, another comparison follows.
     const bool settled = !replication_.is_active() || status.peer.role != sync::Role::kActive;
-    if (synced && settled) callbacks_.on_event("synced", fmt::format("{} connections on both nodes", status.flows));
+    if (synced && settled)
+      callbacks_.on_event("synced", util::counted(status.flows, "connection", "connections") + " on both nodes");
     if (changed->state == sync::State::kDisconnected) {
       peer_state_.reset();
       callbacks_.on_event("peer-disconnected", last_end_.empty() ? "the connection was lost" : last_end_);

@@ -15,6 +15,7 @@
 #include "daemon/runtime/refused.h"
 #include "daemon/service/layers.h"
 #include "daemon/util/ask.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
 #include "daemon/util/signals.h"
@@ -177,8 +178,10 @@ tl::expected<void, std::string> App::adopt_and_apply() {
   if (auto settled = settle_mask(); !settled) return settled;
   const auto flows = kernel_->collector().counter().size();
   events_.add("started",
-              fmt::format("{} services, {} known backends and {} flows adopted, {} objects changed in {} us",
-                          assembler_.desired().services.size(), known.size(), flows, applied->objects, applied->duration.count()));
+              fmt::format("{}, {} and {} adopted, {} changed in {} us",
+                          util::counted(assembler_.desired().services.size(), "service", "services"),
+                          util::counted(known.size(), "known backend", "known backends"), util::counted(flows, "flow", "flows"),
+                          util::counted(applied->objects, "object", "objects"), applied->duration.count()));
   return {};
 }
 
@@ -203,7 +206,7 @@ void App::run() {
   util::take_signals();
   feed_watchdog();
   asio::co_spawn(io_, tend(), asio::detached);
-  notify::ready(fmt::format("{} services", wanted_.file->services.size()));
+  notify::ready(util::counted(wanted_.file->services.size(), "service", "services"));
   io_.run();
   ready_ = false;
   notify::stopping();

@@ -17,6 +17,7 @@
 #include "daemon/service/change_text.h"
 #include "daemon/service/overlay_json.h"
 #include "daemon/util/ask.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 #include "daemon/util/notify.h"
 
@@ -137,7 +138,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   auto pending = apply_settled(std::move(file), std::move(touched));
   const auto changed = co_await std::move(pending);
   log::info("reload-took", "parse_us={} us={} cpu_us={}", parsed, changing.elapsed(), changing.processor());
-  notify::ready(fmt::format("{} services", wanted_.file->services.size()));
+  notify::ready(util::counted(wanted_.file->services.size(), "service", "services"));
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
@@ -146,7 +147,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   named_files_ = std::move(named_files);
   std::ranges::move(dormant(), std::back_inserter(report.warnings));
   std::ranges::move(joining_.strangers(), std::back_inserter(report.warnings));
-  auto told = report.changed ? fmt::format("{} services", assembler_.desired().services.size()) : "nothing changed";
+  auto told = report.changed ? util::counted(assembler_.desired().services.size(), "service", "services") : "nothing changed";
   if (!report.read_anew.empty()) told += fmt::format("; read anew: {}", fmt::join(report.read_anew, ", "));
   events_.add("reloaded", std::move(told));
   co_return report;
@@ -298,7 +299,9 @@ asio::awaitable<Outcome<control::RebalanceReport>> App::rebalance(std::string se
   auto question = [this, state = place->second, rate] { return kernel_->evictions().rebalance(state, rate); };
   const auto surplus = co_await util::ask(kernel_->io(), std::move(question));
   const auto pace = rate == 0 ? "stopped" : fmt::format("{} a second are reset", rate);
-  events_.add("rebalancing", fmt::format("{} connections are above their backends' fair part; {}", surplus, pace), service);
+  events_.add("rebalancing",
+              fmt::format("above their backends' fair part: {}; {}", util::counted(surplus, "connection", "connections"), pace),
+              service);
   co_return control::RebalanceReport{surplus};
 }
 

@@ -9,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "daemon/runtime/joining.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::runtime {
@@ -81,7 +82,8 @@ discovery::Observer Joining::observe(const std::string& service) {
 void Joining::found(const std::string& service, const std::vector<discovery::Backend>& backends, std::size_t cut) {
   auto next = to_config(backends);
   auto& present = discovered_[service];
-  auto detail = fmt::format("{} addresses", next.size()) + difference("new", next, present) + difference("gone", present, next);
+  auto detail =
+      util::counted(next.size(), "address", "addresses") + difference("new", next, present) + difference("gone", present, next);
   if (cut != 0) detail += fmt::format("; {} more are left out", cut);
   events_.add("discovery-changed", std::move(detail), service);
   present = std::move(next);

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/dataplane/names.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::runtime {
@@ -331,9 +332,9 @@ void KernelWorker::repair() {
   const bool foreign = std::exchange(foreign_, false);
   if (repaired->objects == 0) return;
   ++repairs_;
-  callbacks_.on_repaired(fmt::format("{} table inet {}; {} objects put right in {} us",
+  callbacks_.on_repaired(fmt::format("{} table inet {}; {} put right in {} us",
                                      foreign ? "somebody else changed" : "a change was made only in part of", dataplane::kTableName,
-                                     repaired->objects, repaired->duration.count()));
+                                     util::counted(repaired->objects, "object", "objects"), repaired->duration.count()));
 }
 
 KernelCounts KernelWorker::counts() {

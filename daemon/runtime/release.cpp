@@ -9,6 +9,7 @@
 #include "daemon/addresses/manager.h"
 #include "daemon/config/load.h"
 #include "daemon/pair/pair_file.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/file.h"
 
 namespace wsl4::runtime {
@@ -40,7 +41,7 @@ tl::expected<std::string, std::string> release(const std::string& config_path) {
   auto withdrawn = addresses::remove_ours(**rtnl);
   addresses::remove_virtual_links(**rtnl, withdrawn.problems);
   if (!withdrawn.problems.empty()) return tl::make_unexpected(fmt::format("{}", fmt::join(withdrawn.problems, "; ")));
-  return fmt::format("{} addresses withdrawn: the synced peer takes over", withdrawn.removed.size());
+  return util::counted(withdrawn.removed.size(), "address", "addresses") + " withdrawn: the synced peer takes over";
 }
 
 }  // namespace wsl4::runtime
