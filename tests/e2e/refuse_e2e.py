@@ -55,7 +55,8 @@ class Refuse(E2eTest):
             until(lambda: clients.open(1, seconds=20)["failed"].get("Connection refused"), f"{name} is refused at once")
             self.assertGreater(daemon.service(name)["refused_by"]["full"], 0)
         of_one.close(600, how="reset")
-        until(lambda: of_two.open(1)["ok"], "there is room for two")
+        until(lambda: daemon.service("two")["snat"]["used"] <= 500, lambda: f"room for two: {daemon.service('two')['snat']}", 60)
+        until(lambda: of_two.open(1)["ok"], "two hears of it")
         self.assertEqual(of_two.open(400, concurrency=64)["ok"], 400)
 
     def test_packets_without_a_flow_are_answered_with_a_reset(self):

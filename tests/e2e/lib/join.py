@@ -1,7 +1,9 @@
 """What nodes need to join, and DNS to tell of them: a certificate, curl, a resolver of the bed's own."""
 
+import contextlib
 import json
 import os
+import pwd
 import shutil
 import socket
 import ssl
@@ -16,7 +18,15 @@ def certificate(bed, name, subject="IP:198.18.2.2"):
     crt, key = bed.path(f"{name}.crt"), bed.path(f"{name}.key")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=lb-a",
         "-addext", f"subjectAltName={subject}", "-keyout", key, "-out", crt)
+    give_to_daemon(key)
     return crt, key
+
+
+def give_to_daemon(secret):
+    """Where the package has been installed, `check` wants the package's user to be able to read it."""
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam("wsl4")
+        os.chown(secret, user.pw_uid, user.pw_gid)
 
 
 class Node:

@@ -100,7 +100,8 @@ TEST_F(MoverTest, WhatSomebodyElsePutHereWhileItBelongsElsewhereIsTold) {
   run();
   mover.tend(now_);
   EXPECT_EQ(mover.strays(), "198.18.1.0 on card and 1 more");
-  for (const auto& entry : rtnl_.addresses().value())
+  const auto present = rtnl_.addresses().value();
+  for (const auto& entry : present)
     if (entry.prefix_length == 32) { ASSERT_TRUE(rtnl_.remove_address(entry)); }
   mover.tend(now_);
   EXPECT_EQ(mover.strays(), "");
