@@ -1,7 +1,3 @@
-#include <cerrno>
-
-#include <fmt/format.h>
-
 #include "netlink/rtnl/packet_socket.h"
 
 namespace wsl4::netlink::rtnl {
@@ -13,10 +9,7 @@ class PacketAnnouncer final : public Announcer {
   explicit PacketAnnouncer(Fd socket) : socket_(std::move(socket)) {}
 
   Result<void> announce(const Link& link, const IpAddress& address) override {
-    const auto what = fmt::format("announce {} on {}", address.to_string(), link.name);
-    const auto mac = mac_of(link);
-    if (!mac) return failure(EOPNOTSUPP, what);
-    return send(socket_, link, announcement(*mac, address), what);
+    return send(socket_, link, address, announcement, "announce");
   }
 
  private:

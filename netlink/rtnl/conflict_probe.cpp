@@ -8,9 +8,6 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <cerrno>
-
-#include <fmt/format.h>
 
 #include "netlink/rtnl/packet_socket.h"
 
@@ -54,10 +51,7 @@ class PacketConflictProbe final : public ConflictProbe {
   PacketConflictProbe(Fd arp, Fd ipv6) : arp_(std::move(arp)), ipv6_(std::move(ipv6)) {}
 
   Result<void> ask(const Link& link, const IpAddress& address) override {
-    const auto what = fmt::format("ask who else has {} on {}", address.to_string(), link.name);
-    const auto mac = mac_of(link);
-    if (!mac) return failure(EOPNOTSUPP, what);
-    return send(arp_, link, probe(*mac, address), what);
+    return send(arp_, link, address, probe, "ask who else has");
   }
 
   std::vector<Holder> heard() override {

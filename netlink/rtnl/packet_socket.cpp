@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+
+#include <fmt/format.h>
 
 namespace wsl4::netlink::rtnl {
 
@@ -14,7 +17,11 @@ Result<Fd> open_packet_socket() {
   return socket;
 }
 
-Result<void> send(const Fd& socket, const Link& link, const Packet& packet, std::string_view what) {
+Result<void> send(const Fd& socket, const Link& link, const IpAddress& address, Say say, std::string_view what) {
+  const auto tried = [&] { return fmt::format("{} {} on {}", what, address.to_string(), link.name); };
+  const auto mac = mac_of(link);
+  if (!mac) return failure(EOPNOTSUPP, tried());
+  const auto packet = say(*mac, address);
   sockaddr_ll target{};
   target.sll_family = AF_PACKET;
   target.sll_protocol = htons(packet.ethertype);
@@ -23,7 +30,7 @@ Result<void> send(const Fd& socket, const Link& link, const Packet& packet, std:
   std::ranges::copy(packet.destination, target.sll_addr);
   const auto sent = ::sendto(socket.get(), packet.bytes.data(), packet.bytes.size(), MSG_DONTWAIT,
                              reinterpret_cast<const sockaddr*>(&target), sizeof target);
-  if (sent < 0) return failure_from_errno(what);
+  if (sent < 0) return failure_from_errno(tried());
   return {};
 }
 

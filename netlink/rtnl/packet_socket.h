@@ -10,7 +10,9 @@ namespace wsl4::netlink::rtnl {
 /// Receives nothing. Needs CAP_NET_RAW.
 [[nodiscard]] Result<Fd> open_packet_socket();
 
-/// `what` is for the error.
-[[nodiscard]] Result<void> send(const Fd& socket, const Link& link, const Packet& packet, std::string_view what);
+/// What `say` makes of the link's own MAC address and this address. The error begins with `what`: "announce 198.18.1.100 on eth0:
+/// …"; EOPNOTSUPP: the link is no Ethernet.
+using Say = Packet (*)(const Mac& mac, const IpAddress& address);
+[[nodiscard]] Result<void> send(const Fd& socket, const Link& link, const IpAddress& address, Say say, std::string_view what);
 
 }  // namespace wsl4::netlink::rtnl

@@ -183,8 +183,7 @@ class Conntrackd(Replicas):
         script = self._write(folder, "notify", NOTIFY.format(conf=f"{folder}/conntrackd.conf", folder=folder), 0o755)
         pool = "\n".join(f"    {address}/32 dev back" for address in POOL)
         keepalived = self._write(folder, "keepalived.conf", KEEPALIVED.format(priority=200 - 50 * number, vip=VIP4, pool=pool, script=script))
-        self.keepalived.append(self.bed.child(node, "keepalived", "-n", "-l", "-D", "-P", "-f", keepalived, "-p", f"{folder}/keepalived.pid",
-                                              "-r", f"{folder}/vrrp.pid", stdin=False))
+        self.keepalived.append(self.bed.keepalived(node, keepalived))
 
     @staticmethod
     def _write(folder, name, text, mode=0o644):

@@ -15,7 +15,7 @@ from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4, pool6
 from lib.case import E2eTest, main
 from lib.config import Backend, Pool, Service
 from lib.daemon import Daemon
-from lib.join import Dns, Node, certificate, give_to_daemon
+from lib.join import Dns, Node, certificate, write_secret
 from lib.load import Clients, Servers
 from lib.wait import until
 
@@ -35,9 +35,7 @@ class Join(E2eTest):
         self.node = Node(self.bed, REGISTER, self.crt, CHAT_TOKEN)
 
     def write_tokens(self, text):
-        with open(self.tokens, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(text)
-        give_to_daemon(self.tokens)
+        write_secret(self.tokens, text)
 
     def control(self, **other):
         settings = {"register": REGISTER, "token_file": self.tokens, "tls_certificate": self.crt, "tls_key": self.key, **other}

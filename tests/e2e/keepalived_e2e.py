@@ -51,7 +51,7 @@ class Keepalived:
         self.state = self.bed.path(f"{self.name}.said")
         program = self._write("keepalived-notify", f'#!/bin/sh\nPATH={self.bed.path(self.name)}:$PATH KEEPALIVED_WSL4={self.state} exec {EXAMPLE} "$@"\n')
         self._write("wsl4ctl", f'#!/bin/sh\nexec {self.bed.program("wsl4ctl")} --socket {node.socket} "$@"\n')
-        self.config = self._write("keepalived.conf", CONFIG.format(program=program, priority=priority), 0o644)
+        self.config = self._write("keepalived.conf", CONFIG.format(program=program, priority=priority))
 
     def _write(self, name, text, mode=0o755):
         path = os.path.join(self.bed.path(self.name), name)
@@ -61,9 +61,7 @@ class Keepalived:
         return path
 
     def start(self):
-        pids = (self.bed.path(f"{self.name}.{name}.pid") for name in ("keepalived", "vrrp"))
-        self.child = self.bed.child(self.node.namespace, "keepalived", "-n", "-l", "-D", "-P", "-f", self.config,
-                                    "-p", next(pids), "-r", next(pids), stdin=False)
+        self.child = self.bed.keepalived(self.node.namespace, self.config)
 
     def stop(self):
         self.child.kill(signal.SIGTERM)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lib.bed import BACKENDS4, BACKENDS6, VIP4, VIP6, pool4
 from lib.case import main
 from lib.config import Backend, Pool, Service
-from lib.join import Node, certificate
+from lib.join import Node, certificate, write_secret
 from lib.live_pair import ADVERTS, SYNC, LivePair
 from lib.load import Clients, Servers
 from lib.pair import LONG, PairTest
@@ -458,8 +458,7 @@ class Joining(PairTest):
         super().setUp()
         crt, key = certificate(self.bed, "tls", f"IP:{VIP4}")
         tokens = self.bed.path("tokens")
-        with open(tokens, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write("token-for-everything *\n")
+        write_secret(tokens, "token-for-everything *\n")
         settings = {"register": f"{VIP4}:9443", "token_file": tokens, "tls_certificate": crt, "tls_key": key}
         for node in (self.a, self.b):
             node.more["control"] = "".join(f'{key} = "{value}"\n' for key, value in settings.items())

@@ -72,13 +72,20 @@ class Udp(E2eTest):
                 for _ in range(20):
                     clients.append(sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
             for client in clients:
-                client.settimeout(15)
+                client.settimeout(5)
                 client.connect((VIP4, 53))
+
+            def answer(client):
+                """An answer that is under way when its flow is ended does not arrive: who asks over UDP asks again."""
+                with contextlib.suppress(TimeoutError):
+                    return client.recv(1000)
+                client.send(b"?")
+                return client.recv(1000)
 
             def answered_by():
                 for client in clients:
                     client.send(b"?")
-                return collections.Counter(client.recv(1000).split(b" ")[0].decode() for client in clients)
+                return collections.Counter(answer(client).split(b" ")[0].decode() for client in clients)
 
             self.assertEqual(answered_by(), {end.endpoint: 10 for end in ends})
             daemon.ctl("backend", "drain", "dns", "b0", "--evict", "1000")

@@ -72,10 +72,8 @@ class Keepalived:
         path = bed.path("keepalived.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(config)
-        os.chmod(path, 0o644)
         self.families = 1 if unicast else 2
-        self.child = bed.child(bed.clients, "keepalived", "-n", "-l", "-D", "-P", "-f", path, "-p", bed.path("keepalived.pid"),
-                               "-r", bed.path("vrrp.pid"), stdin=False)
+        self.child = bed.keepalived(bed.clients, path)
         self.wait_for("Entering BACKUP STATE", self.families)
 
     def count(self, text):

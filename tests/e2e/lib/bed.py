@@ -167,6 +167,12 @@ class Bed:
         self._children.append(child)
         return child
 
+    def keepalived(self, name, config):
+        """With this file, which root alone may write; its pid files lie beside it."""
+        os.chmod(config, 0o644)
+        return self.child(name, "keepalived", "-n", "-l", "-D", "-P", "-f", config, "-p", f"{config}.pid", "-r", f"{config}.vrrp.pid",
+                          stdin=False)
+
     @contextlib.contextmanager
     def inside(self, name):
         """Sockets made by this thread meanwhile belong to the namespace."""

@@ -18,11 +18,17 @@ def certificate(bed, name, subject="IP:198.18.2.2"):
     crt, key = bed.path(f"{name}.crt"), bed.path(f"{name}.key")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=lb-a",
         "-addext", f"subjectAltName={subject}", "-keyout", key, "-out", crt)
-    give_to_daemon(key)
+    _give_to_daemon(key)
     return crt, key
 
 
-def give_to_daemon(secret):
+def write_secret(path, text):
+    with open(path, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(text)
+    _give_to_daemon(path)
+
+
+def _give_to_daemon(secret):
     """Where the package has been installed, `check` wants the package's user to be able to read it."""
     with contextlib.suppress(KeyError):
         user = pwd.getpwnam("wsl4")
