@@ -238,10 +238,10 @@ void Pair::note_protection() {
 }
 
 void Pair::end_connection(const sync::event::Ended& ended) {
-  if (last_end_ != ended.error.text)
-    callbacks_.on_event("session-ended", fmt::format("{}{}", ended.by_peer ? "the peer says: " : "", ended.error.text));
-  last_end_ = ended.error.text;
-  link_->finish(ended.error.text);
+  const auto why = (ended.by_peer ? "the peer says: " : "") + ended.error.text;
+  if (last_end_ != why) callbacks_.on_event("session-ended", why);
+  last_end_ = why;
+  link_->finish(why);
 }
 
 // ---- from any thread -------------------------------------------------------------------------------------------
@@ -315,6 +315,11 @@ PairStatus Pair::look() const {
   status.sync = replication_.status();
   if (silent_) status.sync.state = sync::State::kDisconnected;
   if (link_) status.link = link_->stats();
+  if (silent_) {
+    status.peer_error = "nothing is heard of it, though the connection stands";
+  } else if (status.sync.state == sync::State::kDisconnected) {
+    status.peer_error = status.link.error;
+  }
   if (const auto* adverts = runner_->adverts()) status.adverts = *adverts;
   if (const auto& takeover = machine.takeover()) {
     status.takeover_plan = plan_name(takeover->plan());

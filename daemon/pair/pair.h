@@ -37,6 +37,7 @@ struct PairStatus {
   std::string election;           // vrrp | external
   int priority = 0;
   netlink::Endpoint peer_address;
+  std::string peer_error;  // why it is not connected, for people; empty while it is, or nothing is known
   election::Role peer_role = election::Role::kInit;
   sync::Status sync;
   peer::LinkStats link;

@@ -77,6 +77,7 @@ class Link::State : public std::enable_shared_from_this<State> {
   static asio::awaitable<void> prove(std::shared_ptr<State> self, std::shared_ptr<Connection> connection);
   asio::awaitable<std::optional<tcp::socket>> open_connection();
   asio::awaitable<void> wait(Clock::time_point until);
+  void note_failure(OpenedBy opened_by, Refusal why);
   void judge(const std::shared_ptr<Connection>& connection, const Instance& peer);
   void on_end(const Connection* connection, const std::string& reason, bool tampered);
   void refuse(Refusal why) {
@@ -141,6 +142,16 @@ asio::awaitable<void> Link::State::prove(std::shared_ptr<State> self, std::share
   } else {
     connection->close("");
     self->refuse(peer.error());
+    self->note_failure(connection->opened_by(), peer.error());
+  }
+}
+
+/// Of those that are closed at once, one that came says little: between two sound nodes some are.
+void Link::State::note_failure(OpenedBy opened_by, Refusal why) {
+  if (why == Refusal::kClosed && opened_by == OpenedBy::kUs) {
+    stats_.error = "the other end closes this node's connections: its ha.peer is another address, most likely";
+  } else if (why != Refusal::kClosed && why != Refusal::kTooMany) {
+    stats_.error = describe(why);
   }
 }
 
@@ -176,6 +187,7 @@ asio::awaitable<std::optional<tcp::socket>> Link::State::open_connection() {
   }
   if (!error && connecting_.is_open()) co_return std::move(connecting_);
   ++stats_.connect_failures;
+  stats_.error = error == asio::error::operation_aborted ? "nothing answers there" : error.message();
   co_return std::nullopt;
 }
 
@@ -208,6 +220,7 @@ void Link::State::on_end(const Connection* connection, const std::string& reason
   if (!current_ || current_->connection.get() != connection) return;
   if (Clock::now() - current_->since > kSteady) backoff_.reset();
   current_.reset();
+  stats_.error = reason;
   session_.on_disconnected(reason);
   if (retry_.expiry() == Clock::time_point::max()) retry_.cancel();  // `connect` waits for this
 }

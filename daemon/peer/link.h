@@ -38,6 +38,9 @@ struct LinkOptions {
 
 struct LinkStats {
   bool connected = false;
+  /// Why there was no connection last, or why the last one ended, for people; empty before any such thing. What strangers do does
+  /// not count.
+  std::string error;
   std::uint64_t connections = 0;       // that a session spoke over
   std::uint64_t connect_failures = 0;  // TCP: nobody listens there, or nothing is heard
   std::array<std::uint64_t, kRefusals> refusals{};

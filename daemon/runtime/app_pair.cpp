@@ -277,7 +277,8 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   const bool connected = pair.sync.state != sync::State::kDisconnected;
   if (!connected)
     status.warnings.push_back(fmt::format(
-        "the peer {} is not connected: {}", pair.peer_address.to_string(),
+        "the peer {} is not connected{}: {}", pair.peer_address.to_string(),
+        pair.peer_error.empty() ? "" : fmt::format(" ({})", pair.peer_error),
         is_active() ? "nobody has a copy of this node's connections" : "what this node has of its connections grows old"));
   const bool served = is_active() || (connected && pair.sync.peer.role == sync::Role::kActive);
   if (!served && wanted_.file->ha->election == config::Election::kExternal)

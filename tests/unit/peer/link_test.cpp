@@ -130,6 +130,28 @@ TEST_F(LinkTest, KeysAreChangedWithoutAMomentOfStrangeness) {
   EXPECT_EQ(a.refused(Refusal::kUnknownKey) + b.refused(Refusal::kUnknownKey), 0U);
 }
 
+TEST_F(LinkTest, WhyThereIsNoConnectionIsKnown) {
+  const auto says = [](LinkNode& node, const std::string& why) {
+    return eventually([&] { return node.stats().error.find(why) != std::string::npos; });
+  };
+  LinkNode a(a_options, {key('1')});
+  EXPECT_TRUE(says(a, "Connection refused")) << a.stats().error;
+  {
+    LinkNode stranger(b_options, {key('2')});
+    EXPECT_TRUE(says(a, "first key")) << a.stats().error;
+  }
+  {
+    auto elsewhere = b_options;
+    elsewhere.peer.address = *netlink::IpAddress::parse("127.0.0.4");
+    LinkNode other(elsewhere, {key('1')});
+    EXPECT_TRUE(says(a, "its ha.peer is another address")) << a.stats().error;
+  }
+  LinkNode b(b_options, {key('1')});
+  expect_speaking(a, b);
+  b.stop();
+  EXPECT_TRUE(says(a, "the peer has closed the connection") || says(a, "Connection refused")) << a.stats().error;
+}
+
 TEST_F(LinkTest, OnceRetiredTheConnectionThatStandsIsTheLast) {
   LinkNode a(a_options, {key('1')}), b(b_options, {key('1')});
   expect_speaking(a, b);
