@@ -1,6 +1,7 @@
 // What a session tells its owner, and what it can be asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -26,7 +27,8 @@ struct Connected {
 /// The connection is of no use any more: to be closed once `pull` yields nothing.
 struct Ended {
   Error error;
-  bool by_peer = false;  // the peer said so; else this node did, and tells the peer
+  bool by_peer = false;                // the peer said so; else this node did, and tells the peer
+  std::optional<Role> peer_role = {};  // where the two did not agree on a session, what the peer is
 };
 /// Settings that are not the same on both nodes, by name. Told with each connection and each change; empty: all are the same again.
 struct ConfigurationDiffers {

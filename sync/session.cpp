@@ -47,9 +47,11 @@ void Session::disconnected() {
 
 void Session::end(Error error, bool by_peer) {
   if (phase_ == Phase::kDisconnected || phase_ == Phase::kEnded) return;
+  const bool disagrees = error.reason == Reason::kVersion || error.reason == Reason::kConfiguration;
+  const auto role = disagrees && phase_ != Phase::kHello ? std::optional(peer_.role) : std::nullopt;
   phase_ = Phase::kEnded;
   if (!by_peer) outbox_.bye = Bye{error};
-  events_.emplace_back(event::Ended{std::move(error), by_peer});
+  events_.emplace_back(event::Ended{std::move(error), by_peer, role});
   note_state();
 }
 
@@ -97,13 +99,13 @@ Result<void> Session::greet(const Frame& frame) {
 }
 
 Result<void> Session::on(const Hello& hello) {
+  peer_ = hello;
+  phase_ = Phase::kConfiguration;
   if (!common_version(options_.versions, hello.versions)) {
     return failure(Reason::kVersion, options_.node + " speaks versions " + range(options_.versions) + " of the wire format, " +
                                          hello.node + " speaks " + range(hello.versions));
   }
   if (hello.incarnation == options_.incarnation) return failure(Reason::kItself, "the peer's address is this node's own");
-  peer_ = hello;
-  phase_ = Phase::kConfiguration;
   return {};
 }
 

@@ -25,12 +25,12 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
-/// Findings of the second stage about something that the first one has found wrong already are only its consequences.
-void drop_consequences(Findings& findings, std::size_t first_of_second) {
+/// Findings of a later stage about something that an earlier one has found wrong already are only its consequences.
+void drop_consequences(Findings& findings, std::size_t first_of_later) {
   std::unordered_set<std::string> wrong;
-  for (std::size_t i = 0; i < first_of_second; ++i) wrong.insert(findings[i].path.to_string());
-  const auto second = findings.begin() + static_cast<std::ptrdiff_t>(first_of_second);
-  findings.erase(std::remove_if(second, findings.end(), [&](const Finding& one) { return wrong.contains(one.path.to_string()); }),
+  for (std::size_t i = 0; i < first_of_later; ++i) wrong.insert(findings[i].path.to_string());
+  const auto later = findings.begin() + static_cast<std::ptrdiff_t>(first_of_later);
+  findings.erase(std::remove_if(later, findings.end(), [&](const Finding& one) { return wrong.contains(one.path.to_string()); }),
                  findings.end());
 }
 
@@ -87,7 +87,11 @@ tl::expected<Config, Problems> parse(std::string_view text, const std::string& f
   const std::size_t first_of_second = findings.size();
   validate(draft, findings);
   drop_consequences(findings, first_of_second);
-  if (findings.empty() && inspect) findings = inspect(draft.config);
+  if (inspect) {
+    const std::size_t first_of_third = findings.size();
+    std::ranges::move(inspect(draft.config), std::back_inserter(findings));
+    drop_consequences(findings, first_of_third);
+  }
   if (!findings.empty()) return tl::make_unexpected(placed(findings, *document, file));
   if (draft.config.node.name.empty()) draft.config.node.name = host_name();
   return std::move(draft.config);

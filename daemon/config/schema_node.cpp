@@ -18,8 +18,9 @@ constexpr Setting kNode[] = {
     {.key = "name",
      .type = Type::kHostName,
      .default_words = "the host name",
+     .effect = Effect::kRestart,
      .example = R"("lb-a")",
-     .help = "The node's name, as status and the peer show it.",
+     .help = "The node's name, as status and the peer show it; another one than the peer's.",
      .field = field<&Node::name>()},
     {.key = "state_dir",
      .type = Type::kPath,
@@ -95,7 +96,9 @@ constexpr Setting kHooks[] = {
      .type = Type::kPath,
      .default_words = "none",
      .example = R"("/etc/wsl4/on-active")",
-     .help = "Program run when this node has become active, as user wsl4 without capabilities; never blocks the change of role.",
+     .help = "Program run when this node has become active, as user wsl4 without capabilities and in the unit's sandbox (no home "
+             "folders, a read-only file system); never "
+             "blocks the change of role.",
      .field = field<&Ha::hook_active>()},
     {.key = "standby",
      .type = Type::kPath,
@@ -125,7 +128,7 @@ constexpr Setting kHa[] = {
      .type = Type::kPath,
      .default_text = R"("/etc/wsl4/peer.key")",
      .example = R"("/etc/wsl4/peer.key")",
-     .help = "The pair's pre-shared keys, one a line: the first is sent, all are accepted. Made by wsl4ctl keygen.",
+     .help = "The pair's pre-shared keys, one a line, at most 8: the first is sent, all are accepted. Made by wsl4ctl keygen.",
      .field = field<&Ha::key_file>()},
     {.key = "election",
      .type = Type::kChoice,
@@ -141,7 +144,8 @@ constexpr Setting kHa[] = {
      .default_words = "none; needed by election = \"vrrp\"",
      .effect = Effect::kRestart,
      .example = R"("eth0")",
-     .help = "Network interface where adverts travel. Status of a standby warns if those of the active do not come in by it.",
+     .help = "Network interface where the adverts of election vrrp travel. Status of a standby warns if those of the active do not "
+             "come in by it.",
      .field = field<&Ha::interface>()},
     {.key = "virtual_router_id",
      .type = Type::kInteger,
@@ -175,14 +179,15 @@ constexpr Setting kHa[] = {
      .default_words = "none: multicast to 224.0.0.18 or ff02::12",
      .effect = Effect::kRestart,
      .example = R"("203.0.113.3")",
-     .help = "Adverts go to, and are taken from, only this address on the interface.",
+     .help = "Adverts go to, and are taken from, only this address, which is in a network of `interface`.",
      .field = field<&Ha::unicast_peer>()},
     {.key = "preempt",
      .type = Type::kBoolean,
      .default_text = "false",
      .effect = Effect::kRestart,
      .example = "false",
-     .help = "A node of higher priority takes the active role back, once synced. After wsl4ctl failover it rests until the next "
+     .help = "Under election vrrp a node of higher priority takes the active role back, once synced. After wsl4ctl failover it "
+             "rests until the next "
              "failure.",
      .field = field<&Ha::preempt>()},
     {.key = "virtual_mac",
@@ -199,7 +204,8 @@ constexpr Setting kHa[] = {
      .default_words = "the interfaces that carry VIPs and pool addresses",
      .effect = Effect::kRestart,
      .example = R"(["eth0", "eth1"])",
-     .help = "Interfaces whose loss of carrier gives the role up. That of `listen` is left out, unless VIPs or pool addresses "
+     .help = "Interfaces whose loss of carrier gives the role up, under election vrrp. That of `listen` is left out, unless VIPs "
+             "or pool addresses "
              "live on it too: on a direct cable a peer that dies takes it down.",
      .field = field<&Ha::track>()},
 };

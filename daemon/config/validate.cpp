@@ -65,11 +65,20 @@ class Validator {
     }
     if (ha->listen.port != 0 && ha->listen == ha->peer)
       tell({"ha", "peer"}, "is this node's own address, ha.listen (the other node's)");
+    check_node_address("listen", ha->listen);
+    check_node_address("peer", ha->peer);
+    if (ha->listen.port != 0 && ha->peer.port != 0 && ha->listen.address.family() != ha->peer.address.family())
+      tell({"ha", "peer"}, "is of another family than ha.listen (both IPv4, or both IPv6)");
     if (ha->virtual_mac && !config_.addresses.manage)
       tell({"ha", "virtual_mac"}, "true needs addresses.manage, which is false (false, or addresses.manage = true)");
     if (ha->unicast_peer && ha->listen.port != 0 && *ha->unicast_peer == ha->listen.address) {
       tell({"ha", "unicast_peer"}, "is this node's own address (the other node's)");
     }
+  }
+
+  void check_node_address(const char* key, const netlink::Endpoint& endpoint) {
+    if (endpoint.port != 0 && (endpoint.address.is_unspecified() || endpoint.address.is_multicast()))
+      tell({"ha", key}, "is no address of a single node");
   }
 
   void check_register() {

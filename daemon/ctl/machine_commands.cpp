@@ -115,17 +115,21 @@ json::object to_json(const runtime::PurgeReport& report) {
 }  // namespace
 
 int check(const Options& options, const Console& console, const Machine& machine) {
-  // What root may read says nothing of the daemon.
-  const auto inspect = [](const config::Config& file) {
-    return util::as_user(util::kDaemonUser, [&file] { return control::inspect_register(file); });
-  };
+  // What root may read says nothing of the daemon, and what others may not read nothing either.
+  config::Inspect inspect;
+  if (util::can_act_as(util::kDaemonUser))
+    inspect = [](const config::Config& file) {
+      return util::as_user(util::kDaemonUser, [&file] { return control::inspect_register(file); });
+    };
   const auto config = config::load(options.config, inspect);
   if (!config) {
     for (const auto& problem : config.error()) console.err(problem.message() + "\n");
     if (options.json) console.out(json_text(to_json(options, config.error(), {})));
     return kExitUsage;
   }
-  const auto findings = machine.check(*config);
+  auto findings = machine.check(*config);
+  if (options.config == Options{}.config)
+    if (auto unreadable = host::unreadable_configuration(options.config)) findings.insert(findings.begin(), *std::move(unreadable));
   if (options.json) {
     console.out(json_text(to_json(options, {}, findings)));
   } else {

@@ -24,7 +24,8 @@ RoleMachine::RoleMachine(const Settings& settings, TimePoint now)
       met_at_(now - kMeetPause),
       said_at_(now - settings.promoted_ago),
       promoted_(settings.promoted),
-      remembered_(settings.promoted) {
+      remembered_(settings.promoted),
+      resting_(settings.resting) {
   vrrp_.set_preempt(false);
   if (!settings_.external) vrrp_.start(now);
 }
@@ -66,15 +67,23 @@ void RoleMachine::peer(const PeerState& state, TimePoint now) {
   settle(now);
 }
 
+void RoleMachine::peer_disagrees(bool active, TimePoint now) {
+  disagrees_until_ = now + kDisagreement;
+  disagreeing_active_ = active;
+  if (active && role_ == Role::kInit) become(Role::kStandby, Cause::kHeard);
+  settle(now);
+}
+
 void RoleMachine::links(const std::map<std::string, bool>& carrier, TimePoint now) {
-  const auto lost = [&](const std::string& name) {
+  const auto is_lost = [&](const std::string& name) {
     const auto found = carrier.find(name);
     return name != settings_.sync_link && (found == carrier.end() || !found->second);
   };
-  const bool fault = !settings_.external && std::ranges::any_of(settings_.track, lost);
-  if (fault == fault_) return settle(now);
-  fault_ = fault;
-  if (fault) {
+  const bool had_fault = has_fault();
+  lost_.clear();
+  if (!settings_.external) std::ranges::copy_if(settings_.track, std::back_inserter(lost_), is_lost);
+  if (has_fault() == had_fault) return settle(now);
+  if (has_fault()) {
     vrrp_.stop();
     give_up(Role::kFault, Cause::kCarrier, now);
   } else {
@@ -145,6 +154,11 @@ RoleMachine::Answer RoleMachine::demote(TimePoint now) {
   if (active()) give_up(Role::kStandby, Cause::kDemoted, now);
   settle(now);
   return {};
+}
+
+void RoleMachine::forget_promotion(TimePoint now) {
+  if (!active()) promoted_ = false;
+  settle(now);
 }
 
 void RoleMachine::stop(TimePoint now) {

@@ -16,8 +16,8 @@
 //
 // A hand-over takes the addresses off before it grants. Two actives that meet, by advert or by heartbeat: the lower one (priority,
 // then address; under external election the one whose operator's word is older) steps down after it has sent its flows, at most
-// Takeover::kMeetLimit later; the other one drops packets of no flow meanwhile. Against a router without a session (keepalived) it
-// is the RFC alone, without preemption: such a node is never synced.
+// Takeover::kEntriesLimit later; the other one drops packets of no flow meanwhile. Against a router without a session (keepalived)
+// it is the RFC alone, without preemption: such a node is never synced.
 #pragma once
 
 #include <chrono>
@@ -94,6 +94,8 @@ class RoleMachine {
   /// other does not; until this node has stayed healthy for the time that it is then.
   static constexpr std::chrono::seconds kHealthPatience{10}, kLongestHealthPatience{3600};
   static constexpr std::chrono::seconds kAdvertsMissed{2};
+  /// A peer that disagrees is there for so long; attempts follow each other within a second.
+  static constexpr std::chrono::milliseconds kDisagreement{3000};
   /// Between two fences for another active's flows.
   static constexpr std::chrono::milliseconds kMeetPause{3000};
 
@@ -104,6 +106,7 @@ class RoleMachine {
     std::string sync_link;  // is not tracked; empty where VIPs or pool addresses are on it too
     bool promoted = false;  // external: what was said last, before this daemon started
     std::chrono::milliseconds promoted_ago{0};
+    bool resting = false;  // the last change of roles before this daemon started was `failover` here
   };
   using Answer = tl::expected<void, std::string>;  // the error says why it is refused and what to do
 
@@ -113,6 +116,9 @@ class RoleMachine {
   void session(const SessionState& session, TimePoint now);
   /// With each heartbeat and each change; only while the session is connected.
   void peer(const PeerState& state, TimePoint now);
+  /// The peer was spoken to, and no session can be had: it knows no common version, or settings differ that must not. Said with
+  /// each attempt. An `active` one is heard of so: this node does not take the role beside it.
+  void peer_disagrees(bool active, TimePoint now);
   /// Instead of those of the settings; they count from the next `links`.
   void set_track(std::vector<std::string> track, std::string sync_link);
   /// Carrier of this machine's links by name; one that is not there has none.
@@ -124,8 +130,10 @@ class RoleMachine {
   Answer failover(bool force, TimePoint now);
   Answer promote(TimePoint now);
   Answer demote(TimePoint now);
-  /// Hands over to a synced peer, and takes the role again if that one does not. Beside any other that could take it it withdraws;
-  /// with nobody there it stays active, and what it has stays. Ends with kStopped.
+  /// A promotion that has not come true is not wanted any more.
+  void forget_promotion(TimePoint now);
+  /// Hands over to a peer that is synced or becomes so in time, and takes the role again if that one does not. Beside any other
+  /// that could take it it withdraws; with nobody there it stays active, and what it has stays. Ends with kStopped.
   void stop(TimePoint now);
   void finished(Step step, TimePoint now);
   void tick(TimePoint now);
@@ -136,15 +144,19 @@ class RoleMachine {
   [[nodiscard]] Role role() const { return role_; }
   /// A standby whose peer says that it is active, and which has heard no advert for kAdvertsMissed longer than it should.
   [[nodiscard]] bool misses_adverts(TimePoint now) const;
+  /// Tracked links without carrier, and those that are not there: while there are any, this node is in fault.
+  [[nodiscard]] const std::vector<std::string>& lost_links() const { return lost_; }
   /// The last one begun; none before the first.
   [[nodiscard]] const std::optional<Takeover>& takeover() const { return sequence_; }
 
  private:
+  [[nodiscard]] bool disagrees(TimePoint now) const { return disagrees_until_ && now < *disagrees_until_; }
+  [[nodiscard]] bool has_fault() const { return !lost_.empty(); }
   [[nodiscard]] bool stands(TimePoint now) const { return session_.connected && peer_ && !heartbeats_silent(now); }
   [[nodiscard]] bool heartbeats_silent(TimePoint now) const { return !heard_at_ || now >= *heard_at_ + vrrp_.down_interval(); }
   [[nodiscard]] bool patient(TimePoint now) const { return !heard_at_ && now < started_at_ + kStartPatience; }
   [[nodiscard]] bool active() const { return role_ == Role::kActive; }
-  [[nodiscard]] bool able() const { return (!stopping_ || entrusts()) && !fault_ && !active() && !giving_up(); }
+  [[nodiscard]] bool able() const { return (!stopping_ || entrusts()) && !has_fault() && !active() && !giving_up(); }
   [[nodiscard]] bool nobody_else(TimePoint now) const;
   [[nodiscard]] bool giving_up() const;
   [[nodiscard]] bool handing_over() const;
@@ -190,7 +202,10 @@ class RoleMachine {
   std::optional<TimePoint> due_at_;         // as it was then
   std::optional<TimePoint> listens_until_;  // after a sleep; until something is heard there is no second time
   SessionState session_;
-  std::optional<PeerState> peer_;      // of this connection
+  std::vector<std::string> lost_;
+  std::optional<PeerState> peer_;  // of this connection
+  std::optional<TimePoint> disagrees_until_;
+  bool disagreeing_active_ = false;
   std::optional<TimePoint> heard_at_;  // the peer's last heartbeat, also of an older connection
   std::uint32_t claim_ = 0, last_claim_ = 0, grant_ = 0;
   Ballot claimed_with_;
@@ -201,9 +216,9 @@ class RoleMachine {
   TimePoint health_stands_since_;  // `healthy_` is so, and the role is had
   std::chrono::seconds health_patience_ = kHealthPatience;
   std::uint64_t flows_ = 0;
-  bool healthy_ = true, fault_ = false, promoted_ = false, stopping_ = false, stopped_ = false;
+  bool healthy_ = true, promoted_ = false, stopping_ = false, stopped_ = false;
   bool remembered_ = false;     // `promoted_` was said before this daemon started
-  bool resting_ = false;        // after `failover`: does not preempt before it has been active again
+  bool resting_;                // after `failover`: does not preempt before it has been active again
   bool entrusted_ = false;      // this node gave the role up for the peer, which has not been heard of with it
   bool unsent_ = false;         // what it had as an active may be unknown to the peer
   bool following_ = false;      // kFollow has been said

@@ -10,7 +10,7 @@ namespace wsl4::election {
 /// Neither a peer that could take the role is heard, nor another active.
 bool RoleMachine::nobody_else(TimePoint now) const {
   const bool fault = peer_ && peer_->role == Role::kFault;
-  return (!session_.connected || heartbeats_silent(now) || fault) && vrrp_.silent(now);
+  return (!session_.connected || heartbeats_silent(now) || fault) && vrrp_.silent(now) && !disagrees(now);
 }
 
 bool RoleMachine::giving_up() const {
@@ -68,7 +68,8 @@ void RoleMachine::settle(TimePoint now) {
 
 void RoleMachine::mind_sleep(TimePoint now) {
   if (!due_at_ || now <= *due_at_ + kLate) return;
-  if (!listens_until_) listens_until_ = now + kListen;
+  // Not once more for being late at the end of it: on a machine that is late all the time it would never end.
+  if (!listens_until_ || *listens_until_ < *due_at_) listens_until_ = now + kListen;
   claim_ = 0;  // a grant may have waited too long: whoever gave it may have taken the role back in the silence
 }
 
@@ -170,7 +171,8 @@ void RoleMachine::fail_hand_over(TimePoint now) {
 
 void RoleMachine::mind_silence(TimePoint now) {
   const bool listens = listens_until_ && now < *listens_until_;
-  const bool alone = able() && heartbeats_silent(now) && !patient(now) && !listens;
+  const bool beside_active = disagreeing_active_ && disagrees(now);
+  const bool alone = able() && heartbeats_silent(now) && !patient(now) && !listens && !beside_active;
   if (settings_.external) {
     if (alone && (promoted_ || entrusts())) become_active(promoted_ ? Cause::kPromoted : Cause::kSilence, now);
     if (role_ == Role::kInit && !promoted_ && !patient(now)) become(Role::kStandby, Cause::kDemoted);
@@ -231,9 +233,13 @@ void RoleMachine::mind_following(TimePoint now) {
   act(Action::Kind::kFollow);
 }
 
+/// A peer that is not synced is waited for: it may be soon.
 void RoleMachine::mind_stop(TimePoint now) {
-  if (!stopping_ || stopped_ || !active() || nobody_else(now) || (offer_ != Offer::kNone && now < offer_until_)) return;
+  if (!stopping_ || stopped_ || !active() || nobody_else(now)) return;
+  const bool may_take = stands(now) && (peer_->role == Role::kStandby || peer_->role == Role::kInit);
+  if ((offer_ != Offer::kNone || may_take) && now < offer_until_) return;
   entrusted_ = vrrp_.silent(now);
+  if (offer_ == Offer::kNone) offer_until_ = now + kOfferLimit;  // it may take the role now
   vrrp_.yield(now);
   resign_at_end_ = !settings_.external;
   give_up(Role::kStandby, Cause::kStopped, now);
@@ -265,6 +271,7 @@ std::optional<TimePoint> RoleMachine::due() const {
   if (const auto step = sequence_ ? sequence_->due() : std::nullopt) sooner(*step);
   if (stopping_ || offer_ != Offer::kNone) later(offer_until_);
   if (listens_until_) later(*listens_until_);
+  if (disagrees_until_) later(*disagrees_until_);
   if (active() && !healthy_) later(health_stands_since_ + health_patience_);
   if (vrrp_.state() == Vrrp::State::kBackup) later(vrrp_.silent_at());
   later(heard_at_ ? *heard_at_ + vrrp_.down_interval() : started_at_ + kStartPatience);

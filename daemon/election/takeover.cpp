@@ -86,7 +86,7 @@ std::optional<TimePoint> Takeover::due() const {
 }
 
 TimePoint Takeover::limit() const {
-  if (plan_ == Plan::kMeet && steps_[at_] == Step::kAwaitEntries) return begun_at_ + kMeetLimit;
+  if (steps_[at_] == Step::kAwaitEntries) return begun_at_ + kEntriesLimit;
   return begun_at_ + (steps_[at_] == Step::kRemoveAddresses ? kRemoveLimit : kStepLimit);
 }
 

@@ -28,7 +28,7 @@ enum class Step : std::uint8_t {
   kAddAddresses,     // VIPs, pools and addresses.extra; those that are there stay
   kAnnounce,         // of all of them, to the neighbours
   kRemoveAddresses,  //
-  kAwaitEntries,     // until what the peer has sent is in the kernel; of another active until it has given the role up
+  kAwaitEntries,     // until what the peer has sent is in the kernel, and it has nothing more to send
   kDrain,            // until the peer has acknowledged what there was to send
 };
 [[nodiscard]] std::string_view to_string(Step step);
@@ -40,9 +40,9 @@ class Takeover {
   static constexpr std::chrono::milliseconds kAnnounceInterval{500}, kAnnounceFor{5000};
   /// Longer than this no step is waited for. Without the entries of a hand-over's queue nothing is handed over; else it goes on.
   static constexpr std::chrono::milliseconds kStepLimit{1000};
-  /// For the flows of another active. The session with it may not stand yet, where adverts get through before it does: all that it
-  /// has would be reset. Clients send again for longer than this.
-  static constexpr std::chrono::milliseconds kMeetLimit{30'000};
+  /// For the flows of another active, or of one that has lost the role before all was here. The session with it may not stand yet,
+  /// where adverts get through before it does: all that it has would be reset. Clients send again for longer than this.
+  static constexpr std::chrono::milliseconds kEntriesLimit{30'000};
   /// For thousands of addresses: before they are off nobody else may have them.
   static constexpr std::chrono::milliseconds kRemoveLimit{5000};
 

@@ -18,6 +18,7 @@ Replicator::Replicator(boost::asio::io_context& io, service::MarkLayout mark, ct
       injector_(io, conntrack, limits_, mark_, [this](const Injector::Done& finished) { done(finished); }),
       numbers_(numbers),
       gather_time_(gather_time),
+      passed_on_at_(Clock::now() - gather_time),
       timer_(io) {
   injector_.tell(std::move(callbacks_.told));
 }

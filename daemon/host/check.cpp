@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "daemon/control/tokens.h"
-#include "daemon/peer/key_file.h"
 #include "daemon/util/as_user.h"
 
 namespace wsl4::host {
@@ -18,8 +17,8 @@ Machine look_at_machine() {
   machine.kernel = KernelVersion::running();
   const auto unreadable = [&](const std::string& what, const netlink::Error& error) {
     const bool rights = error.code == EPERM || error.code == EACCES;
-    machine.unreadable.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, error.message()),
-                                  rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"});
+    machine.findings.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, error.message()),
+                                rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"});
   };
   const auto keep = [&](auto& where, auto read, const char* what) {
     if (read)
@@ -49,7 +48,7 @@ void judge_kernel(const Machine& machine, std::vector<Finding>& findings) {
   }
   const auto lacks = [&](bool has, const char* since, const char* what) {
     if (!has)
-      findings.push_back({Severity::kWarning, fmt::format("{} {}", running, what),
+      findings.push_back({Severity::kNote, fmt::format("{} {}", running, what),
                           fmt::format("nothing has to be done; kernel {} and newer have it", since)});
   };
   lacks(features.time_wait_reuse, "6.5", "does not reuse SNAT ports in TIME_WAIT: a closed flow can hold its port for 120 s");
@@ -62,7 +61,7 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
   const bool tracking = sysctls.read("net/netfilter/nf_conntrack_max").has_value();
   if (!tracking && !wanted.empty())
     findings.push_back(
-        {Severity::kWarning, "connection tracking is not loaded yet; the unit's first step loads it", "modprobe nf_conntrack"});
+        {Severity::kNote, "connection tracking is not loaded yet; the unit's first step loads it", "modprobe nf_conntrack"});
   for (const auto& [name, value] : wanted) {
     const bool of_tracking = name.starts_with("net/netfilter/");
     if (of_tracking && !tracking) continue;
@@ -71,7 +70,7 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
       findings.push_back({Severity::kError, fmt::format("{} is not there", name),
                           of_tracking ? "use a kernel that has it, as Debian's do" : "use a kernel with IPv6"});
     } else if (*present != value) {
-      findings.push_back({Severity::kWarning, fmt::format("{} is {}, not {}; wsl4d sets it when it starts", name, *present, value),
+      findings.push_back({Severity::kNote, fmt::format("{} is {}, not {}; wsl4d sets it when it starts", name, *present, value),
                           set_command(name, value)});
     }
   }
@@ -80,7 +79,7 @@ void judge_sysctls(const config::Config& config, Sysctls& sysctls, std::vector<F
 std::string set_command(const std::string& name, const std::string& value) { return fmt::format("sysctl -w {}={}", name, value); }
 
 std::vector<Finding> judge(const config::Config& config, const Machine& machine, Sysctls& sysctls) {
-  auto findings = machine.unreadable;
+  auto findings = machine.findings;
   judge_kernel(machine, findings);
   judge_sysctls(config, sysctls, findings);
   judge_interfaces(config, machine, findings);
@@ -102,10 +101,7 @@ std::vector<Finding> judge(const config::Config& config, const Machine& machine,
 
 std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls) {
   auto machine = look_at_machine();
-  if (config.ha) {
-    auto keys = util::as_user(util::kDaemonUser, [&] { return peer::load_keys(config.ha->key_file); });
-    if (!keys) machine.key_problems = std::move(keys.error());
-  }
+  std::ranges::move(look_at_files(config), std::back_inserter(machine.findings));
   if (config.control.register_listen) {
     const auto tokens = util::as_user(util::kDaemonUser, [&] { return control::Tokens::load(config.control.token_file); });
     if (tokens) machine.strangers = tokens->strangers(config);

@@ -19,14 +19,15 @@ struct Machine {
   std::vector<netlink::rtnl::Neighbour> neighbours;
   LocalSocketsByEndpoint sockets;
   std::optional<std::vector<netlink::nft::BaseChain>> base_chains;  // none: not readable
-  std::vector<std::string> key_problems;                            // of ha.key_file
   std::vector<std::string> strangers;                               // services that only control.token_file knows
   std::optional<bool> knows_macvlan;                                // none: not asked, or not told
-  std::vector<Finding> unreadable;                                  // what could not be looked at
+  std::vector<Finding> findings;  // of looking itself: what could not be looked at, what the daemon may not do
 };
 
 /// Looks at this network namespace.
 [[nodiscard]] Machine look_at_machine();
+/// What the daemon's user may not do with the files that the configuration names.
+[[nodiscard]] std::vector<Finding> look_at_files(const config::Config& config);
 
 /// Errors first.
 [[nodiscard]] std::vector<Finding> judge(const config::Config& config, const Machine& machine, Sysctls& sysctls);

@@ -4,25 +4,43 @@
 
 #include <fmt/format.h>
 
+#include "daemon/addresses/mover.h"
 #include "daemon/addresses/placement.h"
 #include "daemon/host/check.h"
+#include "daemon/pair/tracked_links.h"
 
 namespace wsl4::host {
 
 using Severity = Finding::Severity;
 
+namespace {
+
+bool has_link(const Machine& machine, const std::string& name) {
+  return std::ranges::find(machine.links, name, &netlink::rtnl::Link::name) != machine.links.end();
+}
+
+void judge_election(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
+  const auto& ha = *config.ha;
+  for (const auto& name : ha.track)
+    if (!has_link(machine, name))
+      findings.push_back({Severity::kError, fmt::format("ha.track: there is no interface {}: this node would be in fault", name),
+                          "correct it (ip link shows the names)"});
+  if (!has_link(machine, ha.interface)) return;
+  const auto moving = addresses::moving_addresses(config);
+  const auto sources = pair::advert_sources(ha, moving.wanted, moving.vips, machine.links, machine.addresses);
+  if (!sources) findings.push_back({Severity::kError, sources.error(), "correct it, or give the interface such an address"});
+}
+
+}  // namespace
+
 void judge_pair(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
   if (!config.ha) return;
   const auto& ha = *config.ha;
-  for (const auto& problem : machine.key_problems)
-    findings.push_back(
-        {Severity::kError, fmt::format("ha.key_file: {}", problem),
-         fmt::format("make it on one node (wsl4ctl keygen {0}) and copy it to the other one (chown wsl4: {0}; chmod 0600 {0})",
-                     ha.key_file)});
   if (machine.links.empty()) return;
-  if (!ha.interface.empty() && std::ranges::find(machine.links, ha.interface, &netlink::rtnl::Link::name) == machine.links.end())
+  if (!ha.interface.empty() && !has_link(machine, ha.interface))
     findings.push_back({Severity::kError, fmt::format("ha.interface: there is no interface {}", ha.interface),
                         "correct it (ip link shows the names)"});
+  if (ha.election == config::Election::kVrrp) judge_election(config, machine, findings);
   const auto own = std::ranges::find(machine.addresses, ha.listen.address, &netlink::rtnl::InterfaceAddress::address);
   if (own == machine.addresses.end())
     findings.push_back({Severity::kError, fmt::format("ha.listen: {} is no address of this machine", ha.listen.address.to_string()),

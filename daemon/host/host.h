@@ -92,5 +92,7 @@ struct Finding {
 /// chains with policy drop, backends and programs on this machine; and what a flood of SYNs costs here. Changes nothing. Without
 /// CAP_NET_ADMIN some checks are left out, which is a finding itself.
 [[nodiscard]] std::vector<Finding> check_host(const config::Config& config, Sysctls& sysctls);
+/// That the daemon's user cannot read the configuration itself.
+[[nodiscard]] std::optional<Finding> unreadable_configuration(const std::string& path);
 
 }  // namespace wsl4::host

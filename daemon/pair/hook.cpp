@@ -70,11 +70,19 @@ HookRunner::HookRunner(boost::asio::io_context& io, OnFailed on_failed, std::chr
     : on_failed_(std::move(on_failed)), timeout_(timeout), process_fd_(io), timer_(io) {}
 
 void HookRunner::run(Hook hook) {
-  if (busy()) {
-    waiting_ = std::move(hook);
-  } else {
-    start(std::move(hook));
-  }
+  if (!busy()) return start(std::move(hook));
+  if (running_->program != hook.program) overtake();
+  waiting_ = std::move(hook);
+}
+
+void HookRunner::leave() {
+  waiting_.reset();
+  failure_.reset();
+  if (busy()) overtake();
+}
+
+void HookRunner::overtake() {
+  if (!std::exchange(overtaken_, true)) ::kill(-process_, SIGTERM);
 }
 
 void HookRunner::start(Hook hook) {
@@ -95,7 +103,7 @@ void HookRunner::start(Hook hook) {
     return;
   }
   running_ = std::move(hook);
-  timed_out_ = false;
+  timed_out_ = overtaken_ = false;
   process_fd_.assign(process_fd);
   process_fd_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& cancelled) {
     if (!cancelled) ended();
@@ -116,6 +124,8 @@ void HookRunner::ended() {
   const auto hook = *std::exchange(running_, std::nullopt);
   if (timed_out_) {
     failed(hook, fmt::format("was killed after {} ms", timeout_.count()));
+  } else if (overtaken_) {
+    // However it ended.
   } else if (WIFSIGNALED(status)) {
     failed(hook, fmt::format("was ended by signal {}", WTERMSIG(status)));
   } else if (WEXITSTATUS(status) != 0) {

@@ -35,15 +35,18 @@ class HookRunner {
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
 
-  /// Behind the one that runs; of those that wait only the last one counts.
+  /// Behind the one that runs, which is asked to end (SIGTERM) if it is another program: it is for a role that is over. Of those
+  /// that wait only the last one counts.
   void run(Hook hook);
+  /// There is none for the role that this node has now: nothing is to run any more, and no failure counts.
+  void leave();
   [[nodiscard]] bool busy() const { return running_.has_value(); }
   /// "PROGRAM ended with status 1", until another one is run.
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
-  void forget_failure() { failure_.reset(); }
 
  private:
   void start(Hook hook);
+  void overtake();
   void ended();
   void failed(const Hook& hook, const std::string& what);
 
@@ -52,7 +55,7 @@ class HookRunner {
   std::optional<Hook> running_, waiting_;
   std::optional<std::string> failure_;
   pid_t process_ = 0;
-  bool timed_out_ = false;
+  bool timed_out_ = false, overtaken_ = false;
   boost::asio::posix::stream_descriptor process_fd_;
   boost::asio::steady_timer timer_;
 };

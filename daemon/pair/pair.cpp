@@ -69,13 +69,13 @@ Pair::Pair(const config::Config& config, Callbacks callbacks)
       work_(io_.get_executor()),
       replication_(io_, session_options(config), replication_callbacks()) {}
 
-tl::expected<std::unique_ptr<Pair>, std::string> Pair::open(const config::Config& config, RoleRunner::Promoted promoted,
+tl::expected<std::unique_ptr<Pair>, std::string> Pair::open(const config::Config& config, RoleRunner::Remembered remembered,
                                                             Callbacks callbacks) {
   std::unique_ptr<Pair> pair(new Pair(config, std::move(callbacks)));
   auto keys = peer::load_keys(config.ha->key_file);
   if (!keys) return tl::make_unexpected(fmt::format("ha.key_file: {}", fmt::join(keys.error(), "; ")));
   pair->keys_ = std::move(*keys);
-  auto runner = RoleRunner::open(pair->io_, config, promoted, pair->replication_, pair->runner_callbacks());
+  auto runner = RoleRunner::open(pair->io_, config, remembered, pair->replication_, pair->runner_callbacks());
   if (!runner) return tl::make_unexpected(runner.error());
   pair->runner_ = std::move(*runner);
   return pair;
@@ -242,6 +242,7 @@ void Pair::end_connection(const sync::event::Ended& ended) {
   if (last_end_ != why) callbacks_.on_event("session-ended", why);
   last_end_ = why;
   link_->finish(why);
+  if (ended.peer_role) runner_->peer_disagrees(*ended.peer_role == sync::Role::kActive);
 }
 
 // ---- from any thread -------------------------------------------------------------------------------------------
@@ -327,6 +328,9 @@ PairStatus Pair::look() const {
   }
   status.differing_keys = differing_keys_;
   status.warnings = runner_->problems();
+  if (const auto& lost = machine.lost_links(); !lost.empty())
+    status.warnings.push_back(fmt::format(
+        "this node is in fault and cannot be active: no carrier, or no such interface (ha.track): {}", fmt::join(lost, ", ")));
   for (const auto& conflict : runner_->conflicts())
     status.warnings.push_back(conflict + "; if that is the other node, left so when it was stopped: wsl4ctl purge there");
   if (!runner_->strays().empty())
@@ -366,6 +370,11 @@ asio::awaitable<tl::expected<void, std::string>> Pair::failover(bool force) {
 
 asio::awaitable<tl::expected<void, std::string>> Pair::set_role(bool active) {
   auto question = [this, active] { return active ? runner_->promote() : runner_->demote(); };
+  co_return co_await util::ask(io_, std::move(question));
+}
+
+asio::awaitable<bool> Pair::forget_promotion() {
+  auto question = [this] { return runner_->forget_promotion(); };
   co_return co_await util::ask(io_, std::move(question));
 }
 

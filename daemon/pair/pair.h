@@ -65,7 +65,8 @@ class Pair {
   };
 
   [[nodiscard]] static tl::expected<std::unique_ptr<Pair>, std::string> open(const config::Config& config,
-                                                                             RoleRunner::Promoted promoted, Callbacks callbacks);
+                                                                             RoleRunner::Remembered remembered,
+                                                                             Callbacks callbacks);
   ~Pair();
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
@@ -96,6 +97,8 @@ class Pair {
   boost::asio::awaitable<std::set<netlink::IpAddress>> leftover();
   boost::asio::awaitable<tl::expected<void, std::string>> failover(bool force);
   boost::asio::awaitable<tl::expected<void, std::string>> set_role(bool active);
+  /// Unless it has come true.
+  boost::asio::awaitable<bool> forget_promotion();
 
  private:
   Pair(const config::Config& config, Callbacks callbacks);

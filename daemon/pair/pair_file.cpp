@@ -30,9 +30,11 @@ tl::expected<PairState, std::string> from_json(std::string_view text) {
   if (!synced) return tl::make_unexpected(synced.error());
   const auto promoted = flag(*document, "promoted");
   if (!promoted) return tl::make_unexpected(promoted.error());
+  const auto resting = flag(*document, "resting");
+  if (!resting) return tl::make_unexpected(resting.error());
   const auto* const promoted_at = document->if_contains("promoted_at");
   if (promoted_at != nullptr && !promoted_at->is_int64()) return tl::make_unexpected(std::string("promoted_at is no number"));
-  return PairState{*synced, *promoted, promoted_at != nullptr ? promoted_at->get_int64() : 0};
+  return PairState{*synced, *promoted, promoted_at != nullptr ? promoted_at->get_int64() : 0, *resting};
 }
 
 }  // namespace
@@ -48,9 +50,12 @@ tl::expected<PairState, std::string> PairFile::load() const {
 }
 
 util::FileContent PairFile::content(const PairState& state) {
-  const json::object document{
-      {"version", kVersion}, {"peer_synced", state.peer_synced}, {"promoted", state.promoted}, {"promoted_at", state.promoted_at}};
-  return {json::serialize(document) + "\n", !state.peer_synced && !state.promoted};
+  const json::object document{{"version", kVersion},
+                              {"peer_synced", state.peer_synced},
+                              {"promoted", state.promoted},
+                              {"promoted_at", state.promoted_at},
+                              {"resting", state.resting}};
+  return {json::serialize(document) + "\n", state == PairState{}};
 }
 
 }  // namespace wsl4::pair

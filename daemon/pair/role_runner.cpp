@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kTendInterval{100};
 /// What an active had under way when it lost the role goes to the peer within this, or is told by the comparison. After a split
 /// that is whatever began on this side.
 constexpr std::chrono::milliseconds kHandOnLimit{300}, kHandOnAfterSplit{5000};
+/// To a peer that was not synced: most of the table may be missing there, and what it does not get is dropped here too.
+constexpr std::chrono::milliseconds kHandOnAll = election::Takeover::kEntriesLimit;
 
 sync::Role to_sync(Role role) {
   switch (role) {
@@ -48,14 +50,14 @@ RoleRunner::RoleRunner(boost::asio::io_context& io, const config::Config& config
       tend_timer_(io) {}
 
 tl::expected<std::unique_ptr<RoleRunner>, std::string> RoleRunner::open(boost::asio::io_context& io, const config::Config& config,
-                                                                        Promoted promoted, Replication& replication,
+                                                                        const Remembered& remembered, Replication& replication,
                                                                         Callbacks callbacks) {
   std::unique_ptr<RoleRunner> runner(new RoleRunner(io, config, replication, std::move(callbacks)));
-  if (auto prepared = runner->prepare(config, promoted); !prepared) return tl::make_unexpected(prepared.error());
+  if (auto prepared = runner->prepare(config, remembered); !prepared) return tl::make_unexpected(prepared.error());
   return runner;
 }
 
-tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config, Promoted promoted) {
+tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config, const Remembered& remembered) {
   const auto message = [](const netlink::Error& error) { return error.message(); };
   auto rtnl = netlink::rtnl::open_rtnl();
   if (!rtnl) return tl::make_unexpected(message(rtnl.error()));
@@ -77,8 +79,9 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
 
   election::RoleMachine::Settings settings;
   settings.external = ha.election == config::Election::kExternal;
-  settings.promoted = promoted.has_value();
-  settings.promoted_ago = promoted.value_or(std::chrono::milliseconds{});
+  settings.promoted = remembered.promoted_ago.has_value();
+  settings.promoted_ago = remembered.promoted_ago.value_or(std::chrono::milliseconds{});
+  settings.resting = remembered.resting;
   settings.vrrp = {ha.priority, ha.advert_interval, ha.preempt, ha.listen.address};
   const auto& moving = addresses_->moving();
   tracked_.look(*links, *present, moving.wanted);
@@ -100,13 +103,16 @@ tl::expected<void, std::string> RoleRunner::prepare(const config::Config& config
     transport_ = std::move(*transport);
   }
   settings_ = std::move(settings);
-  machine_.emplace(settings_, Clock::now());
+  prepared_at_ = Clock::now();
+  machine_.emplace(settings_, prepared_at_);
   return {};
 }
 
 void RoleRunner::start() {
   started_ = true;
-  machine_.emplace(settings_, Clock::now());
+  const auto now = Clock::now();
+  settings_.promoted_ago += std::chrono::duration_cast<std::chrono::milliseconds>(now - prepared_at_);
+  machine_.emplace(settings_, now);
   look_at_links();
 }
 
@@ -127,7 +133,8 @@ void RoleRunner::session_changed() {
   const auto plan = [this](election::Plan asked) { return machine_->takeover() && machine_->takeover()->plan() == asked; };
   const bool forced = plan(election::Plan::kForcedHandOver);
   // Of another active: what it has said last may be older than its being active, until it answers what is sent from now on.
-  const bool still_comes = plan(election::Plan::kMeet) && (!connected || owns || status.peer.answered < waits_since_);
+  const bool unheard = plan(election::Plan::kMeet) && (!connected || status.peer.answered < waits_since_);
+  const bool still_comes = owns || unheard;
   if (waits_for_ == Step::kDrain && (status.drained || (forced && connected && status.pending == 0))) finish(Step::kDrain);
   if (waits_for_ == Step::kAwaitEntries && status.unapplied == 0 && !still_comes) finish(Step::kAwaitEntries);
   settle_session_role();
@@ -163,6 +170,18 @@ election::RoleMachine::Answer RoleRunner::promote() {
   auto answer = machine_->promote(Clock::now());
   act();
   return answer;
+}
+
+bool RoleRunner::forget_promotion() {
+  machine_->forget_promotion(Clock::now());
+  act();
+  return role_ == Role::kActive;
+}
+
+void RoleRunner::peer_disagrees(bool active) {
+  if (!started_) return;
+  machine_->peer_disagrees(active, Clock::now());
+  act();
 }
 
 election::RoleMachine::Answer RoleRunner::demote() {
@@ -299,7 +318,8 @@ void RoleRunner::change_role(Role role, Cause cause) {
     callbacks_.spare_present(false);
   }
   if (was_active && (cause == Cause::kHigher || replication_.connected())) {
-    hand_on_ = HandOn{cause == Cause::kHigher ? kHandOnAfterSplit : kHandOnLimit, {}};
+    const auto limit = cause == Cause::kHigher ? kHandOnAfterSplit : session_.synced ? kHandOnLimit : kHandOnAll;
+    hand_on_ = HandOn{limit, {}};
     callbacks_.catch_up([this] {
       if (hand_on_) hand_on_->caught_up = true;
       settle_session_role();

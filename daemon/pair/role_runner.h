@@ -41,10 +41,15 @@ class RoleRunner {
     std::function<void()> on_stopped;
   };
 
-  using Promoted = std::optional<std::chrono::milliseconds>;  // how long ago, if it was said last
+  /// Of the time before this daemon started.
+  struct Remembered {
+    std::optional<std::chrono::milliseconds> promoted_ago;  // if that was said last
+    bool resting = false;                                   // RoleMachine::Settings
+  };
   /// The error is one line that says what is missing: the interface, its address, a capability.
   [[nodiscard]] static tl::expected<std::unique_ptr<RoleRunner>, std::string> open(boost::asio::io_context& io,
-                                                                                   const config::Config& config, Promoted promoted,
+                                                                                   const config::Config& config,
+                                                                                   const Remembered& remembered,
                                                                                    Replication& replication, Callbacks callbacks);
 
   /// The session holds all that the kernel has; from now on roles may change.
@@ -63,6 +68,9 @@ class RoleRunner {
   election::RoleMachine::Answer failover(bool force);
   election::RoleMachine::Answer promote();
   election::RoleMachine::Answer demote();
+  /// Whether the role has come.
+  bool forget_promotion();
+  void peer_disagrees(bool active);
   /// Hands over, withdraws, or leaves all as it is where nobody else is there (RoleMachine::stop). Ends with `on_stopped`.
   void stop();
 
@@ -76,7 +84,7 @@ class RoleRunner {
 
  private:
   RoleRunner(boost::asio::io_context& io, const config::Config& config, Replication& replication, Callbacks callbacks);
-  [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, Promoted promoted);
+  [[nodiscard]] tl::expected<void, std::string> prepare(const config::Config& config, const Remembered& remembered);
   void act();
   void perform(const election::Action& action);
   void begin(election::Step step);
@@ -115,6 +123,7 @@ class RoleRunner {
   };
   std::optional<HandOn> hand_on_;
   election::Role role_ = election::Role::kInit;
+  std::chrono::steady_clock::time_point prepared_at_;
   bool started_ = false, acting_ = false;
   bool ends_ = false;  // as soon as the virtual links rest
   boost::asio::steady_timer timer_, tend_timer_;

@@ -48,7 +48,17 @@ tl::expected<std::vector<netlink::IpAddress>, std::string> advert_sources(const 
     usable = usable || has_vip;
   }
   if (usable) return sources;
-  return tl::make_unexpected(fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha.interface));
+  if (sources.empty() && ha.unicast_peer)
+    return tl::make_unexpected(
+        fmt::format("ha.unicast_peer: {} is in no network of {}'s own addresses", ha.unicast_peer->to_string(), ha.interface));
+  if (sources.empty())
+    return tl::make_unexpected(
+        fmt::format("ha.interface: {} has no address of its own that adverts could come from", ha.interface));
+  const bool is_ipv4 = sources.front().family() == netlink::Family::kIpv4;  // and no VIP is
+  return tl::make_unexpected(
+      ha.unicast_peer ? fmt::format("ha.unicast_peer: adverts to it would be {}, and no VIP is", is_ipv4 ? "IPv4" : "IPv6")
+                      : fmt::format("ha.interface: {} has no {} address of its own that adverts could come from", ha.interface,
+                                    is_ipv4 ? "IPv6 link-local" : "IPv4"));
 }
 
 }  // namespace wsl4::pair

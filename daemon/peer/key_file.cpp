@@ -105,9 +105,10 @@ tl::expected<Keys, std::vector<std::string>> parse_keys(std::string_view text, c
     if (!key) {
       tell(key.error());
     } else if (std::ranges::find(keys, key->id(), &Key::id) != keys.end()) {
-      tell("this key stands in the file twice");
+      continue;  // as when the last line was copied to the front
     } else if (keys.size() == kMaxKeys) {
       tell(fmt::format("there are more than {} keys", kMaxKeys));
+      break;
     } else {
       keys.push_back(*std::move(key));
     }

@@ -46,8 +46,8 @@ using Keys = std::vector<Key>;
 
 inline constexpr std::size_t kMaxKeys = 8;
 
-/// Empty lines and lines that begin with # are nothing. The error has every problem as "FILE:LINE: what is wrong", none of which
-/// shows a key.
+/// Empty lines, lines that begin with # and keys that were there before are nothing. The error has every problem as "FILE:LINE:
+/// what is wrong", none of which shows a key.
 [[nodiscard]] tl::expected<Keys, std::vector<std::string>> parse_keys(std::string_view text, const std::string& file);
 
 /// Refuses a file that others may read (mode 0600 and stricter pass), or that belongs to another user than this process's or root.

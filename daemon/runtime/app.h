@@ -138,6 +138,7 @@ class App final : public control::Node {
   [[nodiscard]] tl::expected<void, std::string> learn_gone(const flows::BackendNumbers::Place& place);
   void tell_gone();
   void save_pair_state();
+  void keep_rest(bool resting);
   void keep_promotion(bool promoted, bool said_again = false);
   [[nodiscard]] std::optional<std::chrono::milliseconds> promoted_ago() const;
   [[nodiscard]] static std::int64_t clock_milliseconds();
@@ -155,7 +156,7 @@ class App final : public control::Node {
   boost::asio::awaitable<void> age_verdicts();
   /// Why changes are for the peer, if they are.
   [[nodiscard]] std::optional<control::Refusal> refusal_of_follower() const;
-  void reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings);
+  void reload_pair(const config::Config& file, peer::Keys keys);
   boost::asio::awaitable<void> add_pair(control::Status& status);
   /// Looks every few milliseconds.
   boost::asio::awaitable<bool> comes_true(std::function<bool()> condition, std::chrono::milliseconds limit);

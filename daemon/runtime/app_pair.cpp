@@ -27,8 +27,8 @@ using election::Role;
 
 namespace {
 
-/// A hand-over is given up after RoleMachine::kOfferLimit; the rest is for the steps.
-constexpr std::chrono::seconds kLeaveLimit{6};
+/// A peer is waited for twice RoleMachine::kOfferLimit: until it is synced, and until it has the role. The rest is for the steps.
+constexpr std::chrono::seconds kLeaveLimit{8};
 constexpr std::chrono::milliseconds kLookPause{5};
 /// Tendings without an active peer after which its verdicts count no more.
 constexpr int kVerdictsLast = 5;
@@ -128,7 +128,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   };
   told.on_stopped = [this] { asio::post(io_, [this] { left_pair_ = true; }); };
   told.on_kept = [this] { asio::post(io_, [this] { role_kept(); }); };
-  auto pair = pair::Pair::open(*wanted_.file, promoted_ago(), std::move(told));
+  auto pair = pair::Pair::open(*wanted_.file, {promoted_ago(), pair_state_.resting}, std::move(told));
   if (!pair) return tl::make_unexpected(pair.error());
   pair_ = std::move(*pair);
   sharing_.emplace([this](sync::SharedState piece) { pair_->publish(piece.topic, std::move(piece.bytes)); },
@@ -149,14 +149,10 @@ tl::expected<void, std::string> App::begin_pair() {
   return pair_->begin();
 }
 
-/// The key file is read at each reload, so that keys are changed without a restart. Connections that stand are left alone.
-void App::reload_pair(const config::Config& file, bool dry_run, std::vector<std::string>& warnings) {
-  auto keys = peer::load_keys(file.ha->key_file);
-  if (!keys)
-    for (const auto& problem : keys.error()) warnings.push_back(fmt::format("ha.key_file: {}; the old keys stay", problem));
-  if (dry_run) return;
+/// Connections that stand are left alone.
+void App::reload_pair(const config::Config& file, peer::Keys keys) {
   pair_->set_configuration(pair::config_digests(file));
-  if (keys) pair_->set_keys(std::move(*keys));
+  pair_->set_keys(std::move(keys));
 }
 
 void App::role_changed(Role role, Cause cause) {
@@ -166,6 +162,7 @@ void App::role_changed(Role role, Cause cause) {
   events_.add("role-changed", fmt::format("{} ({})", to_string(role), to_string(cause)));
   // A role that was handed over is the other node's by an operator's word too; one that a stop took comes back with the start.
   if (cause != Cause::kStopped) keep_promotion(is_active());
+  if (is_active()) keep_rest(false);
   watch_all();
   if (is_active()) {
     health_->take_over();
@@ -184,7 +181,7 @@ void App::role_kept() {
 
 void App::run_hook() {
   const auto& program = is_active() ? wanted_.file->ha->hook_active : wanted_.file->ha->hook_standby;
-  if (program.empty()) return hooks_.forget_failure();
+  if (program.empty()) return hooks_.leave();
   const auto moving = moving_addresses();
   const auto texts = [](const auto& items, const auto& address_of) {
     std::vector<std::string> all;
@@ -219,11 +216,15 @@ void App::keep_promotion(bool promoted, bool said_again) {
   save_pair_state();
 }
 
+void App::keep_rest(bool resting) {
+  if (std::exchange(pair_state_.resting, resting) != resting) save_pair_state();
+}
+
 std::optional<std::chrono::milliseconds> App::promoted_ago() const {
   if (!pair_state_.promoted) return std::nullopt;
-  const auto now = clock_milliseconds();
-  const std::chrono::milliseconds ago(now - std::clamp<std::int64_t>(pair_state_.promoted_at, 0, now));
-  return std::min(ago, election::Word::kOldest);
+  const std::chrono::milliseconds ago(clock_milliseconds() - pair_state_.promoted_at);
+  // A clock that was set back says nothing of it.
+  return ago < std::chrono::milliseconds::zero() ? election::Word::kOldest : std::min(ago, election::Word::kOldest);
 }
 
 void App::save_pair_state() { files_.keep(pair_file_->path(), pair::PairFile::content(pair_state_)); }
@@ -284,6 +285,11 @@ asio::awaitable<void> App::add_pair(control::Status& status) {
   if (!served && wanted_.file->ha->election == config::Election::kExternal)
     status.warnings.push_back(fmt::format("no active node is heard of: wsl4ctl promote makes this one active{}",
                                           connected ? "" : "; first make sure that the other one is not"));
+  if (connected && pair.sync.peer.node == wanted_.file->node.name)
+    status.warnings.push_back(
+        fmt::format("both nodes are named {0}, so changes made while they were apart cannot be told apart: give "
+                    "one another node.name, and restart it",
+                    pair.sync.peer.node));
   if (hooks_.failure()) status.warnings.push_back("the hook " + *hooks_.failure());
   if (is_active()) std::ranges::move(sharing_->problems(), std::back_inserter(status.warnings));
   if (!pair.differing_keys.empty())
@@ -323,6 +329,7 @@ asio::awaitable<Outcome<std::string>> App::failover(bool force) {
   const auto begun = co_await pair_->failover(force);
   if (!begun) co_return refused(409, begun.error());
   if (!co_await comes_to(Role::kStandby)) co_return refused(409, "the peer did not take the active role; this node keeps it");
+  keep_rest(true);
   if (!force && !co_await peer_takes_role()) {
     co_return refused(409, is_active() ? "the peer was gone before it took the active role; this node has taken it again"
                                        : "nothing says that the peer has taken the active role: see status of both nodes");
@@ -340,7 +347,12 @@ asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
   if (!begun) co_return refused(409, begun.error());
   keep_promotion(active, true);
   const auto wanted = active ? Role::kActive : Role::kStandby;
-  if (!co_await comes_to(wanted)) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
+  if (!co_await comes_to(wanted)) {
+    // Else it would come true some day, when nobody reckons with it.
+    if (active) co_await pair_->forget_promotion();
+    keep_promotion(is_active(), true);
+    if (role_ != wanted) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
+  }
   co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));
 }
 

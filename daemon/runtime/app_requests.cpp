@@ -33,6 +33,7 @@ namespace {
 config::Config with_restart_settings_of(const config::Config& running, config::Config loaded) {
   loaded.control.socket = running.control.socket;
   loaded.control.listen = running.control.listen;
+  loaded.node.name = running.node.name;
   loaded.node.state_dir = running.node.state_dir;
   loaded.node.ct_mark_mask = running.node.ct_mark_mask;
   if (!running.ha || !loaded.ha) {
@@ -117,6 +118,13 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
     report.warnings.emplace_back(
         "addresses.manage is false now: addresses that wsl4d has put on stay until somebody takes them off");
   auto next = with_restart_settings_of(joining_.file(), std::move(*loaded));
+  // The key file is read at each reload, so that keys are changed without a restart.
+  std::optional<peer::Keys> keys;
+  if (pair_) {
+    auto read = peer::load_keys(next.ha->key_file);
+    if (!read) co_return refused(422, "ha.key_file cannot be used; nothing was changed", read.error());
+    keys = *std::move(read);
+  }
   auto named_files = read_named_files(next);
   report.read_anew = differing(named_files_, named_files);
   foresee(next, report);
@@ -128,7 +136,6 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
     if (!text) co_return tl::make_unexpected(text.error());
     report.changed = !text->empty() || other;
     report.nft_text = std::move(*text);
-    if (pair_) reload_pair(next, dry_run, report.warnings);
     co_return report;
   }
   auto listener = joining_.prepare(next);
@@ -142,7 +149,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
   report.changed = *changed || other;
-  if (pair_) reload_pair(joining_.file(), dry_run, report.warnings);
+  if (keys) reload_pair(joining_.file(), *std::move(keys));
   named_files.merge(named_files_);  // one that is no good is in use as it was
   named_files_ = std::move(named_files);
   std::ranges::move(dormant(), std::back_inserter(report.warnings));

@@ -1,5 +1,9 @@
 #include "daemon/runtime/event_log.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -10,12 +14,24 @@ namespace wsl4::runtime {
 namespace asio = boost::asio;
 
 namespace {
+
 constexpr std::size_t kKept = 1000;
-}
+
+/// Somebody should look at these; the others only tell what went on.
+constexpr std::array<std::string_view, 22> kWarnings{
+    "address-conflict",  "all-backends-down",      "backend-down",     "changes-dropped",  "configurations-differ",
+    "conntrack-overrun", "copies-without-service", "discovery-failed", "drift-repaired",   "hand-over-failed",
+    "hook-failed",       "lease-lapsed",           "left-forwarding",  "not-shared",       "peer-disconnected",
+    "peer-not-followed", "peer-refused",           "reload-refused",   "ruleset-repaired", "session-ended",
+    "state-not-saved",   "sysctl-restored"};
+
+}  // namespace
 
 void EventLog::add(std::string name, std::string detail, std::string service, std::string backend) {
-  log::info(name, "{}{}{}{}detail=\"{}\"", service.empty() ? "" : "service=", service.empty() ? "" : service + " ",
-            backend.empty() ? "" : "backend=", backend.empty() ? "" : backend + " ", detail);
+  const auto level = std::ranges::find(kWarnings, name) == kWarnings.end() ? config::LogLevel::kInfo : config::LogLevel::kWarning;
+  log::write(level, name,
+             fmt::format("{}{}{}{}detail=\"{}\"", service.empty() ? "" : "service=", service.empty() ? "" : service + " ",
+                         backend.empty() ? "" : "backend=", backend.empty() ? "" : backend + " ", detail));
   events_.push_back(
       {++last_sequence_, control::WallClock::now(), std::move(name), std::move(service), std::move(backend), std::move(detail)});
   if (events_.size() > kKept) events_.pop_front();

@@ -12,6 +12,7 @@
 #include "daemon/host/host.h"
 #include "daemon/runtime/state_store.h"
 #include "daemon/service/desired_state.h"
+#include "daemon/util/file.h"
 #include "netlink/conntrack/conntrack.h"
 #include "netlink/nft/nftables.h"
 #include "netlink/rtnl/rtnl.h"
@@ -97,6 +98,10 @@ tl::expected<PurgeReport, PurgeRefusal> purge(const std::string& config_path, bo
   const auto state = store.load(has_table);  // a table does not outlive a boot
   if (!state) return tl::make_unexpected(PurgeRefusal{state.error()});
   if (dry_run) return PurgeReport{};
+  const auto directory = std::filesystem::path(store.path()).parent_path().string();
+  const auto lock = util::lock_folder(directory);  // the daemon may have another socket than the one that was asked
+  if (lock && !*lock)
+    return tl::make_unexpected(PurgeRefusal{fmt::format("a daemon runs with {}: stop it first (systemctl stop wsl4d)", directory)});
 
   PurgeReport report;
   // The addresses first: a packet to one of them must not meet the bare machine while it still answers for them.

@@ -28,4 +28,10 @@ void run_as(const std::string& name, const std::function<void()>& work) {
   }).join();
 }
 
+bool can_act_as(const std::string& name) {
+  const uid_t self = ::geteuid();
+  const passwd* const user = ::getpwnam(name.c_str());
+  return self == 0 || user == nullptr || user->pw_uid == self;
+}
+
 }  // namespace wsl4::util

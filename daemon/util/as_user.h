@@ -15,6 +15,10 @@ inline constexpr const char* kDaemonUser = "wsl4";
 /// root's, or if there is no such user.
 void run_as(const std::string& name, const std::function<void()>& work);
 
+/// Whether `as_user` has the rights of `name`: this process is root's or that user's, or there is no such user and so no other
+/// rights to be had.
+[[nodiscard]] bool can_act_as(const std::string& name);
+
 template <class Work>
 auto as_user(const std::string& name, Work work) {
   std::optional<decltype(work())> result;

@@ -18,16 +18,15 @@ namespace wsl4::util {
 
 namespace {
 
-std::string effective_user() {
-  const uid_t self = ::geteuid();
-  const passwd* const user = ::getpwuid(self);
-  return user == nullptr ? std::to_string(self) : user->pw_name;
+std::string user_name(uid_t id) {
+  const passwd* const user = ::getpwuid(id);
+  return user == nullptr ? std::to_string(id) : user->pw_name;
 }
 
 tl::unexpected<std::string> failed(const char* verb, const std::string& path) {
   const int code = errno;
   auto why = std::generic_category().message(code);
-  if (code == EACCES) why += " to user " + effective_user();
+  if (code == EACCES) why += " to user " + user_name(::geteuid());
   return tl::make_unexpected(fmt::format("cannot {} {}: {}", verb, path, why));
 }
 
@@ -84,17 +83,21 @@ tl::expected<std::optional<std::string>, std::string> read_file_if_there(const s
 }
 
 tl::expected<std::string, std::string> read_secret_file(const std::string& path, unsigned widest) {
-  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const netlink::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO without a writer too
   if (!fd) return failed("open", path);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed("read", path);
+  if (!S_ISREG(status.st_mode))
+    return tl::make_unexpected(
+        fmt::format("{} is {}, not a file", path, S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"));
   const unsigned mode = status.st_mode & 07777U;
   if ((mode & ~widest) != 0) {
     return tl::make_unexpected(fmt::format("{0} holds secrets and has mode {1:04o}: chmod {2:04o} {0}", path, mode, widest));
   }
   const uid_t self = ::geteuid();
   if (self != 0 && status.st_uid != 0 && status.st_uid != self) {
-    return tl::make_unexpected(fmt::format("{} holds secrets and belongs to user {}, not to user {}", path, status.st_uid, self));
+    return tl::make_unexpected(fmt::format("{0} holds secrets and belongs to user {1}, not to user {2}: chown {2}: {0}", path,
+                                           user_name(status.st_uid), user_name(self)));
   }
   return read_all(fd.get(), path);
 }

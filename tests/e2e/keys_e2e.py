@@ -61,6 +61,13 @@ class Rotation(LivePair):
                 self.assertEqual(self.refused(), sound)
         self.expect_pair(self.a)
 
+        # A file that is no good changes nothing.
+        self.put(self.b, ["0123"])
+        for arguments in (["reload", "--dry-run"], ["reload"]):
+            refused = self.b.ctl(*arguments, check=False)
+            self.assertEqual(refused.returncode, 2, refused)
+            self.assertRegex(refused.stderr, ":2: a key has 64 hexadecimal digits(.|\n)*ha.key_file")
+
         # One with the old key alone is refused, and both say so.
         self.reload(self.b, [old])
         self.reconnect()

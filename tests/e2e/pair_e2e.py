@@ -119,6 +119,20 @@ class Takeover(LivePair):
         self.expect_pair(self.a)
         self.end_load()
 
+    def test_a_node_that_can_have_no_session_takes_nothing_from_a_living_active(self):
+        # Its adverts are another router's, and its settings are not those of the peer: only the greeting tells.
+        self.b.stop()
+        self.b.more["ha"] += "virtual_router_id = 52\n"
+        self.b.write()
+        self.b.start()
+        says = lambda: " ".join(self.b.status()["warnings"])
+        until(lambda: "must be the same on both nodes: ha.virtual_router_id" in says(), lambda: f"why there is no session: {says()}")
+        self.until_advertised(self.a, 60)
+        self.assertEqual((self.roles(), self.b.owns()), ({"lb-a": "active", "lb-b": "standby"}, []))
+        self.expect_unharmed()
+        self.a.power_off()
+        self.until_active(self.b, 30)
+
     def test_takeover_while_connections_arrive(self):
         newcomers = Clients(self.bed, f"{VIP4}:443", source="198.19.100.1")
         count, under_way = 20000 if LONG else 4000, 32

@@ -211,13 +211,39 @@ class Links(LivePair):
             mac = self.bed.mac(card, node.namespace)
             self.bed.ip(name, *(f"neigh replace {address} lladdr {mac} dev {card} nud {state}" for address in addresses))
 
-    def test_failover_waits_for_a_slow_link(self):
-        # Not synced is not ready: refused, and the role stays.
+    def copy_slowly(self, rate, latency):
+        """lb-b is back from a power cut, and has hardly anything yet."""
         self.b.power_off()
-        slow = "qdisc add dev sync root tbf rate 150kbit burst 4kb latency 500ms"
+        slow = f"qdisc add dev sync root tbf rate {rate} burst 4kb latency {latency}"
         self.bed.run(self.a.namespace, "tc", *slow.split())
         self.b.power_on()
         until(lambda: self.a.sync()["state"] == "bulk", lambda: f"a snapshot under way: {self.a.sync()}")
+
+    def test_who_loses_the_role_hands_all_on_to_a_peer_that_is_not_synced(self):
+        self.copy_slowly("1mbit", "100ms")
+        self.carrier(self.a, "front", "down")
+        self.until_active(self.b)
+        self.assertIn("front", "".join(warning for warning in self.a.status()["warnings"] if "in fault" in warning))
+        held = self.b.sync()["flows"]
+        self.assertLess(held, self.live, "it is not synced")
+        self.expect_unharmed()
+        self.carrier(self.a, "front", "up")
+        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+        self.expect_pair(self.b)
+        print(f"    the role was taken with {held} of {self.live} connections", flush=True)
+        self.end_load()
+
+    def test_a_stop_waits_for_a_slow_link(self):
+        self.copy_slowly("1mbit", "100ms")
+        self.a.stop()
+        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+        self.a.start()
+        self.expect_pair(self.b)
+        self.end_load()
+
+    def test_failover_waits_for_a_slow_link(self):
+        # Not synced is not ready: refused, and the role stays.
+        self.copy_slowly("150kbit", "500ms")
         refused = self.a.ctl("failover", check=False)
         self.assertEqual(refused.returncode, 1)
         self.assertRegex(refused.stderr, "not synced")

@@ -69,7 +69,7 @@ struct RoleRunnerTest : testing::Test {
 
 // A node's start may take longer than it waits for the other one: it reads the kernel's tables before it listens to anybody.
 TEST_F(RoleRunnerTest, TakesNoRoleBeforeItIsStarted) {
-  const auto opened = here.run([&] { return RoleRunner::open(io, config, std::nullopt, replication, callbacks()); });
+  const auto opened = here.run([&] { return RoleRunner::open(io, config, {}, replication, callbacks()); });
   ASSERT_TRUE(opened) << opened.error();
   auto& runner = **opened;
   const auto alone = std::chrono::steady_clock::now() + election::RoleMachine::kStartPatience;

@@ -66,7 +66,7 @@ std::string live_through(std::uint64_t seed) {
     trouble(world, random);
   }
   world.mend_all();
-  if (!world.run(8s)) return world.problem();
+  if (!world.run(12s)) return world.problem();  // a stop may just have begun, which takes up to 6
   const int before = world.changes();
   if (!world.run(4s)) return world.problem();
   if (world.changes() != before) return "the roles do not come to rest";

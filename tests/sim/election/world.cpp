@@ -231,7 +231,9 @@ void World::obey_step(int node, Step step) {
     self.announced = now_;
   }
   const bool waits = step == Step::kDrain || step == Step::kAwaitEntries;
-  if (waits && (!self.session.synced || chance(0.05))) return;  // until its limit
+  // Until its limit; but nobody waits for the entries of a node that is gone.
+  const bool may_last = step == Step::kDrain || self.machine->takeover()->plan() == election::Plan::kMeet;
+  if (waits && may_last && (!self.session.synced || chance(0.05))) return;
   post(now_ + (waits ? between(0, 60) : between(0, 4)), node, self.life, StepDone{step});
 }
 

@@ -13,7 +13,6 @@ TEST(Changes, NoneBetweenEquals) { EXPECT_THAT(restart_changes({}, {}), IsEmpty(
 
 TEST(Changes, WhatAReloadTakesOverIsNotTold) {
   Config loaded;
-  loaded.node.name = "other";
   loaded.node.log_level = LogLevel::kDebug;
   loaded.addresses.manage = false;
   loaded.pools.emplace_back();
@@ -23,11 +22,13 @@ TEST(Changes, WhatAReloadTakesOverIsNotTold) {
 
 TEST(Changes, NamesWhatTakesARestart) {
   Config loaded;
+  loaded.node.name = "other";
   loaded.node.state_dir = "/other";
   loaded.node.ct_mark_mask = 0xff;
   loaded.control.socket = "/other.sock";
   loaded.control.listen = Endpoint::parse("127.0.0.1:9440");
-  EXPECT_THAT(restart_changes({}, loaded), ElementsAre("node.state_dir", "node.ct_mark_mask", "control.socket", "control.listen"));
+  EXPECT_THAT(restart_changes({}, loaded),
+              ElementsAre("node.name", "node.state_dir", "node.ct_mark_mask", "control.socket", "control.listen"));
 }
 
 TEST(Changes, APairThatComesOrGoesIsOneChange) {

@@ -121,6 +121,20 @@ TEST(Failover, TheMoverRestsUntilItHasBeenActiveAgain) {
   EXPECT_NE(bed.machine.state(bed.now()).claim, 0U);
 }
 
+TEST(Failover, TheMoverRestsOverARestart) {
+  for (const bool resting : {false, true}) {
+    auto of = settings(true);
+    of.resting = resting;
+    RoleBed bed(of);
+    bed.stand_by();
+    for (int i = 0; i < 10; ++i) {
+      bed.hear_advert(50);
+      bed.pass(100);
+    }
+    EXPECT_EQ(bed.machine.state(bed.now()).claim == 0, resting);
+  }
+}
+
 TEST(Failover, ForcedWithoutAPeerResignsWhenTheAddressesAreOff) {
   RoleBed bed;
   bed.become_active();
@@ -198,6 +212,7 @@ TEST(Carrier, LostOnATrackedInterfaceGivesTheRoleUp) {
   EXPECT_EQ(bed.done(), (Words{"role fault carrier", "step guard-standby", "step remove-addresses"}));
   bed.finish(Step::kRemoveAddresses);
   EXPECT_EQ(bed.done(), Words{"resign"});
+  EXPECT_EQ(bed.machine.lost_links(), std::vector<std::string>{"back"});
   bed.prompt = true;
   bed.pass(5000);
   EXPECT_EQ(bed.done(), Words{}) << "no role without it";
@@ -254,13 +269,39 @@ TEST(Stop, WithdrawsAndResignsBesideAPeerThatIsNotSynced) {
   bed.connect(Role::kStandby);
   bed.done();
   bed.machine.stop(bed.now());
-  bed.note();
+  bed.pass(2900);
+  EXPECT_EQ(bed.machine.role(), Role::kActive) << "it may be synced soon";
+  bed.pass(200);
+  EXPECT_EQ(bed.machine.role(), Role::kStandby);
   EXPECT_FALSE(bed.did("stopped")) << "nobody has the role";
   bed.peer.role = Role::kActive;
   bed.hear();
   EXPECT_EQ(bed.done(), kWithdrawn);
   bed.pass(5000);
   EXPECT_EQ(bed.done(), Words{});
+}
+
+TEST(Stop, HandsOverToAPeerThatIsSyncedInTime) {
+  RoleBed bed;
+  bed.become_active();
+  bed.connect(Role::kStandby);
+  bed.done();
+  bed.machine.stop(bed.now());
+  bed.pass(1000);
+  bed.sync();
+  EXPECT_EQ(bed.machine.state(bed.now()).offer, Offer::kFailover);
+  bed.peer.claim = 5;
+  bed.hear();
+  EXPECT_EQ(bed.done(), kHandedOver);
+}
+
+TEST(Stop, WithdrawsBesideAPeerWithWhichNoSessionCanBeHad) {
+  RoleBed bed;
+  bed.become_active();
+  bed.machine.peer_disagrees(false, bed.now());
+  bed.machine.stop(bed.now());
+  bed.note();
+  EXPECT_TRUE(bed.did("role standby stopped"));
 }
 
 TEST(Stop, LeavesEverythingAsItIsWithoutAPeer) {

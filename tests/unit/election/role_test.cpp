@@ -34,6 +34,25 @@ TEST(RoleAtTheStart, AReturningNodeFollowsOnlyWhenThePeerSaysThatItIsActive) {
   EXPECT_EQ(bed.done(), Words{}) << "once";
 }
 
+TEST(RoleAtTheStart, IsNotTakenBesideAnActiveWithWhichNoSessionCanBeHad) {
+  RoleBed bed;
+  for (int i = 0; i < 5; ++i) {
+    bed.machine.peer_disagrees(true, bed.now());
+    bed.pass(1000);
+  }
+  EXPECT_EQ(bed.done(), Words{"role standby heard"});
+  bed.machine.peer_disagrees(false, bed.now());
+  bed.pass(10);
+  EXPECT_EQ(bed.machine.role(), Role::kActive) << "it is active no more";
+
+  RoleBed other;
+  other.machine.peer_disagrees(true, other.now());
+  other.pass(2900);
+  EXPECT_EQ(other.machine.role(), Role::kStandby);
+  other.pass(200);
+  EXPECT_EQ(other.machine.role(), Role::kActive) << "nobody is there any more";
+}
+
 TEST(RoleWithoutAnActive, IsTakenWithThePeersGrantOnly) {
   RoleBed bed;
   bed.connect(Role::kInit);
@@ -191,6 +210,23 @@ TEST(RoleInSilence, ANodeThatSleptReadsFirstWhatWaits) {
   EXPECT_TRUE(bed.did("role active silence")) << "nothing waited";
 }
 
+TEST(RoleInSilence, ANodeThatSleepsTwiceReadsTwice) {
+  RoleBed bed;
+  bed.stand_by();
+  bed.disconnect();
+  bed.ms += 5000;
+  bed.machine.tick(bed.now());
+  bed.machine.links({}, bed.now());  // or it would take the role now
+  bed.pass(1000);
+  bed.machine.links({{"front", true}, {"back", true}}, bed.now());
+  bed.ms += 5000;
+  bed.machine.tick(bed.now());
+  bed.note();
+  EXPECT_EQ(bed.machine.role(), Role::kStandby);
+  bed.pass(static_cast<int>(RoleMachine::kListen.count()));
+  EXPECT_EQ(bed.machine.role(), Role::kActive) << "nothing waited";
+}
+
 TEST(RoleInSilence, ANodeThatSleptTakesNoOldGrant) {
   RoleBed bed;
   bed.connect(Role::kInit);
@@ -282,6 +318,20 @@ TEST(RoleExternal, PromoteAsksAnActivePeerToHandOver) {
   bed.peer.grant = bed.machine.state(bed.now()).claim;
   bed.hear();
   EXPECT_TRUE(bed.did("role active granted"));
+}
+
+TEST(RoleExternal, APromotionThatDidNotComeTrueIsForgotten) {
+  for (const bool forgets : {false, true}) {
+    RoleBed bed(settings(false, true));
+    bed.stand_by();
+    EXPECT_TRUE(bed.machine.promote(bed.now()));
+    bed.pass(1000);
+    EXPECT_EQ(bed.machine.role(), Role::kStandby);
+    if (forgets) bed.machine.forget_promotion(bed.now());
+    bed.disconnect();
+    bed.pass(5000);
+    EXPECT_EQ(bed.machine.role(), forgets ? Role::kStandby : Role::kActive);
+  }
 }
 
 TEST(RoleExternal, RemembersOverARestartWhatWasSaid) {

@@ -60,19 +60,36 @@ class Check : public testing::Test {
 
 TEST_F(Check, AMachineInOrderHasNoFinding) { EXPECT_THAT(findings(), IsEmpty()); }
 
-TEST_F(Check, ANodeOfAPairNeedsItsKeyItsInterfaceAndItsAddress) {
+TEST_F(Check, ANodeOfAPairNeedsItsInterfacesAndItsAddress) {
   auto& ha = config_.ha.emplace();
   ha.listen = test::endpoint("198.18.0.1:4440");
   ha.peer = test::endpoint("198.18.0.2:4440");
-  ha.key_file = "/etc/wsl4/peer.key";
   ha.interface = "eth0";
   EXPECT_THAT(findings(), IsEmpty());
-  machine_.key_problems = {"cannot open it"};
+  ha.track = {"eth0", "eht1"};
   ha.interface = "eth7";
   ha.listen = test::endpoint("198.18.0.3:4440");
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "ha.key_file: cannot open it", "wsl4ctl keygen /etc/wsl4/peer.key"),
-                                      finding(Severity::kError, "there is no interface eth7", "ip link"),
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "there is no interface eth7", "ip link"),
+                                      finding(Severity::kError, "ha.track: there is no interface eht1", "ip link"),
                                       finding(Severity::kError, "198.18.0.3 is no address of this machine", "correct it")));
+}
+
+TEST_F(Check, AdvertsNeedAnAddressThatTheyCanComeFrom) {
+  auto& ha = config_.ha.emplace();
+  ha.listen = test::endpoint("198.18.0.1:4440");
+  ha.interface = "eth0";
+  ha.unicast_peer = test::address("198.18.7.2");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "ha.unicast_peer: 198.18.7.2 is in no network of eth0", "correct it")));
+  ha.unicast_peer = test::address("198.18.0.2");
+  EXPECT_THAT(findings(), IsEmpty());
+  machine_.addresses.push_back({2, test::address("2001:db8::1"), 64, 0});
+  ha.unicast_peer = test::address("2001:db8::2");
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kError, "ha.unicast_peer: adverts to it would be IPv6, and no VIP is", "correct it")));
+  ha.unicast_peer.reset();
+  ha.interface = "lo";
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kError, "lo has no address of its own", "give the interface")));
 }
 
 TEST_F(Check, AListenerMayWaitForAVipButNotForAStrangersAddress) {
@@ -124,19 +141,19 @@ TEST_F(Check, AnOldKernelIsAnError) {
 
 TEST_F(Check, WhatDebiansKernelLacksIsNamed) {
   machine_.kernel = {6, 1};
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "TIME_WAIT", "kernel 6.5"),
-                                      finding(Severity::kWarning, "owned", "kernel 6.9"),
-                                      finding(Severity::kWarning, "miss a map element", "kernel 6.17")));
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kNote, "TIME_WAIT", "kernel 6.5"), finding(Severity::kNote, "owned", "kernel 6.9"),
+                          finding(Severity::kNote, "miss a map element", "kernel 6.17")));
 }
 
 TEST_F(Check, ASettingThatDiffersIsNamedWithItsCommand) {
   sysctls_.values["net/ipv4/ip_forward"] = "0";
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "net/ipv4/ip_forward is 0", "sysctl -w net/ipv4/ip_forward=1")));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kNote, "net/ipv4/ip_forward is 0", "sysctl -w net/ipv4/ip_forward=1")));
 }
 
 TEST_F(Check, ConnectionTrackingThatIsNotLoadedYetIsOneWarning) {
   std::erase_if(sysctls_.values, [](const auto& setting) { return setting.first.starts_with("net/netfilter/"); });
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "connection tracking is not loaded", "modprobe nf_conntrack")));
+  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kNote, "connection tracking is not loaded", "modprobe nf_conntrack")));
 }
 
 TEST_F(Check, AKernelWithoutASettingIsAnError) {
@@ -293,7 +310,7 @@ TEST_F(Check, BackendsBehindAGatewayAreNoNeighbours) {
 
 TEST_F(Check, WhatCannotBeSeenIsAFindingItself) {
   machine_.base_chains.reset();
-  machine_.unreadable = {{Severity::kWarning, "foreign nftables chains cannot be looked at", "as root"}};
+  machine_.findings = {{Severity::kWarning, "foreign nftables chains cannot be looked at", "as root"}};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "cannot be looked at", "root")));
 }
 

@@ -57,10 +57,33 @@ TEST_F(HookRunnerTest, HasTheRoleInItsEnvironmentAndNoCapability) {
 }
 
 TEST_F(HookRunnerTest, OneAtATimeAndOfThoseThatWaitTheLast) {
-  for (const auto* name : {"first", "second", "third"})
-    runner_.run(script(name, fmt::format("echo {0}\necho {0} is over\n", name)));
+  auto hook = script("hook", "echo $NUMBER\necho $NUMBER is over\n");
+  for (const auto* number : {"NUMBER=1", "NUMBER=2", "NUMBER=3"}) {
+    hook.environment.back() = number;
+    runner_.run(hook);
+  }
   run_until_idle();
-  EXPECT_EQ(said(), "first\nfirst is over\nthird\nthird is over\n");
+  EXPECT_EQ(said(), "1\n1 is over\n3\n3 is over\n");
+}
+
+TEST_F(HookRunnerTest, OneOfARoleThatIsOverIsEndedAndNoFailure) {
+  const auto slow = script("active", "trap 'echo ended; exit 1' TERM\necho active\nsleep 1000 & wait\n");
+  const auto run_slow = [&](const std::string& before) {
+    runner_.run(slow);
+    ASSERT_TRUE(test::eventually([&] { return said() == before + "active\n"; }));
+  };
+  run_slow("");
+  runner_.run(script("standby", "echo standby\n"));
+  run_until_idle();
+  const std::string both = "active\nended\nstandby\n";
+  EXPECT_EQ(said(), both);
+  run_slow(both);
+  runner_.run(slow);
+  runner_.leave();
+  run_until_idle();
+  EXPECT_EQ(said(), both + "active\nended\n") << "and the one that waited has not run";
+  EXPECT_THAT(failed_, IsEmpty());
+  EXPECT_EQ(runner_.failure(), std::nullopt);
 }
 
 TEST_F(HookRunnerTest, FailuresAreTold) {

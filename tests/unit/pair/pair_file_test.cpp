@@ -24,8 +24,8 @@ class PairFileTest : public testing::Test {
 TEST_F(PairFileTest, NoFileIsTheDefault) { EXPECT_EQ(file_.load(), PairState{}); }
 
 TEST_F(PairFileTest, WhatIsSavedIsLoaded) {
-  for (const PairState state :
-       {PairState{true, false}, PairState{false, true, 1'764'000'000'000}, PairState{true, true}, PairState{}}) {
+  for (const PairState state : {PairState{true, false}, PairState{false, true, 1'764'000'000'000}, PairState{true, true},
+                                PairState{false, false, 0, true}, PairState{}}) {
     ASSERT_TRUE(file_.save(state));
     EXPECT_EQ(file_.load(), state);
   }

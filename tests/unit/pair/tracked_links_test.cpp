@@ -88,7 +88,12 @@ TEST_F(TrackedLinksTest, AdvertsComeFirstFromTheFamilyThatHasAVip) {
 }
 
 TEST_F(TrackedLinksTest, AdvertsNeedAnInterfaceWithAnAddressThatStays) {
-  EXPECT_THAT(sources({address("198.18.0.1"), address("198.18.0.10")}).error(), HasSubstr("front has no address of its own"));
+  EXPECT_THAT(sources({address("198.18.0.1"), address("198.18.0.10")}).error(), HasSubstr("front has no IPv4 address of its own"));
+  ha_.unicast_peer = address("198.18.0.2");
+  EXPECT_EQ(sources({address("2001:db8::10")}).error(), "ha.unicast_peer: adverts to it would be IPv4, and no VIP is");
+  ha_.unicast_peer = address("198.18.7.2");
+  EXPECT_EQ(sources({vip_.address}).error(), "ha.unicast_peer: 198.18.7.2 is in no network of front's own addresses");
+  ha_.unicast_peer.reset();
   ha_.interface = "gone";
   EXPECT_EQ(sources({vip_.address}).error(), "ha.interface: there is no interface gone");
 }

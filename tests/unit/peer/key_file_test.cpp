@@ -33,14 +33,19 @@ TEST(KeyFile, HasAKeyALineAndTheFirstOneLeads) {
 }
 
 TEST(KeyFile, TellsEveryProblemAndNoKey) {
-  EXPECT_THAT(
-      problems("abc\n" + kOne + "\n" + kOne + "\n" + std::string(64, 'g')),
-      ElementsAre("f:1: a key has 64 hexadecimal digits, this has 3 characters (wsl4ctl keygen makes one)",
-                  "f:3: this key stands in the file twice", "f:4: a key has hexadecimal digits only (wsl4ctl keygen makes one)"));
+  EXPECT_THAT(problems("abc\n" + kOne + "\n" + kOne + "\n" + std::string(64, 'g')),
+              ElementsAre("f:1: a key has 64 hexadecimal digits, this has 3 characters (wsl4ctl keygen makes one)",
+                          "f:4: a key has hexadecimal digits only (wsl4ctl keygen makes one)"));
   EXPECT_THAT(problems("# nothing\n"), ElementsAre("f: has no key (wsl4ctl keygen makes one)"));
   std::string many;
-  for (char c = '0'; c <= '8'; ++c) many += std::string(64, c) + "\n";
-  EXPECT_THAT(problems(many), ElementsAre("f:9: there are more than 8 keys"));
+  for (char c = '0'; c <= '9'; ++c) many += std::string(64, c) + "\n";
+  EXPECT_THAT(problems(many), ElementsAre("f:9: there are more than 8 keys")) << "once";
+}
+
+TEST(KeyFile, AKeyThatStandsThereTwiceIsOne) {
+  const auto keys = parse_keys(kTwo + "\n" + kOne + "\n" + kTwo + "\n", "f");
+  ASSERT_TRUE(keys);
+  EXPECT_THAT(*keys, ElementsAre(testing::Property(&Key::text, kTwo), testing::Property(&Key::text, kOne)));
 }
 
 TEST(KeyFile, AKeysIdIsItsOwnAndNotItsDigits) {

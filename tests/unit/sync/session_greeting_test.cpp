@@ -99,6 +99,7 @@ TEST(Greeting, RefusesADifferenceThatMatters) {
   one.configuration = {{"ha.virtual_router_id", 51, true}, {"services", 1, true}, {"service.chat", 1, false}};
   other.configuration = {{"ha.virtual_router_id", 52, true}, {"services", 2, true}, {"service.chat", 2, false}};
   Session a(one), b(other);
+  a.set_role(Role::kActive);
   a.connected(kNow);
   b.connected(kNow);
   b.receive(pull(a), kNow);
@@ -107,7 +108,8 @@ TEST(Greeting, RefusesADifferenceThatMatters) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->error.reason, Reason::kConfiguration);
   EXPECT_EQ(refused->error.text, "these settings must be the same on both nodes: ha.virtual_router_id, services");
-  EXPECT_TRUE(last<event::Ended>(a));
+  EXPECT_EQ(refused->peer_role, Role::kActive);
+  EXPECT_EQ(last<event::Ended>(a)->peer_role, Role::kInit);
 }
 
 TEST(Greeting, TellsOfOtherDifferences) {

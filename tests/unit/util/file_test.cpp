@@ -61,8 +61,10 @@ TEST(SecretFile, OfAThirdUserIsRefused) {
   ASSERT_EQ(::chown(path.c_str(), 65534, 0), 0);
   as_nobody([&] { EXPECT_EQ(read_secret_file(path), "secret") << "its own"; });
   ASSERT_EQ(::chown(path.c_str(), 65533, 0), 0);
-  as_nobody(
-      [&] { EXPECT_EQ(read_secret_file(path).error(), path + " holds secrets and belongs to user 65533, not to user 65534"); });
+  as_nobody([&] {
+    EXPECT_EQ(read_secret_file(path).error(),
+              path + " holds secrets and belongs to user 65533, not to user nobody: chown nobody: " + path);
+  });
   EXPECT_EQ(read_secret_file(path), "secret") << "root reads on behalf of others";
 }
 
@@ -80,7 +82,17 @@ TEST(SecretFile, IsJudgedForTheUserThatWillReadIt) {
   EXPECT_EQ(as_user("nobody", read), "secret");
   ASSERT_EQ(::chown(path.c_str(), 65533, 65534), 0);
   ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
-  EXPECT_EQ(as_user("nobody", read).error(), path + " holds secrets and belongs to user 65533, not to user 65534");
+  EXPECT_EQ(as_user("nobody", read).error(),
+            path + " holds secrets and belongs to user 65533, not to user nobody: chown nobody: " + path);
+}
+
+TEST(SecretFile, WhatIsNoFileIsNotToldToBeMadeSecret) {
+  const test::TemporaryFolder folder;
+  EXPECT_EQ(read_secret_file(folder.file("")).error(), folder.file("") + " is a folder, not a file");
+  EXPECT_EQ(read_secret_file("/dev/null").error(), "/dev/null is a device or pipe, not a file");
+  const auto pipe = folder.file("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(read_secret_file(pipe).error(), pipe + " is a device or pipe, not a file");
 }
 
 TEST(SecretFile, ErrorsNameTheFile) {
