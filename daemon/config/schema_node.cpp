@@ -235,8 +235,9 @@ constexpr Section kHooksSection = {
     .dotted = true,
     .help =
         "Programs told of a change of role; hooks.active also when another active has given the role up to this one. They run "
-        "without capabilities and are not waited for, one at a time; one that "
-        "takes 30 s is killed, and a daemon that stops gives the last one 5 s. Their environment: WSL4_ROLE (active, standby, "
+        "without capabilities and are not waited for, one at a time; one that runs still when the role is another one again gets "
+        "SIGTERM, one that takes 30 s is killed, and a daemon that stops gives the last one 5 s. Their environment: WSL4_ROLE "
+        "(active, standby, "
         "fault), WSL4_NODE, WSL4_VIPS and "
         "WSL4_ADDRESSES (VIPs, pool addresses and addresses.extra), with spaces between them.",
     .settings = kHooks};

@@ -65,8 +65,8 @@ class Validator {
     }
     if (ha->listen.port != 0 && ha->listen == ha->peer)
       tell({"ha", "peer"}, "is this node's own address, ha.listen (the other node's)");
-    check_node_address("listen", ha->listen);
-    check_node_address("peer", ha->peer);
+    check_node_address("listen", ha->listen, "its own");
+    check_node_address("peer", ha->peer, "the other node's");
     if (ha->listen.port != 0 && ha->peer.port != 0 && ha->listen.address.family() != ha->peer.address.family())
       tell({"ha", "peer"}, "is of another family than ha.listen (both IPv4, or both IPv6)");
     if (ha->virtual_mac && !config_.addresses.manage)
@@ -76,9 +76,9 @@ class Validator {
     }
   }
 
-  void check_node_address(const char* key, const netlink::Endpoint& endpoint) {
-    if (endpoint.port != 0 && (endpoint.address.is_unspecified() || endpoint.address.is_multicast()))
-      tell({"ha", key}, "is no address of a single node");
+  void check_node_address(const char* key, const netlink::Endpoint& endpoint, const char* whose) {
+    if (endpoint.port != 0 && endpoint.address.is_unspecified())
+      tell({"ha", key}, fmt::format("is no address of a single node ({})", whose));
   }
 
   void check_register() {

@@ -7,6 +7,7 @@
 #include "daemon/addresses/placement.h"
 #include "daemon/dataplane/plan.h"
 #include "daemon/host/check.h"
+#include "daemon/util/counted.h"
 
 namespace wsl4::host {
 namespace {
@@ -82,12 +83,12 @@ void judge_local_sockets(const config::Config& config, const Machine& machine, s
       const auto place = machine.sockets.find(listen);
       if (service.protocol != netlink::Protocol::kTcp || place == machine.sockets.end()) continue;
       const auto& [listens, connections] = place->second;
-      findings.push_back(
-          {Severity::kWarning,
-           fmt::format("service {}: a program on this machine {} {} and has {} connections there: when wsl4d starts, new ones "
-                       "pass it by, and these are reset unless the kernel tracks them already",
-                       service.name, listens ? "listens on" : "uses", listen.to_string(), connections),
-           fmt::format("stop it first; ss -tnap sport = :{} shows it", listen.port)});
+      findings.push_back({Severity::kWarning,
+                          fmt::format("service {}: a program on this machine {} {} and has {} there: when wsl4d starts, new ones "
+                                      "pass it by, and these are reset unless the kernel tracks them already",
+                                      service.name, listens ? "listens on" : "uses", listen.to_string(),
+                                      util::counted(connections, "connection", "connections")),
+                          fmt::format("stop it first; ss -tnap sport = :{} shows it", listen.port)});
     }
   }
 }

@@ -256,7 +256,7 @@ tl::expected<void, std::string> Pair::begin() {
       callbacks_.on_event("peer-refused", fmt::format("{}: {}", peer::to_string(why), peer::describe(why)));
     };
     auto link = peer::Link::start(io_, std::move(options), keys_, replication_);
-    if (!link) return answer.set_value(tl::make_unexpected(fmt::format("ha.listen: {}", link.error())));
+    if (!link) return answer.set_value(tl::make_unexpected(link.error()));
     link_ = std::move(*link);
     replication_.start();
     runner_->start();

@@ -177,7 +177,8 @@ class App final : public control::Node {
 
   const std::string config_path_;
   Wanted wanted_;
-  NamedFiles named_files_;  // as they are in use
+  std::vector<std::string> awaits_restart_;  // settings that the file has changed
+  NamedFiles named_files_;                   // as they are in use
   const host::KernelFeatures features_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
   boost::asio::io_context io_{1};

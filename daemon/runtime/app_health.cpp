@@ -7,6 +7,7 @@
 
 #include "daemon/runtime/app.h"
 #include "daemon/util/ask.h"
+#include "daemon/util/counted.h"
 #include "daemon/util/log.h"
 
 namespace wsl4::runtime {
@@ -60,7 +61,8 @@ void App::health_changed(const health::Status& status) {
   const auto& standing = status.standing;
   const auto* state = standing.state == health::State::kDown ? "backend-down" : "backend-up";
   auto detail = standing.detail;
-  if (!status.excluded.empty()) detail += fmt::format("; {} pool addresses do not reach it", status.excluded.size());
+  if (!status.excluded.empty())
+    detail += "; does not reach it: " + util::counted(status.excluded.size(), "pool address", "pool addresses");
   const auto* backend = find_backend(assembler_.desired(), status.service, status.backend);
   events_.add(state, std::move(detail), status.service, backend == nullptr ? status.backend.to_string() : backend->name);
   touched_.insert(status.service);

@@ -49,6 +49,10 @@ config::Config with_restart_settings_of(const config::Config& running, config::C
   return loaded;
 }
 
+std::string told_to_await_restart(const std::string& setting) {
+  return fmt::format("{} changed: it takes effect when wsl4d is restarted", setting);
+}
+
 /// Microseconds since it was made: on the clock, and of the processor in this daemon, the kernel's work within its calls included.
 class Stopwatch {
  public:
@@ -111,9 +115,8 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   const auto held = co_await changing_.acquire();
   const Stopwatch changing;
   control::ReloadReport report;
-  for (const auto& key : config::restart_changes(joining_.file(), *loaded)) {
-    report.warnings.push_back(fmt::format("{} changed: it takes effect when wsl4d is restarted", key));
-  }
+  auto awaits_restart = config::restart_changes(joining_.file(), *loaded);
+  std::ranges::transform(awaits_restart, std::back_inserter(report.warnings), told_to_await_restart);
   if (joining_.file().addresses.manage && !loaded->addresses.manage)
     report.warnings.emplace_back(
         "addresses.manage is false now: addresses that wsl4d has put on stay until somebody takes them off");
@@ -148,6 +151,7 @@ asio::awaitable<Outcome<control::ReloadReport>> App::load_again(bool dry_run) {
   notify::ready(util::counted(wanted_.file->services.size(), "service", "services"));
   if (!changed) co_return tl::make_unexpected(changed.error());
   joining_.accept(std::move(next), joined, std::move(*listener));
+  awaits_restart_ = std::move(awaits_restart);
   report.changed = *changed || other;
   if (keys) reload_pair(joining_.file(), *std::move(keys));
   named_files.merge(named_files_);  // one that is no good is in use as it was
@@ -189,6 +193,7 @@ asio::awaitable<Outcome<control::Status>> App::status() {
 
 std::vector<std::string> App::warnings() const {
   auto warnings = sysctl_problems_;
+  std::ranges::transform(awaits_restart_, std::back_inserter(warnings), told_to_await_restart);
   if (addresses_) {
     std::ranges::copy(addresses_->problems(), std::back_inserter(warnings));
     std::ranges::move(addresses_->conflicts(), std::back_inserter(warnings));

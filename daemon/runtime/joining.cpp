@@ -243,8 +243,8 @@ std::vector<std::string> Joining::warnings() const {
   for (const auto& [service, lookup] : lookups_) {
     const auto& status = lookup.discovery->status();
     if (status.failing)
-      warnings.push_back(
-          fmt::format("service {}: {}: {}; the last answer stays in use", service, lookup.setting, status.last_error));
+      warnings.push_back(fmt::format("service {}: {}: {}; the last answer, if there was one, stays in use", service, lookup.setting,
+                                     status.last_error));
     if (status.cut != 0)
       warnings.push_back(fmt::format("service {}: {} has more than {} addresses; {} are left out", service, lookup.setting,
                                      discovery::kMaxBackends, status.cut));

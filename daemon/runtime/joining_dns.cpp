@@ -73,10 +73,11 @@ void Joining::look_up(const config::Service& service) {
 }
 
 discovery::Observer Joining::observe(const std::string& service) {
-  return {
-      [this, service](const std::vector<discovery::Backend>& backends, std::size_t cut) { found(service, backends, cut); },
-      [this, service](const std::string& why) { events_.add("discovery-failed", why + "; the last answer stays in use", service); },
-      [this, service] { events_.add("discovery-recovered", "DNS answers again", service); }};
+  return {[this, service](const std::vector<discovery::Backend>& backends, std::size_t cut) { found(service, backends, cut); },
+          [this, service](const std::string& why) {
+            events_.add("discovery-failed", why + "; the last answer, if there was one, stays in use", service);
+          },
+          [this, service] { events_.add("discovery-recovered", "DNS answers again", service); }};
 }
 
 void Joining::found(const std::string& service, const std::vector<discovery::Backend>& backends, std::size_t cut) {

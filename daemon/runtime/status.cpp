@@ -9,6 +9,7 @@
 
 #include "daemon/dataplane/names.h"
 #include "daemon/service/layers.h"
+#include "daemon/util/counted.h"
 
 namespace wsl4::runtime {
 
@@ -321,7 +322,7 @@ void tell_of_gone(control::Status& status, const service::DesiredState& desired,
         service == service::gone_service(netlink::Protocol::kTcp) || service == service::gone_service(netlink::Protocol::kUdp);
     if (number == 0) continue;
     status.warnings.push_back(
-        nameless ? fmt::format("{} connections go to where no service of this node listens", number)
+        nameless ? fmt::format("{} to where no service of this node listens", util::counted(number, "connection", "connections"))
                  : fmt::format("service {} has left the configuration; {} of its connections live on", service, number));
   }
 }

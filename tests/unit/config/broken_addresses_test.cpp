@@ -15,6 +15,21 @@ unicast_peer = "198.18.3.1"
 )~",
        R"~(f:3:8: ha.peer: is this node's own address, ha.listen (the other node's)
 f:5:16: ha.unicast_peer: is this node's own address (the other node's))~"},
+      {"addresses of the nodes that no session can have",
+       R"~([ha]
+listen = "198.18.3.1:4440"
+peer = "[2001:db8::2]:4440"
+interface = "eth0"
+)~",
+       R"~(f:3:8: ha.peer: is of another family than ha.listen (both IPv4, or both IPv6))~"},
+      {"addresses of no node",
+       R"~([ha]
+listen = "0.0.0.0:4440"
+peer = "0.0.0.0:4441"
+interface = "eth0"
+)~",
+       R"~(f:2:10: ha.listen: is no address of a single node (its own)
+f:3:8: ha.peer: is no address of a single node (the other node's))~"},
       {"listeners of a node at the same place",
        R"~([control]
 listen = "0.0.0.0:9440"

@@ -222,9 +222,10 @@ TEST_F(Check, AProgramThatServesTheVipIsNamed) {
   machine_.sockets = {{test::endpoint("198.18.0.10:443"), {true, 2000}},
                       {test::endpoint("198.18.0.10:22"), {false, 1}},
                       {test::endpoint("0.0.0.0:443"), {true, 0}}};
-  EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning,
-                                              "service chat: a program on this machine listens on 198.18.0.10:443 and has 2000",
-                                              "ss -tnap sport = :443")));
+  EXPECT_THAT(findings(),
+              ElementsAre(finding(Severity::kWarning,
+                                  "service chat: a program on this machine listens on 198.18.0.10:443 and has 2,000 connections",
+                                  "ss -tnap sport = :443")));
   machine_.sockets[test::endpoint("198.18.0.10:443")] = {false, 3};
   EXPECT_THAT(findings(), ElementsAre(finding(Severity::kWarning, "uses 198.18.0.10:443 and has 3 connections", "ss -tnap")))
       << "those of the listener on 0.0.0.0";

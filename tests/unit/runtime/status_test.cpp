@@ -375,7 +375,7 @@ TEST(DescribeServices, TellsOfConnectionsOfServicesThatHaveGone) {
   control::Status status;
   describe_services(status, desired, {config, nothing_laid, {}, kNow, kWall, {}, left}, counts);
   EXPECT_THAT(status.warnings, testing::IsSupersetOf({"service former has left the configuration; 3 of its connections live on",
-                                                      "5 connections go to where no service of this node listens"}));
+                                                      "5 connections to where no service of this node listens"}));
   EXPECT_THAT(status.warnings, testing::Not(testing::Contains(testing::HasSubstr("service chat has left"))));
 }
 
