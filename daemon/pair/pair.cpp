@@ -316,11 +316,9 @@ PairStatus Pair::look() const {
   status.sync = replication_.status();
   if (silent_) status.sync.state = sync::State::kDisconnected;
   if (link_) status.link = link_->stats();
-  if (silent_) {
-    status.peer_error = "nothing is heard of it, though the connection stands";
-  } else if (status.sync.state == sync::State::kDisconnected) {
-    status.peer_error = status.link.error;
-  }
+  if (status.sync.state == sync::State::kDisconnected)
+    status.peer_error =
+        silent_ && status.link.connected ? "nothing is heard of it, though the connection stands" : status.link.error;
   if (const auto* adverts = runner_->adverts()) status.adverts = *adverts;
   if (const auto& takeover = machine.takeover()) {
     status.takeover_plan = plan_name(takeover->plan());
