@@ -30,7 +30,7 @@ void look_at_keys(const std::string& path, std::vector<Finding>& findings) {
       refusal_of(path, F_OK) == ENOENT
           ? fmt::format("make it on one node (wsl4ctl keygen {0}) and copy it to the other one (chown wsl4: {0}; chmod 0600 {0})",
                         path)
-          : "mend it; both nodes need the same keys";
+          : "correct it; both nodes need the same keys";
   for (const auto& problem : keys.error()) findings.push_back({Severity::kError, "ha.key_file: " + problem, remedy});
 }
 

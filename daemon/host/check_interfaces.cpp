@@ -7,6 +7,7 @@
 
 #include "daemon/addresses/placement.h"
 #include "daemon/host/check.h"
+#include "daemon/util/counted.h"
 
 namespace wsl4::host {
 namespace {
@@ -43,6 +44,7 @@ void judge_interfaces(const config::Config& config, const Machine& machine, std:
   if (machine.links.empty()) return;
   const Homes homes(machine);
   std::set<std::string> missing;
+  std::vector<std::string> homeless;
   for (const auto& wanted : addresses::wanted_addresses(config)) {
     if (!wanted.interface.empty()) {
       const bool known = std::ranges::find(machine.links, wanted.interface, &Link::name) != machine.links.end();
@@ -50,10 +52,12 @@ void judge_interfaces(const config::Config& config, const Machine& machine, std:
         findings.push_back({Severity::kError, fmt::format("there is no interface {}", wanted.interface),
                             "correct `interface` (ip link shows the names)"});
     } else if (config.addresses.manage && homes.of(wanted) == nullptr) {
-      findings.push_back({Severity::kError, fmt::format("{}: no interface has a prefix that covers it", wanted.address.to_string()),
-                          "set `interface` of its service or pool, or give an interface an address of that network"});
+      homeless.push_back(wanted.address.to_string());
     }
   }
+  if (!homeless.empty())
+    findings.push_back({Severity::kError, fmt::format("no interface has a prefix that covers {}", util::listed(homeless)),
+                        "set `interface` of the service or pool, or give an interface an address of that network"});
 }
 
 void judge_arp(const config::Config& config, const Machine& machine, Sysctls& sysctls, std::vector<Finding>& findings) {

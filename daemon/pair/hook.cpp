@@ -42,7 +42,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 int spawn(const Hook& hook, pid_t& process) {
   auto command = command_of(hook);
   auto environment = hook.environment;
-  environment.emplace_back(kPath);
+  environment.insert(environment.end(), {"WSL4_ROLE=" + hook.role, kPath});
   posix_spawnattr_t attributes{};
   posix_spawn_file_actions_t actions{};
   ::posix_spawnattr_init(&attributes);
@@ -71,7 +71,7 @@ HookRunner::HookRunner(boost::asio::io_context& io, OnFailed on_failed, std::chr
 
 void HookRunner::run(Hook hook) {
   if (!busy()) return start(std::move(hook));
-  if (running_->program != hook.program) overtake();
+  if (running_->role != hook.role) overtake();
   waiting_ = std::move(hook);
 }
 
@@ -118,6 +118,7 @@ void HookRunner::start(Hook hook) {
 
 void HookRunner::ended() {
   int status = 0;
+  if (overtaken_) ::kill(-process_, SIGKILL);  // what it has started meanwhile; the group is there until the end has been taken
   ::waitpid(process_, &status, 0);
   timer_.cancel();
   process_fd_.close();

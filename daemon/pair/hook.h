@@ -18,7 +18,8 @@ namespace wsl4::pair {
 
 struct Hook {
   std::string program;
-  std::vector<std::string> environment;  // NAME=value; beside it the hook has only PATH
+  std::string role;                      // what it is run for; in its environment as WSL4_ROLE
+  std::vector<std::string> environment;  // NAME=value; beside these the hook has only PATH
 };
 
 class HookRunner {
@@ -35,8 +36,8 @@ class HookRunner {
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
 
-  /// Behind the one that runs, which is asked to end (SIGTERM) if it is another program: it is for a role that is over. Of those
-  /// that wait only the last one counts.
+  /// Behind the one that runs, which is asked to end (SIGTERM) if it is of another role: that one is over. Of those that wait only
+  /// the last one counts.
   void run(Hook hook);
   /// There is none for the role that this node has now: nothing is to run any more, and no failure counts.
   void leave();

@@ -89,14 +89,6 @@ control::HaStatus to_status(pair::PairStatus pair) {
   return status;
 }
 
-/// By name, but not thousands.
-std::string first_of(std::span<const std::string> backends) {
-  constexpr std::size_t kShown = 10;
-  auto names = fmt::format("{}", fmt::join(backends.first(std::min(backends.size(), kShown)), ", "));
-  if (backends.size() > kShown) names += fmt::format(" and {} more", backends.size() - kShown);
-  return names;
-}
-
 }  // namespace
 
 /// Of this node's clock, since the epoch.
@@ -190,7 +182,8 @@ void App::run_hook() {
     return fmt::format("{}", fmt::join(all, " "));
   };
   hooks_.run({program,
-              {fmt::format("WSL4_ROLE={}", to_string(role_)), "WSL4_NODE=" + wanted_.file->node.name,
+              std::string(to_string(role_)),
+              {"WSL4_NODE=" + wanted_.file->node.name,
                "WSL4_VIPS=" + texts(moving.vips, [](const netlink::IpAddress& vip) { return vip; }),
                "WSL4_ADDRESSES=" + texts(moving.wanted, [](const addresses::WantedAddress& wanted) { return wanted.address; })}});
 }
@@ -350,7 +343,7 @@ asio::awaitable<Outcome<std::string>> App::set_role(bool active) {
   if (!co_await comes_to(wanted)) {
     // Else it would come true some day, when nobody reckons with it.
     if (active) co_await pair_->forget_promotion();
-    keep_promotion(is_active(), true);
+    keep_promotion(is_active());
     if (role_ != wanted) co_return refused(409, fmt::format("this node is {} still: see its events", to_string(role_)));
   }
   co_return fmt::format("{} is {}", wanted_.file->node.name, to_string(wanted));
@@ -441,7 +434,7 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
     tell_dropped("the active's changes count, those of this node are gone; what is still wanted has to be made again on the active",
                  others);
   } else if (!others.empty()) {
-    events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + first_of(others));
+    events_.add("changes-followed", "what was changed at run time on the other node is in effect here: " + util::listed(others));
   } else if (is_active()) {  // the other node has given way
     tell_dropped("this node's changes count, those of the other node are gone; what is still wanted has to be made again here",
                  apart);
@@ -451,7 +444,8 @@ asio::awaitable<tl::expected<void, std::string>> App::follow_overlay(std::string
 
 void App::tell_dropped(std::string_view what, const std::vector<std::string>& backends) {
   if (backends.empty()) return;
-  events_.add("changes-dropped", fmt::format("both nodes were changed at run time while apart: {}: {}", what, first_of(backends)));
+  events_.add("changes-dropped",
+              fmt::format("both nodes were changed at run time while apart: {}: {}", what, util::listed(backends)));
 }
 
 asio::awaitable<tl::expected<void, std::string>> App::follow_verdicts(std::string text) {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -42,9 +41,7 @@ std::string difference(std::string_view what, const std::vector<config::Backend>
   for (const auto& backend : all)
     if (!known.contains(backend.address)) shown.push_back(backend.address.to_string());
   if (shown.empty()) return {};
-  const auto more = shown.size() > kShown ? fmt::format(" and {} more", shown.size() - kShown) : "";
-  shown.resize(std::min(shown.size(), kShown));
-  return fmt::format("; {}: {}{}", what, fmt::join(shown, ", "), more);
+  return fmt::format("; {}: {}", what, util::listed(shown, kShown));
 }
 
 }  // namespace

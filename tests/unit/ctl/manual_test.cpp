@@ -91,6 +91,14 @@ TEST(Manual, NamesEveryEvent) {
   const auto told = all_matches(page.substr(page.find(".SH EVENTS"), page.find(".SH ENVIRONMENT") - page.find(".SH EVENTS")),
                                 std::regex("\\.TP\n\\.B ([a-z-]+)\n"));
   EXPECT_EQ(told, events);
+
+  // Those that the log has as warnings are events.
+  const std::string log = content(kSource + "/daemon/runtime/event_log.cpp");
+  const auto begin = log.find("kWarnings{");
+  ASSERT_NE(begin, std::string::npos);
+  const auto warnings = all_matches(log.substr(begin, log.find("};", begin) - begin), std::regex("\"([a-z-]+)\""));
+  ASSERT_GE(warnings.size(), 3U);
+  for (const auto& name : warnings) EXPECT_TRUE(told.contains(name) || name == "backend-down") << name;
 }
 
 std::set<std::string> completed(const std::string& words) {

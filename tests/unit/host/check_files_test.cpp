@@ -48,13 +48,14 @@ class CheckFiles : public testing::Test {
 TEST_F(CheckFiles, TheRemedyForAKeyFileFitsWhatIsWrongWithIt) {
   EXPECT_THAT(findings(), ElementsAre(error("ha.key_file: cannot open", "wsl4ctl keygen " + config_.ha->key_file)));
   write("peer.key", "abc\n" + std::string(64, 'g') + "\n", 0600);
-  EXPECT_THAT(findings(), ElementsAre(error("peer.key:1: a key has 64", "mend it; both nodes"), error("peer.key:2:", "mend it")));
+  EXPECT_THAT(findings(),
+              ElementsAre(error("peer.key:1: a key has 64", "correct it; both nodes"), error("peer.key:2:", "correct it")));
   write("peer.key", std::string(64, '1'), 0644);
-  EXPECT_THAT(findings(), ElementsAre(error("chmod 0600", "mend it")));
+  EXPECT_THAT(findings(), ElementsAre(error("chmod 0600", "correct it")));
   write("peer.key", std::string(64, '1'), 0600);
   EXPECT_THAT(findings(), IsEmpty());
   config_.ha->key_file = folder_.file("");
-  EXPECT_THAT(findings(), ElementsAre(error("is a folder, not a file", "mend it")));
+  EXPECT_THAT(findings(), ElementsAre(error("is a folder, not a file", "correct it")));
 }
 
 TEST_F(CheckFiles, HooksMustBeProgramsThatTheDaemonCanRun) {

@@ -24,11 +24,11 @@ class HookRunnerTest : public testing::Test {
  protected:
   void SetUp() override { ::chmod(folder_.file("").c_str(), 0777); }
   /// A shell script; "$OUT" is the file that `said` reads.
-  Hook script(const std::string& name, const std::string& lines) {
+  Hook script(const std::string& name, const std::string& lines, const std::string& role = "active") {
     const auto path = folder_.file(name);
     std::ofstream(path) << "#!/bin/sh\nexec >>\"$OUT\"\n" << lines;
     ::chmod(path.c_str(), 0755);
-    return {path, {"OUT=" + folder_.file("out"), "WSL4_ROLE=active"}};
+    return {path, role, {"OUT=" + folder_.file("out")}};
   }
   void run_until_idle() {
     io_.restart();
@@ -59,7 +59,8 @@ TEST_F(HookRunnerTest, HasTheRoleInItsEnvironmentAndNoCapability) {
 TEST_F(HookRunnerTest, OneAtATimeAndOfThoseThatWaitTheLast) {
   auto hook = script("hook", "echo $NUMBER\necho $NUMBER is over\n");
   for (const auto* number : {"NUMBER=1", "NUMBER=2", "NUMBER=3"}) {
-    hook.environment.back() = number;
+    hook.environment.resize(1);
+    hook.environment.emplace_back(number);
     runner_.run(hook);
   }
   run_until_idle();
@@ -67,13 +68,13 @@ TEST_F(HookRunnerTest, OneAtATimeAndOfThoseThatWaitTheLast) {
 }
 
 TEST_F(HookRunnerTest, OneOfARoleThatIsOverIsEndedAndNoFailure) {
-  const auto slow = script("active", "trap 'echo ended; exit 1' TERM\necho active\nsleep 1000 & wait\n");
+  const auto slow = script("active", "trap 'echo ended; exit 1' TERM\nsleep 1000 &\necho active\nwait\n");
   const auto run_slow = [&](const std::string& before) {
     runner_.run(slow);
     ASSERT_TRUE(test::eventually([&] { return said() == before + "active\n"; }));
   };
   run_slow("");
-  runner_.run(script("standby", "echo standby\n"));
+  runner_.run(script("standby", "echo standby\n", "standby"));
   run_until_idle();
   const std::string both = "active\nended\nstandby\n";
   EXPECT_EQ(said(), both);
@@ -93,7 +94,7 @@ TEST_F(HookRunnerTest, FailuresAreTold) {
   }
   const auto plain = script("plain", "");
   ::chmod(plain.program.c_str(), 0644);
-  for (const auto& hook : {Hook{folder_.file("nobody"), {}}, plain, script("next", "exit 4\n")}) {
+  for (const auto& hook : {Hook{folder_.file("nobody"), "active", {}}, plain, script("next", "exit 4\n")}) {
     runner_.run(hook);
     run_until_idle();
   }
