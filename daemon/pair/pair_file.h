@@ -13,7 +13,7 @@ namespace wsl4::pair {
 
 struct PairState {
   bool peer_synced = false;      // the peer was connected and synced: it can take over, so a crash gives the addresses up
-  bool promoted = false;         // election external: what an operator said last
+  bool promoted = false;         // election external, and only there: what an operator said last
   std::int64_t promoted_at = 0;  // and when, in milliseconds of this node's clock; 0: not known
   bool resting = false;          // `wsl4ctl failover` was the last change of roles: this node does not preempt
   friend bool operator==(const PairState&, const PairState&) = default;

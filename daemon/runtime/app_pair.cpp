@@ -103,6 +103,7 @@ tl::expected<void, std::string> App::open_pair(KernelCallbacks& callbacks) {
   if (!state) return tl::make_unexpected(state.error());
   pair_state_ = *state;
   pair_state_.peer_synced = false;
+  pair_state_.promoted = pair_state_.promoted && wanted_.file->ha->election == config::Election::kExternal;
   if (!pair_file_->save(pair_state_)) save_pair_state();  // told, and tried again
   pair::Pair::Callbacks told;
   told.on_role = [this](Role role, Cause cause) { asio::post(io_, [this, role, cause] { role_changed(role, cause); }); };

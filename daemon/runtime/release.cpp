@@ -25,6 +25,13 @@ std::string state_dir(const std::string& config_path) {
   return std::string(all.substr(0, all.find(':')));
 }
 
+/// $SERVICE_RESULT (systemd.exec(5)) says that it did not end by itself, so that the unit starts it again at once.
+bool has_crashed() {
+  const char* const result = std::getenv("SERVICE_RESULT");
+  const std::string_view how = result == nullptr ? "" : result;
+  return how == "signal" || how == "core-dump" || how == "watchdog";
+}
+
 }  // namespace
 
 tl::expected<std::string, std::string> release(const std::string& config_path) {
@@ -33,6 +40,8 @@ tl::expected<std::string, std::string> release(const std::string& config_path) {
   const auto state = file.load();
   if (!state) return tl::make_unexpected(state.error());
   if (!state->peer_synced) return "no synced peer can take over: the kernel goes on forwarding here";
+  if (state->promoted && has_crashed())
+    return "nobody but an operator's word makes the peer active: the kernel goes on forwarding here until the daemon is back";
   const auto lock = util::lock_folder(directory);
   if (!lock) return tl::make_unexpected(lock.error());
   if (!*lock) return fmt::format("a daemon runs with {}: nothing was changed", directory);

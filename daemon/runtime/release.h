@@ -8,7 +8,8 @@
 
 namespace wsl4::runtime {
 
-/// Addresses of a daemon that lives are its own: one that uses the same state directory keeps them.
+/// Under external election the peer takes the role at somebody's word only, so they stay while systemd starts a daemon again that
+/// has crashed. Addresses of a daemon that lives are its own: one that uses the same state directory keeps them.
 /// A line for the log: what was done, and why. The error says what could not be done.
 [[nodiscard]] tl::expected<std::string, std::string> release(const std::string& config_path);
 

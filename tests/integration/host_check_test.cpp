@@ -100,7 +100,7 @@ TEST_F(HostCheck, EveryFindingGoesWithItsRemedy) {
   const auto before = findings();
   EXPECT_THAT(before, speaks_of("strict reverse path filter on eth7", "sysctl"));
   EXPECT_THAT(before, speaks_of("net/ipv4/ip_forward", "sysctl"));
-  EXPECT_THAT(before, speaks_of("198.18.0.10: no interface", "interface"));
+  EXPECT_THAT(before, speaks_of("prefix that covers 198.18.0.10", "interface"));
   EXPECT_THAT(before, speaks_of("chain inet fw foreign", "nft insert rule"));
 
   for (const auto& finding : before)

@@ -78,9 +78,10 @@ class Node(Daemon):
         self.bed.reboot(self.namespace)
         self.start()
 
-    def release(self):
+    def release(self, result="exit-code"):
         """As the unit does after a crash; what it says."""
-        return run("ip", "netns", "exec", self.namespace, self.program, "--config", self.config, "--release").stderr
+        return run("ip", "netns", "exec", self.namespace, "env", f"SERVICE_RESULT={result}", self.program, "--config", self.config,
+                   "--release").stderr
 
     def entries(self):
         """Conntrack entries of wsl4's flows."""

@@ -20,9 +20,11 @@ class ReleaseTest : public testing::Test {
  protected:
   ReleaseTest() {
     std::ofstream(file_.path()) << "{";
-    ::unsetenv("STATE_DIRECTORY");
+    for (const auto* name : {"STATE_DIRECTORY", "SERVICE_RESULT"}) ::unsetenv(name);
   }
-  ~ReleaseTest() override { ::unsetenv("STATE_DIRECTORY"); }
+  ~ReleaseTest() override {
+    for (const auto* name : {"STATE_DIRECTORY", "SERVICE_RESULT"}) ::unsetenv(name);
+  }
 
   [[nodiscard]] std::string config(const std::string& text) const {
     std::ofstream(folder_.file("wsl4.toml")) << text;
@@ -55,6 +57,19 @@ TEST_F(ReleaseTest, ElseItIsTheUnits) {
 TEST_F(ReleaseTest, ANodeWithoutASyncedPeerKeepsItsAddresses) {
   ASSERT_TRUE(file_.save({.peer_synced = false}));
   EXPECT_THAT(release(config("[node]\n" + setting())).value(), HasSubstr("no synced peer"));
+}
+
+TEST_F(ReleaseTest, APromotedNodeThatIsStartedAgainKeepsItsAddresses) {
+  const auto lives = util::lock_folder(folder_.file(""));  // so that none is looked for
+  const auto path = config("[node]\n" + setting());
+  for (const bool promoted : {false, true}) {
+    ASSERT_TRUE(file_.save({.peer_synced = true, .promoted = promoted}));
+    for (const auto* result : {"signal", "core-dump", "watchdog", "exit-code"}) {
+      ::setenv("SERVICE_RESULT", result, 1);
+      const bool stays = promoted && std::string(result) != "exit-code";
+      EXPECT_THAT(release(path).value(), HasSubstr(stays ? "goes on forwarding here until" : "a daemon runs with")) << result;
+    }
+  }
 }
 
 TEST_F(ReleaseTest, ADaemonThatLivesKeepsItsAddresses) {
