@@ -18,6 +18,7 @@ from lib.raw import RawFlows
 from lib.run import tool
 from lib.wait import until
 
+FOR_A_SECOND = "8mbit" if LONG else "1mbit"     # and a half takes the copy of all connections; slower ones let heartbeats come late
 UNPLANNED_MS, PLANNED_MS = 461, 20      # the bounds, with 100 ms adverts and priority 100
 
 
@@ -220,7 +221,7 @@ class Links(LivePair):
         until(lambda: self.a.sync()["state"] == "bulk", lambda: f"a snapshot under way: {self.a.sync()}")
 
     def test_who_loses_the_role_hands_all_on_to_a_peer_that_is_not_synced(self):
-        self.copy_slowly("1mbit", "100ms")
+        self.copy_slowly(FOR_A_SECOND, "100ms")
         self.carrier(self.a, "front", "down")
         self.until_active(self.b)
         self.assertIn("front", "".join(warning for warning in self.a.status()["warnings"] if "in fault" in warning))
@@ -234,7 +235,7 @@ class Links(LivePair):
         self.end_load()
 
     def test_a_stop_waits_for_a_slow_link(self):
-        self.copy_slowly("1mbit", "100ms")
+        self.copy_slowly(FOR_A_SECOND, "100ms")
         self.a.stop()
         self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
         self.a.start()
