@@ -97,8 +97,7 @@ constexpr Setting kHooks[] = {
      .default_words = "none",
      .example = R"("/etc/wsl4/on-active")",
      .help = "Program run when this node has become active, as user wsl4 without capabilities and in the unit's sandbox (no home "
-             "folders, a read-only file system); never "
-             "blocks the change of role.",
+             "folders, a read-only file system); never blocks the change of role.",
      .field = field<&Ha::hook_active>()},
     {.key = "standby",
      .type = Type::kPath,
@@ -187,8 +186,7 @@ constexpr Setting kHa[] = {
      .effect = Effect::kRestart,
      .example = "false",
      .help = "Under election vrrp a node of higher priority takes the active role back, once synced. After wsl4ctl failover it "
-             "rests until the next "
-             "failure.",
+             "rests until the next failure.",
      .field = field<&Ha::preempt>()},
     {.key = "virtual_mac",
      .type = Type::kBoolean,
@@ -205,8 +203,7 @@ constexpr Setting kHa[] = {
      .effect = Effect::kRestart,
      .example = R"(["eth0", "eth1"])",
      .help = "Interfaces whose loss of carrier gives the role up, under election vrrp. That of `listen` is left out, unless VIPs "
-             "or pool addresses "
-             "live on it too: on a direct cable a peer that dies takes it down.",
+             "or pool addresses live on it too: on a direct cable a peer that dies takes it down.",
      .field = field<&Ha::track>()},
 };
 

@@ -12,13 +12,20 @@ namespace wsl4::host {
 
 using Severity = Finding::Severity;
 
+bool has_link(const Machine& machine, const std::string& name) {
+  return std::ranges::find(machine.links, name, &netlink::rtnl::Link::name) != machine.links.end();
+}
+
+Finding cannot_look_at(const std::string& what, const std::string& why, bool by_rights) {
+  return {Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, why),
+          by_rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"};
+}
+
 Machine look_at_machine() {
   Machine machine;
   machine.kernel = KernelVersion::running();
   const auto unreadable = [&](const std::string& what, const netlink::Error& error) {
-    const bool rights = error.code == EPERM || error.code == EACCES;
-    machine.findings.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", what, error.message()),
-                                rights ? "run the check as root (sudo wsl4ctl check)" : "see the message"});
+    machine.findings.push_back(cannot_look_at(what, error.message(), error.code == EPERM || error.code == EACCES));
   };
   const auto keep = [&](auto& where, auto read, const char* what) {
     if (read)

@@ -26,6 +26,9 @@ struct Machine {
 
 /// Looks at this network namespace.
 [[nodiscard]] Machine look_at_machine();
+[[nodiscard]] bool has_link(const Machine& machine, const std::string& name);
+/// A warning. `by_rights`: root could.
+[[nodiscard]] Finding cannot_look_at(const std::string& what, const std::string& why, bool by_rights);
 /// What the daemon's user may not do with the files that the configuration names.
 [[nodiscard]] std::vector<Finding> look_at_files(const config::Config& config);
 

@@ -49,8 +49,7 @@ void look_at_hook(const char* setting, const std::string& path, std::vector<Find
 /// Of whoever asks: these may be read by the daemon's user and by nobody else.
 void tell_unasked(const std::string& path, std::vector<Finding>& findings) {
   if (::access(path.c_str(), R_OK) == 0) return;
-  findings.push_back({Severity::kWarning, fmt::format("{} cannot be looked at: {}", path, message_of(errno)),
-                      "run the check as root (sudo wsl4ctl check)"});
+  findings.push_back(cannot_look_at(path, message_of(errno), true));
 }
 
 }  // namespace
@@ -73,8 +72,8 @@ std::vector<Finding> look_at_files(const config::Config& config) {
 }
 
 std::optional<Finding> unreadable_configuration(const std::string& path) {
-  const int refused = refusal_of(path, R_OK);
-  if (refused == 0 || !util::can_act_as(util::kDaemonUser)) return std::nullopt;
+  const int refused = util::can_act_as(util::kDaemonUser) ? refusal_of(path, R_OK) : 0;
+  if (refused == 0) return std::nullopt;
   return Finding{Severity::kError, fmt::format("user {} cannot read {}: {}", util::kDaemonUser, path, message_of(refused)),
                  fmt::format("chgrp {0} {1}; chmod 0640 {1}", util::kDaemonUser, path)};
 }

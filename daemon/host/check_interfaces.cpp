@@ -47,8 +47,7 @@ void judge_interfaces(const config::Config& config, const Machine& machine, std:
   std::vector<std::string> homeless;
   for (const auto& wanted : addresses::wanted_addresses(config)) {
     if (!wanted.interface.empty()) {
-      const bool known = std::ranges::find(machine.links, wanted.interface, &Link::name) != machine.links.end();
-      if (!known && missing.insert(wanted.interface).second)
+      if (!has_link(machine, wanted.interface) && missing.insert(wanted.interface).second)
         findings.push_back({Severity::kError, fmt::format("there is no interface {}", wanted.interface),
                             "correct `interface` (ip link shows the names)"});
     } else if (config.addresses.manage && homes.of(wanted) == nullptr) {

@@ -15,10 +15,6 @@ using Severity = Finding::Severity;
 
 namespace {
 
-bool has_link(const Machine& machine, const std::string& name) {
-  return std::ranges::find(machine.links, name, &netlink::rtnl::Link::name) != machine.links.end();
-}
-
 void judge_election(const config::Config& config, const Machine& machine, std::vector<Finding>& findings) {
   const auto& ha = *config.ha;
   for (const auto& name : ha.track)

@@ -14,18 +14,20 @@
 
 #include <fmt/format.h>
 
+#include "daemon/util/as_user.h"
+
 namespace wsl4::pair {
 
 namespace {
 
-constexpr const char* kUser = "wsl4";
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The hook behind setpriv(1), which gives up what the daemon may and a hook may not.
 std::vector<std::string> command_of(const Hook& hook) {
   std::vector<std::string> command{"setpriv", "--ambient-caps=-all", "--no-new-privs"};
-  if (::geteuid() == 0 && ::getpwnam(kUser) != nullptr)
-    command.insert(command.end(), {fmt::format("--reuid={}", kUser), fmt::format("--regid={}", kUser), "--init-groups"});
+  if (::geteuid() == 0 && ::getpwnam(util::kDaemonUser) != nullptr)
+    command.insert(command.end(),
+                   {fmt::format("--reuid={}", util::kDaemonUser), fmt::format("--regid={}", util::kDaemonUser), "--init-groups"});
   command.insert(command.end(), {"--", hook.program});
   return command;
 }

@@ -371,9 +371,9 @@ asio::awaitable<tl::expected<void, std::string>> Pair::set_role(bool active) {
   co_return co_await util::ask(io_, std::move(question));
 }
 
-asio::awaitable<bool> Pair::forget_promotion() {
-  auto question = [this] { return runner_->forget_promotion(); };
-  co_return co_await util::ask(io_, std::move(question));
+asio::awaitable<void> Pair::forget_promotion() {
+  auto question = [this] { runner_->forget_promotion(); };
+  co_await util::ask(io_, std::move(question));
 }
 
 }  // namespace wsl4::pair

@@ -98,7 +98,7 @@ class Pair {
   boost::asio::awaitable<tl::expected<void, std::string>> failover(bool force);
   boost::asio::awaitable<tl::expected<void, std::string>> set_role(bool active);
   /// Unless it has come true.
-  boost::asio::awaitable<bool> forget_promotion();
+  boost::asio::awaitable<void> forget_promotion();
 
  private:
   Pair(const config::Config& config, Callbacks callbacks);

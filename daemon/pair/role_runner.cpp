@@ -172,10 +172,9 @@ election::RoleMachine::Answer RoleRunner::promote() {
   return answer;
 }
 
-bool RoleRunner::forget_promotion() {
+void RoleRunner::forget_promotion() {
   machine_->forget_promotion(Clock::now());
   act();
-  return role_ == Role::kActive;
 }
 
 void RoleRunner::peer_disagrees(bool active) {

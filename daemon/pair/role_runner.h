@@ -68,8 +68,7 @@ class RoleRunner {
   election::RoleMachine::Answer failover(bool force);
   election::RoleMachine::Answer promote();
   election::RoleMachine::Answer demote();
-  /// Whether the role has come.
-  bool forget_promotion();
+  void forget_promotion();
   void peer_disagrees(bool active);
   /// Hands over, withdraws, or leaves all as it is where nobody else is there (RoleMachine::stop). Ends with `on_stopped`.
   void stop();

@@ -91,14 +91,14 @@ bool may_have_table() {
 
 tl::expected<PurgeReport, PurgeRefusal> purge(const std::string& config_path, bool dry_run) {
   const auto node = node_of(config_path);
-  const StateStore store(node ? node->state_dir : config::find_state_dir(config_path).value_or(config::Node{}.state_dir));
+  const auto directory = node ? node->state_dir : config::find_state_dir(config_path).value_or(config::Node{}.state_dir);
+  const StateStore store(directory);
   const bool has_table = may_have_table();
   const bool here = has_table || may_be_there(store.path());  // a daemon has run since the last purge
   if (!node && here) return tl::make_unexpected(PurgeRefusal{node.error(), true});
   const auto state = store.load(has_table);  // a table does not outlive a boot
   if (!state) return tl::make_unexpected(PurgeRefusal{state.error()});
   if (dry_run) return PurgeReport{};
-  const auto directory = std::filesystem::path(store.path()).parent_path().string();
   const auto lock = util::lock_folder(directory);  // the daemon may have another socket than the one that was asked
   if (lock && !*lock)
     return tl::make_unexpected(PurgeRefusal{fmt::format("a daemon runs with {}: stop it first (systemctl stop wsl4d)", directory)});

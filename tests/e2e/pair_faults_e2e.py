@@ -18,7 +18,7 @@ from lib.raw import RawFlows
 from lib.run import tool
 from lib.wait import until
 
-FOR_A_SECOND = "8mbit" if LONG else "1mbit"     # and a half takes the copy of all connections; slower ones let heartbeats come late
+SLOW_LINK = "8mbit" if LONG else "1mbit"        # the copy takes 1.5 s; on a slower one heartbeats come late
 UNPLANNED_MS, PLANNED_MS = 461, 20      # the bounds, with 100 ms adverts and priority 100
 
 
@@ -220,8 +220,11 @@ class Links(LivePair):
         self.b.power_on()
         until(lambda: self.a.sync()["state"] == "bulk", lambda: f"a snapshot under way: {self.a.sync()}")
 
+    def end_slowness(self):
+        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+
     def test_who_loses_the_role_hands_all_on_to_a_peer_that_is_not_synced(self):
-        self.copy_slowly(FOR_A_SECOND, "100ms")
+        self.copy_slowly(SLOW_LINK, "100ms")
         self.carrier(self.a, "front", "down")
         self.until_active(self.b)
         self.assertIn("front", "".join(warning for warning in self.a.status()["warnings"] if "in fault" in warning))
@@ -229,15 +232,15 @@ class Links(LivePair):
         self.assertLess(held, self.live, "it is not synced")
         self.expect_unharmed()
         self.carrier(self.a, "front", "up")
-        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+        self.end_slowness()
         self.expect_pair(self.b)
         print(f"    the role was taken with {held} of {self.live} connections", flush=True)
         self.end_load()
 
     def test_a_stop_waits_for_a_slow_link(self):
-        self.copy_slowly(FOR_A_SECOND, "100ms")
+        self.copy_slowly(SLOW_LINK, "100ms")
         self.a.stop()
-        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+        self.end_slowness()
         self.a.start()
         self.expect_pair(self.b)
         self.end_load()
@@ -251,7 +254,7 @@ class Links(LivePair):
         self.assertRegex(self.b.ctl("failover", check=False).stderr, "init|standby|active")
         self.assertEqual(self.a.role(), "active")
         self.assertIn(self.b.role(), ("init", "standby"))
-        self.bed.run(self.a.namespace, "tc", "qdisc", "del", "dev", "sync", "root")
+        self.end_slowness()
         self.expect_pair(self.a)
         self.a.ctl("failover")
         self.expect_pair(self.b)

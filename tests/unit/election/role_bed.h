@@ -115,10 +115,10 @@ class RoleBed {
     pass(1100);
     done();
   }
-  /// Active with a peer that is in sync.
-  void pair_up() {
+  /// Active with a standby.
+  void pair_up(bool synced = true) {
     become_active();
-    connect(Role::kStandby, true);
+    connect(Role::kStandby, synced);
     done();
   }
   /// Standby of an active that is in sync.

@@ -265,9 +265,7 @@ const Words kWithdrawn{"role standby stopped", "step guard-standby", "step remov
 
 TEST(Stop, WithdrawsAndResignsBesideAPeerThatIsNotSynced) {
   RoleBed bed;
-  bed.become_active();
-  bed.connect(Role::kStandby);
-  bed.done();
+  bed.pair_up(false);
   bed.machine.stop(bed.now());
   bed.pass(2900);
   EXPECT_EQ(bed.machine.role(), Role::kActive) << "it may be synced soon";
@@ -283,9 +281,7 @@ TEST(Stop, WithdrawsAndResignsBesideAPeerThatIsNotSynced) {
 
 TEST(Stop, HandsOverToAPeerThatIsSyncedInTime) {
   RoleBed bed;
-  bed.become_active();
-  bed.connect(Role::kStandby);
-  bed.done();
+  bed.pair_up(false);
   bed.machine.stop(bed.now());
   bed.pass(1000);
   bed.sync();

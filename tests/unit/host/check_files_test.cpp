@@ -8,20 +8,15 @@
 
 #include "daemon/host/check.h"
 #include "tests/support/http_bed.h"
+#include "tests/unit/host/finding.h"
 
 namespace wsl4::host {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::Field;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
-auto error(const std::string& what, const std::string& remedy) {
-  return AllOf(Field(&Finding::severity, Finding::Severity::kError), Field(&Finding::what, HasSubstr(what)),
-               Field(&Finding::remedy, HasSubstr(remedy)));
-}
+auto error(const std::string& what, const std::string& remedy) { return finding(Finding::Severity::kError, what, remedy); }
 
 class CheckFiles : public testing::Test {
  protected:

@@ -4,6 +4,7 @@
 #include "daemon/host/check.h"
 #include "tests/support/desired_states.h"
 #include "tests/support/fake_sysctls.h"
+#include "tests/unit/host/finding.h"
 
 namespace wsl4::host {
 namespace {
@@ -11,17 +12,9 @@ namespace {
 using netlink::nft::Hook;
 using netlink::rtnl::Neighbour;
 using netlink::rtnl::NeighbourState;
-using testing::AllOf;
 using testing::ElementsAre;
-using testing::Field;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using Severity = Finding::Severity;
-
-auto finding(Severity severity, const std::string& what, const std::string& remedy) {
-  return AllOf(Field(&Finding::severity, severity), Field(&Finding::what, HasSubstr(what)),
-               Field(&Finding::remedy, HasSubstr(remedy)));
-}
 
 /// A machine with nothing wrong, and a configuration that it can serve.
 class Check : public testing::Test {
